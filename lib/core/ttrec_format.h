@@ -340,7 +340,8 @@ struct ttrec_count {
 	uint64_t lock; /* address */
 	uint64_t site; /* operation and site */
 	uint64_t n;    /* operations counted here since the entry was made */
-	uint32_t next; /* shim: low 32 bits of the n at which the next hold is timed */
+	uint16_t next; /* shim: low 16 bits of the n at which the next hold is timed */
+	uint16_t gap;  /* shim: how many acquisitions that timed hold stands for */
 	uint32_t uid;  /* TTREC_UID of the lock */
 };
 _Static_assert(sizeof(struct ttrec_count) == 32, "count");
@@ -389,6 +390,19 @@ struct ttrec_journal {
 	uint32_t entry; /* index in the thread's table that is being given up */
 };
 
+/*
+ * A contended wait that ended with the lock held and is not charged to the lock yet: that is done after the unlock, so that the
+ * books do not lengthen the critical section. Valid while lock != 0; the held entry has TTREC_HELD_PENDING.
+ */
+struct ttrec_pending {
+	uint64_t lock; /* address; stored last, cleared first */
+	uint64_t dur_ns;
+	uint64_t holder_site; /* with operation, 0 unknown */
+	uint64_t holder;      /* serial, 0 unknown */
+	uint32_t stack;       /* ref, 0 none */
+	uint32_t uid;
+};
+
 #define TTREC_HELD_INLINE  16u
 #define TTREC_TABLE_INLINE 64u
 #define TTREC_NAME_MAX     16
@@ -432,7 +446,7 @@ struct ttrec_thread {
 	uint64_t loop_return_ns; /* when the last loop wait returned; 0 while inside one or never */
 	uint32_t loop;           /* ref of its ttrec_loop */
 	uint32_t table_epoch;    /* shim: deaths of locks that the table has seen */
-	uint64_t reserved[5];
+	struct ttrec_pending pending;
 	struct ttrec_held held[TTREC_HELD_INLINE];
 	struct ttrec_count table[TTREC_TABLE_INLINE] __attribute__((aligned(64)));
 };
