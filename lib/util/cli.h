@@ -120,6 +120,22 @@ enum tt_cli_result {
 enum tt_cli_result tt_cli_parse(
 	const struct tt_cli *cli, int argc, char **argv, int *first, size_t width, struct tt_buf *out, struct tt_err *err);
 
+/* Appends the text of --help; width: columns, 0 = 80. */
+int tt_cli_help(const struct tt_cli *cli, size_t width, struct tt_buf *out);
+
+/* Appends a bash completion script; or one line per option with its spellings ("-o --output"), what the lint tests compare. */
+int tt_cli_completion_bash(const struct tt_cli *cli, struct tt_buf *out);
+int tt_cli_option_list(const struct tt_cli *cli, struct tt_buf *out);
+
+/* Row i of the tool's table followed by the rows that every tool has; NULL at the end. */
+const struct tt_opt *tt_cli_row(const struct tt_cli *cli, size_t i);
+
+/* True for rows that are options (not groups), shown or hidden. */
+static inline bool tt_opt_is_option(const struct tt_opt *opt)
+{
+	return opt->type != TT_OPT_TYPE_END && opt->type != TT_OPT_TYPE_GROUP;
+}
+
 /*
  * For main(): sets the locale, parses, answers --help and --version, and exits with status 0 or 2 when there is nothing to
  * run. Returns the index of the first operand in argv.
