@@ -38,11 +38,13 @@ void tt_stack_flush(void);
 
 /*
  * Walks from a frame whose registers are known: pc is a return address, sp and bp the stack and frame pointer after that
- * return. pcs[0] is pc itself; at most max >= 1 entries are written. Bounds unknown, or sp outside of them: only pcs[0]. bp may
- * be 0 when it is not known. Returns the number of frames; *flags says how the walk ended: TTREC_STACK_COMPLETE   the outermost
- * frame, where the thread began, was reached TTREC_STACK_TRUNCATED  max was too small neither                the walk lost its
- * way: the frames are right, but outer ones are missing TTREC_STACK_GUESSED    in addition: some frame was found by a frame
- * pointer
+ * return (bp may be 0: not known). pcs[0] is pc itself; at most max >= 1 entries are written. Bounds unknown, or sp outside of
+ * them: only pcs[0]. Returns the number of frames, and in *flags how the walk ended:
+ *
+ * - TTREC_STACK_COMPLETE: it reached the outermost frame, where the thread began
+ * - TTREC_STACK_TRUNCATED: max was too small
+ * - neither: it lost its way; the frames are right, but outer ones are missing
+ * - TTREC_STACK_GUESSED, in addition: some frame was found by a frame pointer
  */
 unsigned tt_stack_walk(
 	uintptr_t pc, uintptr_t sp, uintptr_t bp, struct tt_stack_bounds bounds, uint64_t *pcs, unsigned max, uint16_t *flags);
