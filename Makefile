@@ -81,8 +81,10 @@ $(eval $(call compile,tests/unit,$$(PC_CFLAGS) $$(TOOLFLAGS)))
 $(eval $(call compile,preload,$$(SHIMFLAGS)))
 
 # The shim's parts inside an ordinary program, so that unit tests can run them under a sanitizer.
-$(O)/testobj/preload/%.o: preload/%.c $(O)/.flags
+$(O)/testobj/%.o: %.c $(O)/.flags
 	$(call say,CC,$<) mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(TOOLFLAGS) $(CFLAGS) -c -o $@ $<
+$(O)/testobj/%.cc.o: %.cc $(O)/.flags
+	$(call say,CXX,$<) mkdir -p $(@D) && $(CXX) $(CPPFLAGS) -std=gnu++20 $(PROGFLAGS) $(SANFLAGS) $(CXXFLAGS) -c -o $@ $<
 $(O)/tests/mkthreads/%.c.o: tests/mkthreads/%.c $(O)/.flags
 	$(call say,CC,$<) mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=gnu17 $(PROGFLAGS) $(CFLAGS) -c -o $@ $<
 $(O)/tests/mkthreads/%.cc.o: tests/mkthreads/%.cc $(O)/.flags
@@ -119,13 +121,18 @@ $(O)/tests/%: tests/%.rs
 	$(call say,RUSTC,$<) mkdir -p $(@D) && $(RUSTC) -O -g -o $@ $<
 
 # A unit test names what it needs of the shim in its own first lines: /* LINK: preload/arena.c preload/locks.c */
-linked = $(patsubst %.c,$(O)/testobj/%.o,$(shell sed -n 's|^/\* LINK: \(.*\) \*/$$|\1|p' $(1)))
+linked = $(patsubst %.c,$(O)/testobj/%.o,$(patsubst %.cc,$(O)/testobj/%.cc.o,$(shell sed -n 's|^/\* LINK: \(.*\) \*/$$|\1|p' $(1))))
 .SECONDEXPANSION:
 $(UNITS): $(O)/%: $(O)/%.o $(O)/libtt.a $$(call linked,$$*.c)
 	$(call say,LINK,$@) $(CC) $(SANFLAGS) $(COVFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libtt.a $(LIBS)
+# A benchmark does the same, and gets those parts as they are in the shim.
+$(O)/tests/bench/%: tests/bench/%.c $(O)/.flags $$(patsubst $(O)/testobj/%,$(O)/%,$$(call linked,tests/bench/$$*.c))
+	$(call say,CC,$@) mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=gnu17 $(PROGFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -ldl
 
 $(O)/completions/%: $(O)/bin/%
 	$(call say,GEN,$@) mkdir -p $(@D) && $< --help-completion=bash >$@
+
+-include $(wildcard tests/*/rules.mk)
 
 # ------------------------------------------------------------------ tests
 
