@@ -126,7 +126,8 @@ linked = $(patsubst %.c,$(O)/testobj/%.o,$(patsubst %.cc,$(O)/testobj/%.cc.o,$(s
 $(UNITS): $(O)/%: $(O)/%.o $(O)/libtt.a $$(call linked,$$*.c)
 	$(call say,LINK,$@) $(CC) $(SANFLAGS) $(COVFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libtt.a $(LIBS)
 # A benchmark does the same, and gets those parts as they are in the shim.
-$(O)/tests/bench/%: tests/bench/%.c $(O)/.flags $$(patsubst $(O)/testobj/%,$(O)/%,$$(call linked,tests/bench/$$*.c))
+linked_shim = $(patsubst $(O)/testobj/%,$(O)/%,$(call linked,$(1)))
+$(O)/tests/bench/%: tests/bench/%.c $(O)/.flags $$(call linked_shim,tests/bench/$$*.c)
 	$(call say,CC,$@) mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=gnu17 $(PROGFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -ldl
 
 $(O)/completions/%: $(O)/bin/%
