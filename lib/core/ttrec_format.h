@@ -168,6 +168,7 @@ enum ttrec_thread_flag {
 	TTREC_THREAD_HAS_DEPS = 1u << 6,
 	TTREC_THREAD_FORKED = 1u << 7, /* the thread that called fork, in the child */
 	TTREC_THREAD_EXIT_HOLDING = 1u << 8,
+	TTREC_THREAD_LIMBO = 1u << 9, /* shim: waits to be reaped */
 };
 
 #define TTREC_STATES(X)                                                                  \
@@ -245,10 +246,10 @@ struct ttrec_header {
 	uint64_t start_real_ns;    /* CLOCK_REALTIME at the same moment */
 	uint64_t start_boot_ns;    /* CLOCK_BOOTTIME at the same moment */
 	uint64_t proc_start_ticks; /* field 22 of /proc/PID/stat: tells a reused pid from this process; 0 unknown */
-	uint32_t exec_seq;         /* how many exec images of this pid recorded before (0 for the first) */
-	uint32_t fork_depth;       /* 0: recording of an exec image; n: n-th generation child without exec */
-	uint64_t pid_ns;           /* inode of /proc/self/ns/pid, 0 unknown */
-	char machine[16];          /* "x86_64" */
+	uint32_t reserved_seq;
+	uint32_t fork_depth; /* 0: recording of an exec image; n: n-th generation child without exec */
+	uint64_t pid_ns;     /* inode of /proc/self/ns/pid, 0 unknown */
+	char machine[16];    /* "x86_64" */
 	char shim_version[32];
 	uint8_t exe_build_id[20];
 	uint32_t exe_build_id_len;
@@ -331,8 +332,6 @@ enum ttrec_held_flag {
 	TTREC_HELD_TIMED = 1,   /* time of acquire is known */
 	TTREC_HELD_PENDING = 2, /* the wait for it is not charged yet (ttrec_thread.pending) */
 	TTREC_HELD_WANT = 4,    /* a waiter asks for the stack of the release */
-	TTREC_HELD_AGAIN = 8,   /* recursive: the lock stands further down too */
-	TTREC_HELD_SEM = 16,
 };
 
 /* One (lock, site) count of one thread table. lock == 0: empty. */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * atomics.h - atomic operations with the memory order in their name. Headers only.
+ *
+ * relaxed: a counter, or a value whose meaning does not depend on other memory. release/acquire: publishes a record to whoever
+ * loads the same word with acquire. The name says it, so that a reader of the code need not look for a parameter.
+ */
+#ifndef TT_CORE_ATOMICS_H
+#define TT_CORE_ATOMICS_H
+
+#include <stdbool.h>
+
+#define tt_load_relaxed(p)        __atomic_load_n((p), __ATOMIC_RELAXED)
+#define tt_load_acquire(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define tt_store_relaxed(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define tt_store_release(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define tt_add_relaxed(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define tt_add_acq_rel(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
+#define tt_sub_relaxed(p, v)      __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
+#define tt_or_relaxed(p, v)       __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)
+#define tt_and_relaxed(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
+#define tt_exchange_acq_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
+/* old is a pointer to the expected value, updated on failure */
+#define tt_cas_acq_rel(p, old, v) __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#define tt_cas_relaxed(p, old, v) __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+
+/* Orders the compiler only: this thread against its own signal handlers, and stores against x86's store order. */
+#define tt_barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+/* Raises *p to v if v is larger. */
+#define tt_max_relaxed(p, v)                                                             \
+	do {                                                                             \
+		__typeof__(*(p)) max_new_ = (v), max_old_ = tt_load_relaxed(p);          \
+		while (max_old_ < max_new_ && !tt_cas_relaxed((p), &max_old_, max_new_)) \
+			;                                                                \
+	} while (0)
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * counts.c - the thread's table of (lock, site) counts: misses, growth, eviction, timed holds.
+ *
+ * A table belongs to one thread (to its slot, and so to the threads that use the slot one after another). Only its owner writes
+ * it. Counts are exact at every moment, also when the process is killed in mid-instruction: moving a count elsewhere is
+ * journalled (preload/README.md, "Eviction").
+ */
+#include "preload/shim.h"
+
+#define GROW_EVICTIONS 16u /* evictions between two looks at growing */
+#define TABLE_MAX      4096u
+#define LONG_HOLD_NS   2000u /* holds at least this long are all timed: two clock reads are a small part of them */
+#define FIRST_SAMPLES  8u    /* the first holds of a (lock, site) are all timed */
+
+/* ------------------------------------------------------------------ eviction */
+
+/* The tag in the low 20 bits of ttrec_lsite.count names the last writer: slot + 1 (12 bits), sequence (8 bits). */
+#define TAG_BITS 20u
+
+static void journal_help(uint32_t tag)
+{
+	/*
+	 * The tag we are about to overwrite is the only proof that its writer's addition happened. If he has not noted it
+	 * yet (phase 1), note it for him. His own note, or a later sequence, makes the compare and swap fail: fine.
+	 */
+	uint32_t slot = tag >> 8;
+	if (!slot || slot - 1 >= tt_load_relaxed(&tt_g.p->slots))
+		return;
+	uint32_t ref = tt_load_acquire(&tt_g.p->slot_ref[slot - 1]);
+	if (!ref)
+		return;
+	struct ttrec_thread *t = tt_at(ref);
+	uint64_t word = tt_load_acquire(&t->journal.word);
+	if ((word & 3) == 1 && ((word >> 2) & 0xff) == (tag & 0xff))
+		tt_cas_acq_rel(&t->journal.word, &word, word + 1);
+}
+
+/* Moves the entry's count to its lsite and empties the entry. */
+static void count_evict(struct tt_self *s, struct ttrec_count *e)
+{
+	struct ttrec_thread *t = s->t;
+	uint64_t n = e->n;
+	if (n) {
+		struct ttrec_lsite *l = tt_lsite_get(TTREC_UID_INDEX(e->uid), e->site);
+		if (!l) {
+			tt_add_relaxed(&tt_g.h->drop[TTREC_DROP_COUNT], n);
+		} else {
+			uint64_t seq = (t->journal.word >> 2) + 1;
+			/* Slots beyond the tag's 12 bits share number 0: for them a kill in these few instructions may lose n.
+			 */
+			uint32_t slot = t->slot + 1 < 4096 ? t->slot + 1 : 0;
+			uint64_t tag = (uint64_t)slot << 8 | (seq & 0xff);
+			t->journal.n = n;
+			t->journal.lsite = tt_ref(l);
+			t->journal.entry = (uint32_t)(e - s->table);
+			tt_store_release(&t->journal.word, seq << 2 | 1);
+			uint64_t old = tt_load_acquire(&l->count);
+			do {
+				journal_help((uint32_t)(old & ((1u << TAG_BITS) - 1)));
+			} while (!tt_cas_acq_rel(&l->count, &old, (((old >> TAG_BITS) + n) << TAG_BITS) | tag));
+			tt_store_release(&t->journal.word, seq << 2 | 2);
+			tt_store_relaxed(&e->lock, UINT64_C(0));
+			tt_store_relaxed(&e->n, UINT64_C(0));
+			tt_store_release(&t->journal.word, seq << 2);
+			t->evicted += n;
+			return;
+		}
+	}
+	tt_store_relaxed(&e->lock, UINT64_C(0));
+	tt_store_relaxed(&e->n, UINT64_C(0));
+}
+
+/* ------------------------------------------------------------------ growth */
+
+/* A new table four times as large, every entry copied, then one store makes it the table: a kill sees one or the other. */
+static void table_grow(struct tt_self *s)
+{
+	struct ttrec_thread *t = s->t;
+	uint32_t entries = (s->table_mask + 1) * 4;
+	uint64_t bytes = (uint64_t)entries * sizeof(struct ttrec_count);
+	if (entries > TABLE_MAX)
+		return;
+	if (tt_add_relaxed(&tt_g.p->table_bytes, bytes) + bytes > tt_g.table_budget) {
+		tt_sub_relaxed(&tt_g.p->table_bytes, bytes);
+		return;
+	}
+	struct ttrec_chunk *c = tt_block_alloc(TTREC_CHUNK_TABLE, bytes);
+	if (!c) {
+		tt_sub_relaxed(&tt_g.p->table_bytes, bytes);
+		return;
+	}
+	struct ttrec_count *old = s->table, *table = (void *)((uint8_t *)(c + 1) + 32);
+	struct tt_self grown = {.table = table, .table_mask = entries - 1};
+	for (uint32_t i = 0; i <= s->table_mask; i++) {
+		struct ttrec_count *from = &old[i];
+		if (!from->lock)
+			continue;
+		/* A window keeps its order, so entries that lived together still do; old windows spread over four new ones. */
+		table[tt_window(&grown, from->lock) | (i & (TT_WINDOW - 1))] = *from;
+	}
+	uint32_t old_ref = t->table_ref;
+	/* Readers take ref and mask together: the mask is stored first, and only ever grows; they check both again. */
+	uint64_t both = (uint64_t)(entries - 1) << 32 | tt_ref(table);
+	tt_store_release((uint64_t *)(void *)&t->table_ref, both);
+	s->table = table;
+	s->table_mask = entries - 1;
+	if (old_ref) {
+		tt_sub_relaxed(&tt_g.p->table_bytes, (uint64_t)entries / 4 * sizeof(struct ttrec_count));
+		tt_block_free((struct ttrec_chunk *)(void *)((uint8_t *)old - 32) - 1);
+	} else {
+		/* The inline table is part of the thread record: empty it, its counts live in the new one. */
+		for (uint32_t i = 0; i < TTREC_TABLE_INLINE; i++) {
+			old[i].lock = 0;
+			old[i].n = 0;
+		}
+	}
+}
+_Static_assert(__builtin_offsetof(struct ttrec_thread, table_ref) % 8 == 0, "table_ref and table_mask are stored as one word");
+
+/* ------------------------------------------------------------------ misses */
+
+/*
+ * When the hold after next is timed. All of the first ones and all long ones; of the others one in hold_period on average, at
+ * random distance, so that no rhythm of the program can hide from it. `gap` is what the sample stands for.
+ */
+void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns)
+{
+	uint32_t period = tt_g.hold_period, gap = 1;
+	if (period > 1 && samples >= FIRST_SAMPLES && last_ns < LONG_HOLD_NS)
+		gap = 1 + tt_random(s) % (2 * period - 1);
+	e->gap = (uint16_t)gap;
+	e->next = (uint16_t)(e->n + gap);
+}
+
+/*
+ * The (lock, site) is not in the table: find the lock, make room in the two ways of its line, fill the entry with n = 0. The
+ * caller counts.
+ */
+struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
+{
+	struct tt_birth b = *birth;
+	b.site = site;
+	struct ttrec_lock *l = tt_lock_get(s, lock, &b);
+	if (!l) {
+		tt_drop(TTREC_DROP_COUNT);
+		return NULL;
+	}
+	if (s->evictions >= GROW_EVICTIONS) {
+		s->evictions = 0;
+		table_grow(s);
+	}
+	uint32_t i = tt_window(s, lock) | tt_way(site);
+	struct ttrec_count *e = &s->table[i], *o = &s->table[i ^ 1];
+	if (e->lock && (!o->lock || o->n < e->n))
+		e = o;
+	if (e->lock) {
+		s->evictions++;
+		count_evict(s, e);
+	}
+	tt_or_relaxed(&l->sharers, UINT64_C(1) << (s->t->slot & 63));
+	tt_module_seen(TTREC_SITE_PC(site));
+	struct ttrec_lsite *ls = tt_lsite_find(l->index, site);
+	e->site = site;
+	e->uid = tt_lock_uid(l);
+	e->n = 0;
+	tt_count_next(s, e, ls ? ls->hold_samples : 0, ls && ls->hold_samples ? ls->hold_timed_ns / ls->hold_samples : 0);
+	tt_store_release(&e->lock, lock);
+	return e;
+}
+
+struct ttrec_count *tt_count_find(struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	struct ttrec_count *e = s->table + (tt_window(s, lock) | tt_way(site));
+	if (e->lock == lock && e->site == site)
+		return e;
+	e = s->table + ((uint32_t)(e - s->table) ^ 1u);
+	return e->lock == lock && e->site == site ? e : NULL;
+}
+
+/* This acquisition's hold is to be timed. */
+void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h)
+{
+	unsigned op = TTREC_SITE_OP(h->site);
+	if (op == TTREC_OP_SEM_WAIT || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_SEM_TIMEDWAIT) {
+		const struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+		if (l && (l->flags & TTREC_LOCK_SEM_FOREIGN)) {
+			tt_count_next(s, e, FIRST_SAMPLES, 0);
+			return;
+		}
+	}
+	h->special = tt_now() << 8 | TTREC_HELD_TIMED;
+}
+
+/* ------------------------------------------------------------------ deaths of locks */
+
+/* The lock at this address is no more: give up what the table holds for it. */
+void tt_count_forget(struct tt_self *s, uint64_t lock)
+{
+	uint32_t w = tt_window(s, lock);
+	for (uint32_t i = w; i < w + TT_WINDOW; i++)
+		if (s->table[i].lock == lock)
+			count_evict(s, &s->table[i]);
+}
+
+/* Entries whose lock died or was born again since; for threads that missed more deaths than the ring holds. */
+static void table_check_all(struct tt_self *s)
+{
+	for (uint32_t i = 0; i <= s->table_mask; i++) {
+		struct ttrec_count *e = &s->table[i];
+		if (!e->lock)
+			continue;
+		const struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+		if (!l || (tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD) || tt_lock_uid(l) != e->uid)
+			count_evict(s, e);
+	}
+}
+
+/* Deaths between two epochs that this thread has not seen yet. */
+void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to)
+{
+	uint64_t claimed = tt_load_acquire(&tt_g.p->death_claim);
+	uint32_t missed = to - from;
+	if (to < from || missed > TT_DEATH_RING / 2 || claimed < missed || to != (uint32_t)(claimed + 1)) {
+		table_check_all(s);
+		return;
+	}
+	for (uint64_t number = claimed - missed; number < claimed; number++) {
+		struct tt_death *d = &tt_g.p->deaths[number % TT_DEATH_RING];
+		uint64_t lock = tt_load_acquire(&d->lock);
+		if (tt_load_acquire(&d->seq) != number + 1) {
+			table_check_all(s);
+			return;
+		}
+		tt_count_forget(s, lock);
+	}
+}
+
+/* Operations that the table of this slot counted since it was made, with what it gave up. */
+uint64_t tt_count_total(const struct ttrec_thread *t)
+{
+	const struct ttrec_count *table = t->table_ref ? tt_at(t->table_ref) : t->table;
+	uint64_t sum = t->evicted;
+	for (uint32_t i = 0; i <= t->table_mask; i++)
+		sum += table[i].n;
+	return sum;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * init.c - the shim comes to life, notices that it is a forked child, and ends with the process.
+ *
+ * The recording is made at the first hooked event, so that a program that never uses threads leaves nothing; the launcher's
+ * direct child makes it at once. Everything here may run before our constructor (another library's comes first) and after our
+ * destructor.
+ */
+#include "preload/shim.h"
+#include "preload/file.h"
+#include "preload/init.h"
+#include "preload/real.h"
+#include "preload/sys.h"
+
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+enum mode {
+	MODE_NEW,      /* nothing done yet */
+	MODE_STARTING, /* one thread is at it; others pass through meanwhile */
+	MODE_ARMED,    /* ready to record at the first event */
+	MODE_ACTIVE,
+	MODE_INERT,
+};
+static uint32_t mode;
+static bool is_root; /* the launcher's direct child */
+
+extern void *__libc_stack_end __attribute__((weak));
+extern char **environ;
+
+/* ------------------------------------------------------------------ start */
+
+static const char *env_get(const char *name)
+{
+	size_t n = __builtin_strlen(name);
+	for (char **e = environ; e && *e; e++)
+		if (__builtin_strncmp(*e, name, n) == 0 && (*e)[n] == '=')
+			return *e + n + 1;
+	return NULL;
+}
+
+static void tree_map(void)
+{
+	if (!tt_g.tree)
+		tt_g.tree = tt_sys_mmap(4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
+}
+
+static void stack_facts(void)
+{
+	/* __libc_stack_end lies at the very outside of main's stack: argc and what _start finds there. */
+	uintptr_t end = &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
+	tt_g.main_stack_high = end ? end + 64 : 0;
+	struct rlimit rl = {0, 0};
+	TT_SYS(prlimit64, 0, RLIMIT_STACK, NULL, &rl);
+	tt_g.default_stack = rl.rlim_cur == RLIM_INFINITY || rl.rlim_cur > (1u << 30) ? 8u << 20 : rl.rlim_cur;
+}
+
+/* Reads the environment once. Leaves mode ARMED or INERT. */
+static void prepare(void)
+{
+	uint32_t expected = MODE_NEW;
+	if (!tt_cas_acq_rel(&mode, &expected, (uint32_t)MODE_STARTING))
+		return;
+	bool ok = tt_real_resolve() && !getauxval(AT_SECURE) && environ;
+	if (ok) {
+		const char *text = env_get("THREADCHECK_OPTIONS");
+		tt_options_parse(&tt_options, text);
+		tt_file_prepare(env_get("XDG_RUNTIME_DIR"), text);
+		stack_facts();
+		tree_map();
+		is_root = tt_options.root && (uint64_t)TT_SYS(getppid, 0, 0, 0, 0) == tt_options.root;
+		if (!is_root && tt_options.root && !tt_options.follow)
+			ok = false;
+	}
+	tt_store_release(&mode, (uint32_t)(ok ? MODE_ARMED : MODE_INERT));
+}
+
+/* From ARMED, or in a forked child from ACTIVE with an epoch that was wiped. One thread does it. */
+static bool activate(uint32_t from, uint32_t fork_depth)
+{
+	if (!tt_cas_acq_rel(&mode, &from, (uint32_t)MODE_STARTING))
+		return false;
+	if (tt_g.tree && tt_add_relaxed(&tt_g.tree->recordings, 1) >= tt_options.max_processes) {
+		tt_add_relaxed(&tt_g.tree->refused, 1);
+		tt_store_release(&mode, (uint32_t)MODE_INERT);
+		return false;
+	}
+	if (!tt_file_create(fork_depth)) {
+		tt_store_release(&mode, (uint32_t)MODE_INERT);
+		return false;
+	}
+	tt_store_release(&tt_epoch, 1u);
+	tt_store_release(&mode, (uint32_t)MODE_ACTIVE);
+	return true;
+}
+
+/* The epoch reads 0 although we record: this is a child. Its parent's recording is left alone from here on. */
+static bool child_begin(struct tt_self *s)
+{
+	uint32_t depth = tt_g.h ? tt_g.h->fork_depth + 1 : 1;
+	s->t = NULL;
+	s->deps = NULL;
+	is_root = false;
+	if (tt_g.h && tt_g.tree && tt_load_relaxed(&tt_g.tree->recordings) >= tt_options.max_processes)
+		tt_add_relaxed(&tt_g.h->children_refused, 1);
+	tt_file_leave();
+	if (!tt_options.follow) {
+		tt_store_release(&mode, (uint32_t)MODE_INERT);
+		return false;
+	}
+	return activate(MODE_ACTIVE, depth);
+}
+
+/* ------------------------------------------------------------------ entering */
+
+struct tt_self *tt_self_update(struct tt_self *s)
+{
+	uint32_t epoch = tt_load_acquire(&tt_epoch);
+	uint32_t was = s->epoch;
+	s->busy_sp = (uintptr_t)__builtin_frame_address(0);
+	s->epoch = TT_EPOCH_BUSY;
+	tt_barrier();
+	if (!s->t) {
+		if (s->refused || !tt_thread_adopt(s)) {
+			s->refused = 1;
+			tt_drop(TTREC_DROP_LATE);
+			s->epoch = TT_EPOCH_NEW;
+			return NULL;
+		}
+		epoch = s->saved_epoch;
+	} else {
+		tt_count_catch_up(s, was, epoch);
+		s->t->table_epoch = epoch;
+	}
+	tt_barrier();
+	s->epoch = epoch;
+	return s;
+}
+
+/* A handler that interrupted the recorder, or a thread that was torn out of it by longjmp? */
+static bool busy_is_stale(const struct tt_self *s)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	return s->t && sp > s->busy_sp && s->busy_sp >= s->t->stack_low && sp < s->t->stack_high;
+}
+
+struct tt_self *tt_enter_slow(struct tt_self *s)
+{
+	if (tt_load_relaxed(&mode) == MODE_NEW)
+		prepare();
+	if (!tt_real_ready)
+		tt_real_resolve(); /* somebody else is just preparing: the real functions are needed all the same */
+	if (s->epoch == TT_EPOCH_BUSY) {
+		if (!busy_is_stale(s)) {
+			tt_drop(TTREC_DROP_NESTED);
+			return NULL;
+		}
+		s->epoch = s->saved_epoch;
+		if (s->epoch == tt_load_relaxed(&tt_epoch))
+			return s;
+	}
+	switch (tt_load_acquire(&mode)) {
+	case MODE_ARMED:
+		if (!activate(MODE_ARMED, 0))
+			return NULL;
+		break;
+	case MODE_ACTIVE:
+		if (unlikely(!tt_load_relaxed(&tt_epoch)) && !child_begin(s))
+			return NULL;
+		break;
+	default:
+		return NULL;
+	}
+	return tt_self_update(s);
+}
+
+bool tt_is_recording_here(void)
+{
+	/* Not in a vfork child, which shares our memory but is another process. */
+	return tt_load_acquire(&mode) == MODE_ACTIVE && tt_load_relaxed(&tt_epoch) && (uint32_t)tt_sys_getpid() == tt_g.pid;
+}
+
+__attribute__((constructor(101))) static void constructor(void)
+{
+	if (tt_load_relaxed(&mode) == MODE_NEW)
+		prepare();
+	if (is_root)
+		tt_enter();
+}
+
+/* ------------------------------------------------------------------ end */
+
+void tt_process_ends(uint32_t state, int code)
+{
+	if (!tt_is_recording_here() || tt_load_relaxed(&tt_g.h->state) != TTREC_STATE_RUNNING)
+		return;
+	struct tt_self *s = &tt_self;
+	if (s->t && s->epoch == tt_load_relaxed(&tt_epoch)) {
+		tt_busy_begin(s);
+		tt_pending_flush(s);
+		tt_busy_end(s);
+	}
+	const struct ttrec_header *h = tt_g.h;
+	/* One thread and nothing to tell: leave no file behind. */
+	bool keep = is_root || state == TTREC_STATE_EXEC || h->threads_created || h->threads_adopted || h->event_next;
+	tt_file_end(state, code, keep);
+}
+
+void tt_process_goes_on(void)
+{
+	if (tt_is_recording_here())
+		tt_store_release(&tt_g.h->state, (uint32_t)TTREC_STATE_RUNNING);
+}
+
+__attribute__((destructor)) static void destructor(void)
+{
+	tt_process_ends(TTREC_STATE_EXITED, tt_load_acquire(&mode) == MODE_ACTIVE && tt_g.h ? tt_g.h->exit_code : 0);
+}

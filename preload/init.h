@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* init.h - process-wide events that hooks report to init.c. */
+#ifndef TT_PRELOAD_INIT_H
+#define TT_PRELOAD_INIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+bool tt_is_recording_here(void);                     /* false in a vfork child */
+void tt_process_ends(uint32_t state, int exit_code); /* enum ttrec_state; the first call counts */
+void tt_process_goes_on(void);                       /* an exec failed */
+
+#endif

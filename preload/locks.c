@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * locks.c - which lock is this? Identity by address, birth site and generation; totals by (lock, site).
+ *
+ * A record stands for (address, birth site). Records are never removed and never move, so that the chains need no
+ * protection but the compare and swap that inserts at their head. When a lock dies (destroy call, its memory freed) its record
+ * is flagged; a lock born later at the same address by the same code takes the record up again with the next generation,
+ * another one gets a record of its own. Statistics go on over generations; lock order tells them apart by uid.
+ *
+ * Called on slow paths only: first use of a lock by a thread at a site, init, destroy, contention, timed holds.
+ */
+#include "preload/shim.h"
+
+static uint32_t lock_bucket(uint64_t address)
+{
+	/* One bucket per 256-byte granule, so that tt_memory_death() can walk a range. */
+	return (uint32_t)((address >> 8) * 0x9e3779b1u) >> (32 - 15);
+}
+_Static_assert(TT_LOCK_HEADS == 1u << 15, "lock_bucket");
+
+struct ttrec_lock *tt_lock_by_index(uint32_t index)
+{
+	if (index >= TTREC_MAX_LOCKS)
+		return NULL;
+	uint32_t ref = tt_load_acquire(&tt_g.p->lock_slab[index / TTREC_SLAB_LOCKS]);
+	return ref ? (struct ttrec_lock *)tt_at(ref) + index % TTREC_SLAB_LOCKS : NULL;
+}
+
+static bool lock_is_dead(const struct ttrec_lock *l)
+{
+	return tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD;
+}
+
+/* The living lock at this address, NULL if none is known. */
+struct ttrec_lock *tt_lock_find(uint64_t address)
+{
+	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(address)]);
+	while (i) {
+		struct ttrec_lock *l = tt_lock_by_index(i - 1);
+		if (l->address == address && !lock_is_dead(l))
+			return l;
+		i = l->chain;
+	}
+	return NULL;
+}
+
+/* The lock that a destroy call ended at this address, when no other lives there. */
+struct ttrec_lock *tt_lock_find_destroyed(uint64_t address)
+{
+	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(address)]);
+	while (i) {
+		struct ttrec_lock *l = tt_lock_by_index(i - 1);
+		if (l->address == address && (tt_load_relaxed(&l->flags) & TTREC_LOCK_DESTROYED))
+			return l;
+		i = l->chain;
+	}
+	return NULL;
+}
+
+/* A dead one that the same code made at the same place. */
+static struct ttrec_lock *lock_find_dead(uint64_t address, const struct tt_birth *b)
+{
+	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(address)]);
+	while (i) {
+		struct ttrec_lock *l = tt_lock_by_index(i - 1);
+		if (l->address == address && l->birth_site == b->site && l->kind == b->kind && lock_is_dead(l))
+			return l;
+		i = l->chain;
+	}
+	return NULL;
+}
+
+static void lock_revive(struct tt_self *s, struct ttrec_lock *l, const struct tt_birth *b)
+{
+	uint16_t was = tt_load_relaxed(&l->flags);
+	if (!(was & TTREC_LOCK_DEAD))
+		return;
+	/* Two threads may come here for one lock; a generation number skipped does no harm. */
+	tt_add_relaxed(&l->gen, 1);
+	tt_store_relaxed(&l->sharers, UINT64_C(0));
+	tt_store_relaxed(&l->other, b->other);
+	tt_store_relaxed(&l->owner, 0u);
+	l->birth_ns = tt_now();
+	l->birth_thread = s->t ? s->t->serial : 0;
+	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SIGNALLED | TTREC_LOCK_WAITED;
+	tt_store_release(&l->flags, (uint16_t)((was & keep) | b->flags));
+}
+
+static void filter_set(uint64_t address)
+{
+	uint64_t bit = (address >> 8) & (TT_FILTER_BITS - 1);
+	tt_or_relaxed(&tt_g.p->filter[bit / 64], UINT64_C(1) << bit % 64);
+}
+
+static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const struct tt_birth *birth)
+{
+	struct tt_birth described = *birth, *b = &described;
+	if (b->describe)
+		b->describe(b, address);
+	uint32_t index = 0;
+	struct ttrec_lock *l = tt_slab_alloc(TTREC_CHUNK_LOCK, sizeof(*l), TTREC_SLAB_LOCKS, &index);
+	if (!l) {
+		tt_drop(TTREC_DROP_LOCK);
+		return NULL;
+	}
+	l->index = index;
+	l->address = address;
+	l->type = (uint8_t)b->type;
+	l->flags = b->flags;
+	l->birth_site = b->site;
+	l->birth_ns = tt_now();
+	l->other = b->other;
+	if (s->t) {
+		l->birth_thread = s->t->serial;
+		l->birth_thread_slot = s->t->slot;
+		if (address >= s->t->stack_low && address < s->t->stack_high)
+			l->flags |= TTREC_LOCK_ON_STACK;
+	}
+	tt_module_seen(TTREC_SITE_PC(b->site));
+	if (b->caller)
+		l->birth_stack = tt_stack_capture(s, b->caller);
+
+	uint32_t *head = &tt_g.p->lock_heads[lock_bucket(address)];
+	uint32_t first = tt_load_acquire(head);
+	do {
+		/* Somebody may have inserted the same lock meanwhile: his record stands, ours stays unpublished. */
+		for (uint32_t i = first; i; i = tt_lock_by_index(i - 1)->chain) {
+			struct ttrec_lock *o = tt_lock_by_index(i - 1);
+			if (o->address == address && !lock_is_dead(o))
+				return o;
+		}
+		l->chain = first;
+	} while (!tt_cas_acq_rel(head, &first, l->index + 1));
+	filter_set(address);
+	tt_store_release(&l->kind, (uint8_t)b->kind);
+	return l;
+}
+
+/* The lock at this address, made known by its first use if need be. NULL: no space (counted). */
+struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct tt_birth *b)
+{
+	struct ttrec_lock *l = tt_lock_find(address);
+	if (l && l->kind == b->kind)
+		return l;
+	if (l) /* another kind of object lives there now: the old one is gone, whether or not we were told */
+		tt_lock_death(s, l, b->site, false);
+	l = lock_find_dead(address, b);
+	if (!l)
+		return lock_insert(s, address, b);
+	lock_revive(s, l, b);
+	return l;
+}
+
+/* An init call: whatever lived there is over. */
+void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *b)
+{
+	struct ttrec_lock *l = tt_lock_find(address);
+	if (l)
+		tt_lock_death(s, l, b->site, false);
+	tt_lock_get(s, address, b);
+}
+
+/*
+ * The lock is no more. Threads that counted for it hold its address in their tables: if others than this one did, the
+ * death goes into the ring and the epoch advances, which every thread sees at its next hook (tt_count_catch_up).
+ */
+void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool destroyed)
+{
+	uint16_t add = TTREC_LOCK_DEAD | (destroyed ? TTREC_LOCK_DESTROYED : 0);
+	if (tt_or_relaxed(&l->flags, add) & TTREC_LOCK_DEAD)
+		return;
+	l->death_site = site;
+	l->death_ns = tt_now();
+	tt_add_relaxed(&tt_g.h->lock_deaths, 1);
+
+	uint64_t own = s->t ? UINT64_C(1) << (s->t->slot & 63) : 0;
+	if (s->t)
+		tt_count_forget(s, l->address);
+	if (!(tt_load_relaxed(&l->sharers) & ~own))
+		return;
+	uint64_t number = tt_add_relaxed(&tt_g.p->death_claim, 1);
+	struct tt_death *d = &tt_g.p->deaths[number % TT_DEATH_RING];
+	tt_store_relaxed(&d->seq, UINT64_C(0));
+	tt_store_release(&d->lock, l->address);
+	tt_store_release(&d->seq, number + 1);
+	/* Numbers 0, 1, 2 ... belong to epochs 1, 2, 3 ...; the 32-bit epoch skips its reserved values. */
+	uint32_t e = tt_load_relaxed(&tt_epoch), n;
+	do {
+		n = e + 1;
+		if (n == 0 || n >= TT_EPOCH_BUSY)
+			n = 1;
+	} while (!tt_cas_acq_rel(&tt_epoch, &e, n));
+}
+
+/* Memory is given back: locks inside are no more. The caller has asked the filter. */
+void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site)
+{
+	uint64_t end = start + size;
+	for (uint64_t g = start >> 8; g <= (end - 1) >> 8; g++) {
+		uint64_t bit = g & (TT_FILTER_BITS - 1);
+		uint64_t word = tt_load_relaxed(&tt_g.p->filter[bit / 64]);
+		if (!(word >> bit % 64)) {
+			g |= 63; /* the rest of this word is empty */
+			continue;
+		}
+		if (!(word >> bit % 64 & 1))
+			continue;
+		uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(g << 8)]);
+		while (i) {
+			struct ttrec_lock *l = tt_lock_by_index(i - 1);
+			if (l->address >= start && l->address < end && !lock_is_dead(l))
+				tt_lock_death(s, l, site, false);
+			i = l->chain;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------ totals by (lock, site) */
+
+static uint32_t *lsite_head(uint32_t lock, uint64_t site)
+{
+	return &tt_g.p->lsite_heads[(tt_mix(lock, site) >> 20) & (TT_LSITE_HEADS - 1)];
+}
+
+static struct ttrec_lsite *lsite_scan(uint32_t ref, uint32_t lock, uint64_t site)
+{
+	while (ref) {
+		struct ttrec_lsite *l = tt_at(ref);
+		if (l->site == site && l->lock == lock)
+			return l;
+		ref = l->chain;
+	}
+	return NULL;
+}
+
+struct ttrec_lsite *tt_lsite_find(uint32_t lock, uint64_t site)
+{
+	return lsite_scan(tt_load_acquire(lsite_head(lock, site)), lock, site);
+}
+
+struct ttrec_lsite *tt_lsite_get(uint32_t lock, uint64_t site)
+{
+	uint32_t *head = lsite_head(lock, site);
+	uint32_t first = tt_load_acquire(head);
+	struct ttrec_lsite *l = lsite_scan(first, lock, site);
+	if (l)
+		return l;
+	l = tt_slab_alloc(TTREC_CHUNK_LSITE, sizeof(*l), TTREC_SLAB_LSITES, NULL);
+	if (!l) {
+		tt_drop(TTREC_DROP_LSITE);
+		return NULL;
+	}
+	l->lock = lock;
+	l->site = site;
+	do {
+		/* A second record for one key would only split the totals; readers add them up. Still, look again. */
+		struct ttrec_lsite *o = lsite_scan(first, lock, site);
+		if (o) {
+			tt_store_relaxed(&l->site, UINT64_C(0));
+			return o;
+		}
+		l->chain = first;
+	} while (!tt_cas_acq_rel(head, &first, tt_ref(l)));
+	return l;
+}
+
+/* Adds one time to the histogram behind *ref, made at its first use. */
+void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint64_t now)
+{
+	uint32_t r = tt_load_acquire(ref);
+	if (!r) {
+		struct ttrec_stat *n = tt_slab_alloc(TTREC_CHUNK_STAT, sizeof(*n), TTREC_SLAB_STATS, NULL);
+		if (!n) {
+			tt_drop(TTREC_DROP_STAT);
+			return;
+		}
+		n->mode = mode;
+		n->lock = lock + 1;
+		if (tt_cas_acq_rel(ref, &r, tt_ref(n)))
+			r = tt_ref(n);
+		else
+			tt_store_relaxed(&n->lock, 0u);
+	}
+	struct ttrec_stat *st = tt_at(r);
+	tt_add_relaxed(&st->hist[ttrec_hist_bucket(ns)], 1);
+	tt_add_relaxed(&st->total_ns, ns);
+	if (ns > tt_load_relaxed(&st->max_ns)) {
+		tt_max_relaxed(&st->max_ns, ns);
+		tt_store_relaxed(&st->max_at_ns, now);
+	}
+	tt_add_relaxed(&st->count, 1);
+}

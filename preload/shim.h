@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * shim.h - the recorder's state and its hot path.
+ *
+ * Everything in preload/ except hook_*.c, real.c and init.c is the state core: it knows nothing of hooks and of the real
+ * functions, so that tests/unit runs it in an ordinary program under ThreadSanitizer. preload/README.md says who writes what,
+ * who reads it, what orders them, and what each event costs; read it before changing anything here.
+ */
+#ifndef TT_PRELOAD_SHIM_H
+#define TT_PRELOAD_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "lib/core/attrs.h"
+#include "lib/core/atomics.h"
+#include "lib/core/ttrec_format.h"
+#include "preload/stack.h"
+
+/* ------------------------------------------------------------------ settings (options.def) */
+
+struct tt_options {
+#define OPTION(field, key, type, def, help) uint64_t field;
+#define OPTION_TEXT(field, key, help)       char field[512];
+#include "preload/options.def"
+};
+extern struct tt_options tt_options;
+void tt_options_parse(struct tt_options *o, const char *text); /* unknown keys and bad values are ignored: never print */
+
+/* ------------------------------------------------------------------ process-wide state */
+
+/*
+ * The one word that every hook compares with its thread's copy. It lives on a page that reads 0 in a forked child
+ * (MADV_WIPEONFORK), and it is advanced when a lock dies whose identity other threads may have cached. So one load tells a hook
+ * that all is as it was; any difference leads to tt_enter_slow(). Written rarely, read by all: the cache line stays shared.
+ */
+struct tt_epoch_page {
+	uint32_t epoch; /* 0: not recording, or a child that has not noticed yet. Never TT_EPOCH_NEW or TT_EPOCH_BUSY. */
+} __attribute__((aligned(4096)));
+extern union tt_epoch_mem {
+	struct tt_epoch_page page;
+	char bytes[4096];
+} tt_epoch_mem;
+#define tt_epoch (tt_epoch_mem.page.epoch)
+
+#define TT_EPOCH_NEW  0xffffffffu /* a thread that has not called a hook yet */
+#define TT_EPOCH_BUSY 0xfffffffeu /* the thread is inside the recorder: a signal handler that comes now is a nested event */
+
+#define TT_DEATH_RING   256u
+#define TT_LOCK_HEADS   (1u << 15)
+#define TT_LSITE_HEADS  (1u << 15)
+#define TT_WAIT_HEADS   (1u << 13)
+#define TT_DEP_HEADS    (1u << 14)
+#define TT_STACK_HEADS  (1u << 13)
+#define TT_MISUSE_HEADS (1u << 9)
+#define TT_GROUP_HEADS  (1u << 8)
+#define TT_MAX_SLOTS    (1u << 16)
+#define TT_TID_MAP      (1u << 12)
+#define TT_PTHREAD_MAP  (1u << 15)
+#define TT_MODULES      512u
+#define TT_FILTER_BITS  (1u << 18)
+#define TT_RULE_BYTES   (256u << 10)
+#define TT_DEPS_ENTRIES 256u
+#define TT_DEPS_LARGE   2048u
+#define TT_FREE_CLASSES 8u
+
+struct tt_death {
+	uint64_t seq; /* number of the death + 1; stored last */
+	uint64_t lock;
+};
+struct tt_pthread_key {
+	uint64_t pthread; /* key, set once by compare and swap; addresses come back, so keys are never removed */
+	uint32_t slot;    /* slot + 1 */
+	uint32_t reserved;
+};
+
+/* Private anonymous memory, wiped in a forked child, touched only where it is used. All indices into the recording. */
+struct tt_private {
+	uint32_t lock_heads[TT_LOCK_HEADS]; /* index + 1, hashed by address >> 8 so that ranges can be walked */
+	uint32_t lsite_heads[TT_LSITE_HEADS];
+	uint32_t wait_heads[TT_WAIT_HEADS];
+	uint32_t dep_heads[TT_DEP_HEADS];
+	uint32_t stack_heads[TT_STACK_HEADS];
+	uint32_t misuse_heads[TT_MISUSE_HEADS];
+	uint32_t group_heads[TT_GROUP_HEADS];
+	uint32_t lock_slab[TTREC_MAX_LOCKS / TTREC_SLAB_LOCKS]; /* ref of the slab's first record */
+	uint32_t slot_ref[TT_MAX_SLOTS];
+	uint32_t slots;               /* slots ever made */
+	uint32_t tid_map[TT_TID_MAP]; /* slot + 1 of the last thread with tid % TT_TID_MAP; a hint */
+	struct tt_pthread_key pthreads[TT_PTHREAD_MAP];
+	uint64_t slab[TTREC_CHUNK_MAX]; /* current slab: ref << 32 | records used */
+	uint64_t var;                   /* current VAR chunk: ref << 32 | bytes used */
+	uint64_t slot_free;             /* stack of free slots: tag << 32 | slot + 1; links in slot_next */
+	uint32_t slot_next[TT_MAX_SLOTS];
+	uint64_t limbo[1024]; /* detached and ending: tid << 32 | slot + 1, waiting for the thread to be gone */
+	uint32_t limbo_scan;
+	uint64_t block_free[TT_FREE_CLASSES]; /* chunks given back, by log4 size: tag << 32 | ref; link in the chunk's `check`
+	                                         word */
+	struct tt_death deaths[TT_DEATH_RING];
+	uint64_t death_claim;
+	uint64_t filter[TT_FILTER_BITS / 64]; /* bit (address >> 8) mod bits: a lock was seen in that 256-byte granule */
+	struct {
+		uint64_t start, end; /* end is stored last */
+	} modules[TT_MODULES];
+	uint32_t module_count;
+	uint64_t table_bytes; /* in grown tables, against the budget */
+	uint64_t dep_block;   /* current block of dependency caches: see order.c */
+	uint64_t dep_free[2];
+	uint64_t start_arg[TT_MAX_SLOTS]; /* argument of a start routine, from create until the thread runs */
+	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
+};
+
+/* Survives fork: one page shared by the whole tree of forked processes. */
+struct tt_tree {
+	uint32_t recordings;
+	uint32_t refused;
+};
+
+struct tt_global {
+	uint8_t *base; /* the mapped recording */
+	struct ttrec_header *h;
+	struct tt_private *p;
+	struct tt_tree *tree;
+	uint64_t start_mono_ns;
+	uint64_t main_stack_high;
+	uint64_t default_stack;
+	uint32_t pid;
+	uint32_t hold_period;
+	uint32_t stack_depth;
+	uint64_t table_budget;
+};
+extern struct tt_global tt_g;
+
+/* ------------------------------------------------------------------ the thread's own words (TLS, initial-exec, <= 256 bytes)
+ */
+
+struct tt_self {
+	uint32_t epoch; /* the hot path's comparison; TT_EPOCH_BUSY while inside */
+	uint32_t saved_epoch;
+	struct ttrec_thread *t;
+	struct ttrec_held *held;
+	struct ttrec_count *table;
+	uint64_t *deps;      /* known dependencies, NULL until the first nested acquire */
+	uint32_t table_mask; /* entries - 1 */
+	uint32_t deps_mask;
+	uint32_t random;
+	uint32_t evictions; /* since the table last grew */
+	uint32_t deps_misses;
+	uint8_t refused; /* no record could be had: pass through (until the epoch changes) */
+	uint8_t off;     /* > 0: the thread's events are not recorded (inside real calls that call hooks) */
+	uint8_t reserved[2];
+	uintptr_t busy_sp; /* frame that went in, to tell a nested event from one that was left by longjmp */
+	uint64_t creating; /* unused slot kept for the next create of this thread; slot + 1 */
+};
+_Static_assert(sizeof(struct tt_self) <= 128, "TLS budget");
+extern __thread struct tt_self tt_self __attribute__((tls_model("initial-exec")));
+
+/* ------------------------------------------------------------------ small helpers */
+
+TT_INLINE void *tt_at(uint32_t ref)
+{
+	return tt_g.base + ttrec_ref_offset(ref);
+}
+TT_INLINE uint32_t tt_ref(const void *p)
+{
+	return (uint32_t)(((uintptr_t)p - (uintptr_t)tt_g.base) >> 4);
+}
+static inline uint64_t tt_now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec - tt_g.start_mono_ns + 1;
+}
+TT_INLINE uint64_t tt_mix(uint64_t a, uint64_t b)
+{
+	uint64_t x = (a ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+	return x ^ x >> 29;
+}
+static inline uint32_t tt_random(struct tt_self *s)
+{
+	uint32_t x = s->random ? s->random : 2463534242u ^ (uint32_t)(uintptr_t)s;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return s->random = x;
+}
+void tt_drop(enum ttrec_drop why);
+
+/* Where a hook was called from: what a stack walk begins with. */
+struct tt_caller {
+	uintptr_t pc, cfa;
+};
+
+/* ------------------------------------------------------------------ arena.c: space in the recording */
+
+bool tt_arena_backed(uint64_t end);
+struct ttrec_chunk *tt_chunk_claim(enum ttrec_chunk_type type, uint64_t size, uint32_t index);
+void *tt_slab_alloc(enum ttrec_chunk_type type, uint32_t record_size, uint32_t capacity, uint32_t *number);
+void *tt_var_alloc(uint32_t size); /* zeroed, 16-aligned; publish with tt_var_publish */
+void tt_var_publish(void *var, enum ttrec_var_type type);
+struct ttrec_chunk *tt_block_alloc(enum ttrec_chunk_type type, uint64_t payload); /* from the free list, else claimed */
+void tt_block_free(struct ttrec_chunk *c);
+
+/* ------------------------------------------------------------------ locks.c: identity */
+
+/*
+ * What a hook knows of the object it was called with: a constant per hook, so that the hot path passes one address. When the
+ * object is new, `describe` (may be NULL) reads the rest from its memory.
+ */
+struct tt_birth {
+	enum ttrec_kind kind;
+	enum ttrec_type type;
+	uint16_t flags;
+	uint64_t other; /* see struct ttrec_lock */
+	void (*describe)(struct tt_birth *b, uint64_t object);
+	uint64_t site;                  /* filled in by whoever found the object to be new */
+	const struct tt_caller *caller; /* an init call: its stack is kept; NULL: first use */
+};
+struct ttrec_lock *tt_lock_by_index(uint32_t index);
+struct ttrec_lock *tt_lock_find(uint64_t address);
+struct ttrec_lock *tt_lock_find_destroyed(uint64_t address);
+struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
+void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
+void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool destroyed);
+void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site);
+TT_INLINE uint32_t tt_lock_uid(const struct ttrec_lock *l)
+{
+	return TTREC_UID(l->index, tt_load_relaxed(&l->gen));
+}
+struct ttrec_lsite *tt_lsite_get(uint32_t lock, uint64_t site);
+struct ttrec_lsite *tt_lsite_find(uint32_t lock, uint64_t site);
+void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint64_t now);
+
+/* ------------------------------------------------------------------ counts.c: lock x site tables of threads */
+
+struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
+void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h);
+void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns);
+struct ttrec_count *tt_count_find(struct tt_self *s, uint64_t lock, uint64_t site);
+void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to);
+void tt_count_forget(struct tt_self *s, uint64_t lock);
+uint64_t tt_count_total(const struct ttrec_thread *t);
+
+/* ------------------------------------------------------------------ held.c, order.c */
+
+void tt_held_grow(struct tt_self *s);
+uint32_t tt_held_find(const struct tt_self *s, uint64_t lock); /* index + 1 of the innermost entry, 0: not held */
+uint64_t tt_held_remove(struct tt_self *s, uint32_t at);       /* index + 1; returns its special word */
+void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t site, uint64_t special, uint64_t now, const struct tt_caller *c);
+void tt_order_miss(
+	struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, uint64_t key, const struct tt_caller *c);
+void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
+void tt_order_free(struct tt_self *s);
+
+/* ------------------------------------------------------------------ stacks.c, modules.c */
+
+uint32_t tt_stack_capture(struct tt_self *s, const struct tt_caller *c);
+void tt_module_seen(uint64_t pc);
+
+/* ------------------------------------------------------------------ threads.c */
+
+struct ttrec_thread *tt_thread_alloc(void);
+void tt_thread_free(struct ttrec_thread *t);
+void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread);
+struct ttrec_thread *tt_thread_adopt(struct tt_self *s);
+void tt_thread_ending(struct tt_self *s);
+struct ttrec_thread *tt_thread_by_pthread(uint64_t pthread);
+struct ttrec_thread *tt_thread_by_tid(uint32_t tid);
+struct ttrec_thread *tt_thread_by_slot(uint32_t slot);
+void tt_thread_set_pthread(struct ttrec_thread *t, uint64_t pthread);
+void tt_thread_gone(struct ttrec_thread *t); /* joined, or detached and gone: fold and free the slot */
+void tt_thread_reap_later(struct ttrec_thread *t);
+struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site, uint32_t stack);
+
+/* ------------------------------------------------------------------ wait.c: the contended path */
+
+/* One wait in progress; on the waiter's stack. */
+struct tt_block {
+	struct ttrec_lock *lock; /* NULL for joins */
+	struct ttrec_wait *pair;
+	uint64_t t0, holder_site, holder;
+	uint64_t object, site;
+	uint32_t stack, uid;
+	uint8_t wait_class;
+};
+void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lock, enum ttrec_kind kind, uint64_t object,
+	uint64_t site, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, const struct tt_caller *c);
+uint64_t tt_block_end(struct tt_self *s, struct tt_block *b);                              /* clears waiting-on; returns now */
+void tt_block_charge(struct tt_self *s, struct tt_block *b, uint64_t now, bool timed_out); /* charges at once */
+void tt_block_defer(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h); /* charges after the unlock */
+void tt_pending_charge(struct tt_self *s, uint64_t site);
+void tt_pending_flush(struct tt_self *s);
+struct ttrec_wait *tt_wait_get(uint32_t lock, uint64_t waiter_site, uint64_t holder_site);
+
+/* ------------------------------------------------------------------ events.c, misuse.c */
+
+void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_event *e); /* seq and thread are filled in */
+void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
+	uint64_t other_site, uint64_t ns, const struct tt_caller *c);
+
+/* ------------------------------------------------------------------ entering */
+
+struct tt_self *tt_enter_slow(struct tt_self *s);
+
+/* The state core's half of it: brings a registered thread up to date with the epoch, or registers it. NULL: pass through. */
+struct tt_self *tt_self_update(struct tt_self *s);
+
+/* NULL: the hook only passes through. Otherwise the thread is registered and its caches are valid. */
+TT_INLINE struct tt_self *tt_enter(void)
+{
+	struct tt_self *s = &tt_self;
+	if (unlikely(s->epoch != tt_load_relaxed(&tt_epoch)))
+		return tt_enter_slow(s);
+	return s;
+}
+
+/*
+ * Brackets around every change of the thread's own records. A signal handler that calls a hook in between finds the
+ * epoch different, and its event is counted as dropped instead of finding half-made state. Plain stores of the thread's own
+ * words.
+ */
+TT_INLINE void tt_busy_begin(struct tt_self *s)
+{
+	s->saved_epoch = s->epoch;
+	s->busy_sp = (uintptr_t)__builtin_frame_address(0);
+	tt_barrier();
+	s->epoch = TT_EPOCH_BUSY;
+	tt_barrier();
+}
+TT_INLINE void tt_busy_end(struct tt_self *s)
+{
+	tt_barrier();
+	s->epoch = s->saved_epoch;
+	tt_barrier();
+}
+
+/* ------------------------------------------------------------------ the hot path */
+
+#define TT_WINDOW 8u /* entries among which all sites of one lock lie */
+
+TT_INLINE uint32_t tt_window(const struct tt_self *s, uint64_t lock)
+{
+	uint32_t h = (uint32_t)(lock >> 3) * 0x9e3779b1u;
+	return (h >> 12) & s->table_mask & ~(TT_WINDOW - 1u);
+}
+TT_INLINE uint32_t tt_way(uint64_t site)
+{
+	return (uint32_t)(site ^ site >> 3 ^ site >> 7) & (TT_WINDOW - 1u);
+}
+
+/* Counts one operation; returns the entry, or NULL when no table could take it (dropped and counted). */
+TT_INLINE struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
+{
+	struct ttrec_count *e = s->table + (tt_window(s, lock) | tt_way(site));
+	if (unlikely(e->lock != lock || e->site != site)) {
+		struct ttrec_count *o = s->table + ((uint32_t)(e - s->table) ^ 1u);
+		if (likely(o->lock == lock && o->site == site))
+			e = o;
+		else if (!(e = tt_count_miss(s, lock, site, birth)))
+			return NULL;
+	}
+	e->n++;
+	return e;
+}
+
+/*
+ * The lock was acquired: count it, push it on the held stack, look at lock order. `order`: the dependency was
+ * looked at before the thread blocked. Returns the held entry. Brackets are the caller's.
+ */
+TT_INLINE struct ttrec_held *tt_acquired(
+	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, bool order, uintptr_t cfa)
+{
+	struct ttrec_thread *t = s->t;
+	struct ttrec_count *e = tt_count(s, lock, site, birth);
+	uint32_t d = t->held_depth;
+	if (unlikely(d >= t->held_cap)) {
+		tt_held_grow(s);
+		if (d >= t->held_cap)
+			return NULL;
+	}
+	struct ttrec_held *h = s->held + d;
+	uint32_t uid = e ? e->uid : 0xffffffffu;
+	uint64_t before = d ? h[-1].hash : 0;
+	h->lock = lock;
+	h->site = site;
+	h->special = 0;
+	h->hash = tt_mix(before + (site >> 56), uid);
+	tt_barrier(); /* the depth is the last word that a live reader needs */
+	t->held_depth = d + 1;
+	if (d && order) {
+		uint64_t key = tt_mix(before ^ uid, site);
+		if (unlikely(!s->deps || s->deps[key & s->deps_mask] != key))
+			tt_order_miss(s, d, lock, uid, site, key, &(struct tt_caller){TTREC_SITE_PC(site), cfa});
+	}
+	if (unlikely(e && (uint16_t)e->n == e->next))
+		tt_count_timed(s, e, h);
+	return h;
+}
+
+/* Is `lock` the innermost held lock, with nothing to be done but to pop it? */
+TT_INLINE bool tt_release_is_plain(const struct tt_self *s, uint64_t lock)
+{
+	uint32_t d = s->t->held_depth;
+	return d && s->held[d - 1].lock == lock && tt_load_relaxed(&s->held[d - 1].special) == 0;
+}
+
+#endif /* TT_PRELOAD_SHIM_H */

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * threads.c - thread records (slots), how they are found, given out and used again; groups of like threads.
+ *
+ * A slot is written by the creating thread until the new thread runs, by the thread itself while it runs, by its joiner after
+ * that (pthread_create and pthread_join order them). Slots come back through a tagged stack (no ABA); what must outlive the
+ * slot is added to its group, and to a lineage record when lock-order facts name the thread.
+ */
+#include "preload/shim.h"
+#include "preload/sys.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+
+struct ttrec_thread *tt_thread_by_slot(uint32_t slot)
+{
+	if (slot >= TT_MAX_SLOTS)
+		return NULL;
+	uint32_t ref = tt_load_acquire(&tt_g.p->slot_ref[slot]);
+	return ref ? tt_at(ref) : NULL;
+}
+
+/* ------------------------------------------------------------------ slots */
+
+static struct ttrec_thread *slot_pop(void)
+{
+	struct tt_private *p = tt_g.p;
+	uint64_t w = tt_load_acquire(&p->slot_free);
+	while ((uint32_t)w) {
+		uint32_t slot = (uint32_t)w - 1;
+		uint64_t next = (w & ~UINT64_C(0xffffffff)) | tt_load_relaxed(&p->slot_next[slot]);
+		if (tt_cas_acq_rel(&p->slot_free, &w, next))
+			return tt_thread_by_slot(slot);
+	}
+	return NULL;
+}
+
+static struct ttrec_thread *slot_new(void)
+{
+	struct ttrec_thread *t;
+	uint32_t slot = tt_add_relaxed(&tt_g.p->slots, 1);
+	struct ttrec_chunk *c = slot < TT_MAX_SLOTS ? tt_chunk_claim(TTREC_CHUNK_THREAD, sizeof(*t), slot) : NULL;
+	if (!c) {
+		tt_sub_relaxed(&tt_g.p->slots, 1); /* a hole in slot_ref[] reads as no thread */
+		return NULL;
+	}
+	t = (void *)c;
+	t->slot = slot;
+	t->held_cap = TTREC_HELD_INLINE;
+	t->table_mask = TTREC_TABLE_INLINE - 1;
+	t->table_epoch = tt_load_relaxed(&tt_epoch);
+	tt_store_release(&tt_g.p->slot_ref[slot], tt_ref(t));
+	return t;
+}
+
+/* Detached threads that ended: once the kernel does not know the tid any more, the slot is free. Looks at a few per call. */
+static void limbo_reap(void)
+{
+	struct tt_private *p = tt_g.p;
+	for (unsigned k = 0; k < 4; k++) {
+		uint64_t *at = &p->limbo[tt_add_relaxed(&p->limbo_scan, 1) % ARRAY_SIZE(p->limbo)];
+		uint64_t w = tt_load_acquire(at);
+		if (!w || TT_SYS(tgkill, tt_g.pid, w >> 32, 0, 0) != -3 /* ESRCH */)
+			continue;
+		if (tt_cas_acq_rel(at, &w, UINT64_C(0))) {
+			struct ttrec_thread *t = tt_thread_by_slot((uint32_t)w - 1);
+			if (t)
+				tt_thread_gone(t);
+		}
+	}
+}
+
+/*
+ * A detached thread that has ended is put aside until it is gone. Whoever comes second of the two that make it so (the thread
+ * itself when it ends, or pthread_detach) finds both facts true; the flag lets one of them act.
+ */
+void tt_thread_reap_later(struct ttrec_thread *t)
+{
+	if (!(tt_load_acquire(&t->flags) & TTREC_THREAD_DETACHED) || tt_load_acquire(&t->state) < TTREC_THREAD_ENDING)
+		return;
+	if (tt_or_relaxed(&t->flags, TTREC_THREAD_LIMBO) & TTREC_THREAD_LIMBO)
+		return;
+	uint64_t w = (uint64_t)t->tid << 32 | (t->slot + 1);
+	for (unsigned k = 0; k < ARRAY_SIZE(tt_g.p->limbo); k++) {
+		uint64_t none = 0;
+		if (!tt_load_relaxed(&tt_g.p->limbo[k]) && tt_cas_acq_rel(&tt_g.p->limbo[k], &none, w))
+			return;
+	}
+	/* No room: the slot stays as it is, a detached thread that ended. */
+}
+
+/* A slot for a new thread, in state CREATING; NULL: no space (counted). */
+struct ttrec_thread *tt_thread_alloc(void)
+{
+	limbo_reap();
+	struct ttrec_thread *t = slot_pop();
+	if (!t)
+		t = slot_new();
+	if (!t) {
+		tt_drop(TTREC_DROP_THREAD);
+		return NULL;
+	}
+	t->serial = tt_add_relaxed(&tt_g.h->serials, 1) + 1;
+	t->base = tt_count_total(t);
+	t->created_ns = tt_now();
+	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_CREATING);
+	return t;
+}
+
+/* Empties everything that speaks of one thread; the table stays (see struct ttrec_thread), held stacks of normal size too. */
+void tt_thread_free(struct ttrec_thread *t)
+{
+	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_FREE);
+	t->tid = 0;
+	t->flags = 0;
+	t->pthread = t->start_routine = t->create_site = t->creator = t->joiner = 0;
+	t->create_stack = t->group = t->creator_segment = t->segment = t->joiner_segment = t->end_segment = 0;
+	t->created_ns = t->started_ns = t->ended_ns = t->joined_ns = t->cpu_ns = 0;
+	t->stack_low = t->stack_high = t->contended = t->loop_return_ns = 0;
+	t->loop = 0;
+	t->held_depth = 0;
+	t->pending.lock = 0;
+	__builtin_memset(t->name, 0, sizeof(t->name));
+	__builtin_memset(&t->waiting, 0, sizeof(t->waiting));
+	__builtin_memset(t->waits, 0, sizeof(t->waits));
+
+	struct tt_private *p = tt_g.p;
+	uint64_t w = tt_load_relaxed(&p->slot_free), next;
+	do {
+		tt_store_relaxed(&p->slot_next[t->slot], (uint32_t)w);
+		next = ((w >> 32) + 1) << 32 | (t->slot + 1);
+	} while (!tt_cas_acq_rel(&p->slot_free, &w, next));
+}
+
+/* ------------------------------------------------------------------ finding threads */
+
+static struct tt_pthread_key *pthread_slot(uint64_t pthread, bool insert)
+{
+	uint32_t i = (uint32_t)(pthread >> 6) * 0x9e3779b1u >> 17;
+	for (unsigned k = 0; k < 64; k++) {
+		struct tt_pthread_key *key = &tt_g.p->pthreads[(i + k) & (TT_PTHREAD_MAP - 1)];
+		uint64_t have = tt_load_acquire(&key->pthread);
+		if (!have && insert && tt_cas_acq_rel(&key->pthread, &have, pthread))
+			return key;
+		if (have == pthread)
+			return key;
+		if (!have)
+			return NULL;
+	}
+	return NULL;
+}
+
+void tt_thread_set_pthread(struct ttrec_thread *t, uint64_t pthread)
+{
+	tt_store_relaxed(&t->pthread, pthread);
+	struct tt_pthread_key *key = pthread_slot(pthread, true);
+	if (key)
+		tt_store_release(&key->slot, t->slot + 1);
+}
+
+struct ttrec_thread *tt_thread_by_pthread(uint64_t pthread)
+{
+	struct tt_pthread_key *key = pthread_slot(pthread, false);
+	uint32_t slot = key ? tt_load_acquire(&key->slot) : 0;
+	struct ttrec_thread *t = slot ? tt_thread_by_slot(slot - 1) : NULL;
+	return t && tt_load_relaxed(&t->pthread) == pthread ? t : NULL;
+}
+
+struct ttrec_thread *tt_thread_by_tid(uint32_t tid)
+{
+	if (!tid)
+		return NULL;
+	uint32_t hint = tt_load_relaxed(&tt_g.p->tid_map[tid % TT_TID_MAP]);
+	struct ttrec_thread *t = hint ? tt_thread_by_slot(hint - 1) : NULL;
+	if (t && tt_load_relaxed(&t->tid) == tid)
+		return t;
+	uint32_t n = tt_load_relaxed(&tt_g.p->slots);
+	for (uint32_t i = 0; i < n && i < TT_MAX_SLOTS; i++) {
+		t = tt_thread_by_slot(i);
+		if (t && tt_load_relaxed(&t->tid) == tid)
+			return t;
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ life */
+
+/* The calling thread takes this record as its own. */
+void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
+{
+	uint32_t epoch = tt_load_relaxed(&tt_epoch);
+	t->tid = (uint32_t)tt_sys_gettid();
+	t->started_ns = tt_now();
+	tt_thread_set_pthread(t, pthread);
+	tt_store_relaxed(&tt_g.p->tid_map[t->tid % TT_TID_MAP], t->slot + 1);
+	s->t = t;
+	s->table = t->table_ref ? tt_at(t->table_ref) : t->table;
+	s->table_mask = t->table_mask;
+	s->held = t->held_ref ? tt_at(t->held_ref) : t->held;
+	s->evictions = s->deps_misses = 0;
+	s->refused = 0;
+	if (t->table_epoch != epoch)
+		tt_count_catch_up(s, t->table_epoch, epoch);
+	t->table_epoch = epoch;
+	s->saved_epoch = epoch; /* in force from the closing bracket on */
+	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_RUNNING);
+
+	struct ttrec_header *h = tt_g.h;
+	uint32_t live = tt_add_relaxed(&h->threads_live, 1) + 1;
+	tt_max_relaxed(&h->threads_peak, live);
+	if (t->group) {
+		struct ttrec_group *g = tt_at(t->group);
+		tt_add_relaxed(&g->started, 1);
+	}
+}
+
+/* A thread that was there before us, or was made where we could not see it (clone, SIGEV_THREAD, aio). */
+struct ttrec_thread *tt_thread_adopt(struct tt_self *s)
+{
+	struct ttrec_thread *t = tt_thread_alloc();
+	if (!t)
+		return NULL;
+	uint64_t self = (uint64_t)pthread_self();
+	uint32_t tid = (uint32_t)tt_sys_gettid();
+	if (tid == tt_g.pid) {
+		t->flags = TTREC_THREAD_MAIN;
+		if (tt_g.h->fork_depth)
+			t->flags |= TTREC_THREAD_FORKED;
+		t->stack_high = tt_g.main_stack_high;
+		t->stack_low = t->stack_high - (tt_g.default_stack < (64u << 20) ? (64u << 20) : tt_g.default_stack);
+	} else {
+		t->flags = TTREC_THREAD_ADOPTED;
+		t->stack_high = self;
+		t->stack_low = self - tt_g.default_stack;
+		tt_add_relaxed(&tt_g.h->threads_adopted, 1);
+	}
+	tt_thread_bind(s, t, self);
+	return t;
+}
+
+/* The start routine has left, by return, pthread_exit or cancellation. Destructors of thread data may still come. */
+void tt_thread_ending(struct tt_self *s)
+{
+	struct ttrec_thread *t = s->t;
+	struct timespec cpu;
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
+		t->cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
+	if (!t->name[0])
+		TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0);
+	t->ended_ns = tt_now();
+	t->end_segment = t->segment;
+	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_ENDING);
+	tt_add_relaxed(&tt_g.h->threads_ended, 1);
+	tt_sub_relaxed(&tt_g.h->threads_live, 1);
+	struct ttrec_group *g = t->group ? tt_at(t->group) : NULL;
+	if (g) {
+		tt_add_relaxed(&g->ended, 1);
+		tt_sub_relaxed(&g->live, 1);
+		tt_add_relaxed(&g->life_ns, t->ended_ns - t->created_ns);
+		tt_add_relaxed(&g->cpu_ns, t->cpu_ns);
+		__builtin_memcpy(g->name, t->name, sizeof(g->name));
+	}
+	tt_thread_reap_later(t);
+}
+
+static void lineage_keep(const struct ttrec_thread *t)
+{
+	struct ttrec_lineage *l = tt_slab_alloc(TTREC_CHUNK_LINEAGE, sizeof(*l), TTREC_SLAB_LINEAGES, NULL);
+	if (!l)
+		return;
+	l->creator = t->creator;
+	l->creator_segment = t->creator_segment;
+	l->joiner = t->joiner;
+	l->joiner_segment = t->joiner_segment;
+	l->end_segment = t->end_segment;
+	l->group = t->group;
+	l->start_routine = t->start_routine;
+	__builtin_memcpy(l->name, t->name, sizeof(l->name));
+	tt_store_release(&l->serial, t->serial);
+}
+
+/* The thread is gone for good: its totals go to the group, the slot to the free list. By its joiner, or whoever reaps it. */
+void tt_thread_gone(struct ttrec_thread *t)
+{
+	struct ttrec_group *g = t->group ? tt_at(t->group) : NULL;
+	if (g) {
+		for (unsigned i = 0; i < TTREC_WAIT_MAX; i++)
+			if (t->waits[i].count) {
+				tt_add_relaxed(&g->waits[i].count, t->waits[i].count);
+				tt_add_relaxed(&g->waits[i].ns, t->waits[i].ns);
+			}
+		tt_add_relaxed(&g->operations, tt_count_total(t) - t->base);
+	}
+	if (t->flags & TTREC_THREAD_HAS_DEPS)
+		lineage_keep(t);
+	tt_thread_free(t);
+}
+
+/* ------------------------------------------------------------------ groups */
+
+struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site, uint32_t stack)
+{
+	uint32_t *head = &tt_g.p->group_heads[(tt_mix(routine, site) >> 20) & (TT_GROUP_HEADS - 1)];
+	uint32_t first = tt_load_acquire(head);
+	struct ttrec_group *mine = NULL;
+	do {
+		for (uint32_t r = first; r;) {
+			struct ttrec_group *g = tt_at(r);
+			if (g->start_routine == routine && g->create_site == site && g != mine)
+				return g; /* `mine`, if any, was never published: zero start routine */
+			r = g->chain;
+		}
+		if (!mine) {
+			mine = tt_slab_alloc(TTREC_CHUNK_GROUP, sizeof(*mine), TTREC_SLAB_GROUPS, NULL);
+			if (!mine) {
+				tt_drop(TTREC_DROP_GROUP);
+				return NULL;
+			}
+			mine->create_site = site;
+			mine->create_stack = stack;
+			mine->first_ns = tt_now();
+		}
+		mine->chain = first;
+		mine->start_routine = routine;
+		if (tt_cas_acq_rel(head, &first, tt_ref(mine)))
+			return mine;
+		tt_store_relaxed(&mine->start_routine, UINT64_C(0));
+	} while (true);
+}
