@@ -140,10 +140,10 @@ static void complete_argument(const struct tt_opt *opt, struct tt_buf *out)
 		tt_buf_printf(out, "--%s=", opt->name);
 	tt_buf_adds(out, ")\n");
 	if (opt->names) {
-		tt_buf_adds(out, "\t\tCOMPREPLY=($(compgen -W '");
+		tt_buf_adds(out, "\t\tmapfile -t COMPREPLY < <(compgen -W '");
 		for (size_t i = 0; opt->names[i]; i++)
 			tt_buf_printf(out, "%s%s", i ? " " : "", opt->names[i]);
-		tt_buf_adds(out, "' -- \"$cur\"))\n");
+		tt_buf_adds(out, "' -- \"$cur\")\n");
 	}
 	tt_buf_adds(out, "\t\treturn ;;\n");
 }
@@ -152,10 +152,10 @@ static void complete_operands(enum tt_args args, struct tt_buf *out)
 {
 	switch (args) {
 	case TT_ARGS_COMMAND:
-		tt_buf_adds(out, "\tcompopt -o filenames\n\tCOMPREPLY=($(compgen -c -- \"$cur\"))\n");
+		tt_buf_adds(out, "\tcompopt -o filenames\n\tmapfile -t COMPREPLY < <(compgen -c -- \"$cur\")\n");
 		break;
 	case TT_ARGS_PIDS:
-		tt_buf_adds(out, "\tCOMPREPLY=($(compgen -W \"$(cd /proc && echo [0-9]*)\" -- \"$cur\"))\n");
+		tt_buf_adds(out, "\tmapfile -t COMPREPLY < <(compgen -W \"$(cd /proc && echo [0-9]*)\" -- \"$cur\")\n");
 		break;
 	case TT_ARGS_NONE:
 		tt_buf_adds(out, "\tcompopt +o default\n");
@@ -211,14 +211,14 @@ int tt_cli_completion_bash(const struct tt_cli *cli, struct tt_buf *out)
 		if (tt_opt_is_option(opt) && opt->help && opt->arg)
 			complete_argument(opt, out);
 	}
-	tt_buf_adds(out, "\tesac\n\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '");
+	tt_buf_adds(out, "\tesac\n\tif [[ $cur == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	for (size_t i = 0; (opt = tt_cli_row(cli, i)); i++) {
 		if (!tt_opt_is_option(opt) || !opt->help)
 			continue;
 		spellings(opt, " ", out);
 		tt_buf_addc(out, ' ');
 	}
-	tt_buf_adds(out, "' -- \"$cur\"))\n\t\treturn\n\tfi\n");
+	tt_buf_adds(out, "' -- \"$cur\")\n\t\treturn\n\tfi\n");
 	complete_operands(cli->args, out);
 	tt_buf_printf(out, "}\ncomplete -o bashdefault -o default -F _%s %s\n", cli->tool, cli->tool);
 	return tt_buf_failed(out) ? -ENOMEM : 0;

@@ -34,13 +34,7 @@
  */
 int tt_vec_grow(void **data, size_t *cap, size_t want, size_t size);
 
-#define tt_vec_reserve(v, want)                                                             \
-	({                                                                                  \
-		void *tt_data_ = (v)->data;                                                 \
-		int tt_rc_ = tt_vec_grow(&tt_data_, &(v)->cap, (want), sizeof(*(v)->data)); \
-		(v)->data = tt_data_;                                                       \
-		tt_rc_;                                                                     \
-	})
+#define tt_vec_reserve(v, want) tt_vec_grow((void **)&(v)->data, &(v)->cap, (want), sizeof(*(v)->data))
 
 /* A new zeroed element at the end, NULL when out of memory. */
 #define tt_vec_add(v)                                                                    \
