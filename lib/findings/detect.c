@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * detect.c - runs the detectors, and the words that they share: names of places, locks, threads. No rule is decided here.
+ * Called by lib/out/report.c.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/findings/detect.h"
+
+int tt_detect_all(const struct tt_detect *d)
+{
+#define TT_RULE(id, name, level, title, why, advice)
+#define TT_DETECTOR(name) tt_detect_##name(d);
+#include "lib/findings/findings.def"
+#undef TT_RULE
+#undef TT_DETECTOR
+	return tt_findings_finish(d->set);
+}
+
+double tt_limit(const struct tt_detect *d, enum tt_threshold which)
+{
+	return d->limits->value[which];
+}
+
+uint64_t tt_limit_u64(const struct tt_detect *d, enum tt_threshold which)
+{
+	return (uint64_t)d->limits->value[which];
+}
+
+static struct tt_place place_of(const struct tt_detect *d, const struct tt_site *site, const struct tt_stack *stack)
+{
+	if (!site && !stack)
+		return (struct tt_place){0};
+	return d->namer->place(d->namer->ctx, site, stack);
+}
+
+static const char *place_name(const struct tt_detect *d, const struct tt_place *p)
+{
+	if (p->function)
+		return tt_findings_text(d->set, "%s", p->function);
+	if (p->module)
+		return tt_findings_text(d->set, "%s+0x%" PRIx64, p->module, p->offset);
+	return "unknown code";
+}
+
+const char *tt_detect_name(const struct tt_detect *d, const struct tt_site *site, const struct tt_stack *stack)
+{
+	struct tt_place p = place_of(d, site, stack);
+	return place_name(d, &p);
+}
+
+const char *tt_detect_where(const struct tt_detect *d, const struct tt_site *site, const struct tt_stack *stack)
+{
+	struct tt_place p = place_of(d, site, stack);
+	const char *name = place_name(d, &p);
+	if (!p.file)
+		return name;
+	const char *slash = strrchr(p.file, '/');
+	return tt_findings_text(d->set, "%s (%s:%u)", name, slash ? slash + 1 : p.file, p.line);
+}
+
+void tt_detect_identify(
+	const struct tt_detect *d, struct tt_finding *f, const struct tt_site *site, const struct tt_stack *stack)
+{
+	struct tt_place p = place_of(d, site, stack);
+	tt_finding_identify(f, p.module ? p.module : "");
+	/* Without a name the offset is all that tells two places of a module apart; it is the same wherever that is loaded. */
+	tt_finding_identify(f, p.function || p.module ? place_name(d, &p) : "");
+}
+
+const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_class *c)
+{
+	const char *kind = tt_kind_name(c->kind);
+	const char *name = c->name;
+	if (!name && c->locks.len == 1 && d->namer->object)
+		name = d->namer->object(d->namer->ctx, c->locks.data[0]->process, c->locks.data[0]->address);
+	if (name)
+		return tt_findings_text(d->set, "%s %s", kind, name);
+	return tt_findings_text(d->set, "%s of %s", kind, tt_detect_name(d, c->birth_site, c->birth_stack));
+}
+
+const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thread *thread, uint64_t serial)
+{
+	if (thread && thread->name[0])
+		return tt_findings_text(d->set, "'%s' (thread %u)", thread->name, thread->tid);
+	if (thread && thread->tid)
+		return tt_findings_text(d->set, "thread %u", thread->tid);
+	return tt_findings_text(d->set, "thread number %" PRIu64, serial);
+}
+
+uint64_t tt_detect_program_ns(const struct tt_detect *d, unsigned program)
+{
+	uint64_t sum = 0;
+	struct tt_process *const *p;
+	vec_for_each (p, &d->model->processes)
+		sum += (*p)->program == program ? (*p)->wall_ns : 0;
+	return sum;
+}
+
+struct tt_finding *tt_detect_add(const struct tt_detect *d, enum tt_rule rule, const struct tt_process *process)
+{
+	struct tt_finding *f = tt_findings_add(d->set, rule, process);
+	if (!f)
+		return NULL;
+	const char *slash = process ? strrchr(process->exe, '/') : NULL;
+	tt_finding_identify(f, slash ? slash + 1 : process ? process->exe : "");
+	f->wall_ns = process ? tt_detect_program_ns(d, process->program) : d->model->process_ns;
+	return f;
+}
