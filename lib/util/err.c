@@ -19,15 +19,20 @@ int tt_err_set(struct tt_err *err, int code, const char *fmt, ...)
 
 int tt_err_prefix(struct tt_err *err, const char *fmt, ...)
 {
-	char old[TT_ERR_SIZE];
-	memcpy(old, err->msg, sizeof(old));
-	old[sizeof(old) - 1] = '\0';
-
+	char prefix[TT_ERR_SIZE];
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	int n = vsnprintf(prefix, sizeof(prefix) - 2, fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(err->msg))
-		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", old);
+
+	size_t prefix_len = n < 0 ? 0 : strlen(prefix), room = sizeof(err->msg) - 1;
+	memcpy(prefix + prefix_len, ": ", 2);
+	prefix_len += 2;
+	size_t old_len = strnlen(err->msg, room);
+	if (old_len > room - prefix_len)
+		old_len = room - prefix_len;
+	memmove(err->msg + prefix_len, err->msg, old_len);
+	memcpy(err->msg, prefix, prefix_len);
+	err->msg[prefix_len + old_len] = '\0';
 	return -err->code;
 }

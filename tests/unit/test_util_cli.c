@@ -56,7 +56,7 @@ static const struct tt_cli reader = {.tool = "read", .summary = "Read FILEs.", .
 static struct tt_err err;
 static struct tt_buf out;
 static int first;
-static char *args[16];
+static char *args[32];
 static int arg_count;
 
 static enum tt_cli_result parse(const struct tt_cli *cli, const char *line)
@@ -142,7 +142,8 @@ static void test_help(void)
 		"\n"
 		"Output:\n"
 		"  -o, --output=FILE           write to FILE\n"
-		"      --json[=FILE]           write JSON, to standard output unless FILE is given\n"
+		"      --json[=FILE]           write JSON, to standard output unless FILE is\n"
+		"                              given\n"
 		"      --report=FORMAT[=FILE]  write a report, may be repeated\n"
 		"  -n, --top=N                 show the N worst\n"
 		"      --color[=WHEN]          use colour: auto, always or never; auto obeys\n"
@@ -183,7 +184,7 @@ static void test_completion(void)
 	is_int(parse(&wrapper, "--help-completion=options"), TT_CLI_PRINT, "the list of options");
 	is_str(tt_buf_str(&out),
 		"-o --output\n--json\n--report\n-n --top\n--color\n--max-size\n-t --timeout\n--share\n-q --quiet\n-v "
-	        "--verbose\n"
+		"--verbose\n"
 		"--follow --no-follow\n--call\n-h --help\n-V --version\n",
 		"names every spelling but the hidden ones");
 	is_int(parse(&wrapper, "--help-completion"), TT_CLI_PRINT, "the bash script");
