@@ -163,6 +163,34 @@ static bool on_stack(const struct walk *w, const struct frame *f, uintptr_t low)
 	return f->sp >= low && f->sp <= w->high - 16 && !(f->sp & 7);
 }
 
+/*
+ * The common case without the general step's branches: goes outwards from frame n - 1 for as long as the cache knows
+ * ordinary rules, and stops at the first frame that has anything else about it (unknown, outermost, odd) or that is the last to
+ * fit. Returns the new n.
+ */
+TT_INLINE unsigned walk_cached(const struct walk *w, struct frame *f, uint64_t *pcs, unsigned n, unsigned max)
+{
+	const struct tt_rule_view v = w->view;
+	const uintptr_t high = w->high;
+	uintptr_t pc = f->pc, sp = f->sp, bp = f->bp;
+	for (bool exact = f->exact; n < max; exact = false) {
+		uint64_t word = tt_rule_find(&v, pc - !exact), slot = tt_rule_bp(word), next;
+		uintptr_t cfa = (tt_rule_kind(word) == TT_KIND_BP ? bp : sp) + tt_rule_cfa(word);
+		uintptr_t saved = cfa - 8 * (slot + 1); /* slot 0: the return address, which saves a branch */
+		if (tt_rule_kind(word) != TT_KIND_SP && tt_rule_kind(word) != TT_KIND_BP)
+			break;
+		if (saved < sp || !tt_stack_read(sp, high, cfa - 8, &next) || !next)
+			break;
+		uint64_t value = tt_stack_load(saved);
+		bp = slot ? value : bp;
+		sp = cfa;
+		pc = next;
+		pcs[n++] = pc;
+		*f = (struct frame){pc, sp, bp, false, true};
+	}
+	return n;
+}
+
 static unsigned walk_from(struct walk *w, struct frame f, uint64_t *pcs, unsigned max, uint16_t *flags)
 {
 	const unsigned none = UINT32_MAX;
@@ -173,6 +201,11 @@ static unsigned walk_from(struct walk *w, struct frame f, uint64_t *pcs, unsigne
 		pcs[n++] = f.pc;
 		if (!on_stack(w, &f, low))
 			break;
+		unsigned before = n;
+		if (!w->full)
+			n = walk_cached(w, &f, pcs, n, max);
+		if (n != before)
+			unproven = none;
 		enum step step = step_out(w, &f);
 		if (f.code)
 			unproven = none;
