@@ -22,12 +22,11 @@ int tt_err_prefix(struct tt_err *err, const char *fmt, ...)
 	char prefix[TT_ERR_SIZE];
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vsnprintf(prefix, sizeof(prefix) - 2, fmt, ap);
+	int n = vsnprintf(prefix, sizeof(prefix) - 3, fmt, ap);
 	va_end(ap);
 
 	size_t prefix_len = n < 0 ? 0 : strlen(prefix), room = sizeof(err->msg) - 1;
-	memcpy(prefix + prefix_len, ": ", 2);
-	prefix_len += 2;
+	prefix_len = (size_t)(stpcpy(prefix + prefix_len, ": ") - prefix);
 	size_t old_len = strnlen(err->msg, room);
 	if (old_len > room - prefix_len)
 		old_len = room - prefix_len;

@@ -95,7 +95,7 @@ static int index_reserve(uint32_t **index, size_t *slots, const void *entries, s
 	uint32_t *bigger = calloc(want, sizeof(*bigger));
 	if (!bigger)
 		return -ENOMEM;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; entries && i < len; i++)
 		index_set(bigger, want, hash_of(entries, i), i);
 	free(*index);
 	*index = bigger;
