@@ -229,7 +229,7 @@ int std_mutex_reuse(void)
 		char more[200];
 	};
 	node *first = new node;
-	uintptr_t address = (uintptr_t)first;
+	volatile uintptr_t address = (uintptr_t)first; /* volatile: or gcc sees a dead pointer in it */
 	delete first;
 	for (long g = 0; g < generations; g++) {
 		node *n = new node;
