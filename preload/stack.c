@@ -29,16 +29,15 @@ struct frame {
 	bool exact; /* pc is that of an instruction, not the one behind a call */
 	bool code;  /* the frame that was left had its pc in an object's code */
 };
-#define KNOWN_FRAME (TT_KNOWN(TT_COL_PC) | TT_KNOWN(TT_COL_SP) | TT_KNOWN(TT_COL_BP))
 
 struct walk {
 	struct tt_rule_view view;
-	uintptr_t high;
-	struct tt_stack_regs start; /* where it begins */
-	struct tt_stack_regs regs;  /* full: of the current frame */
-	bool start_exact;
-	bool full;       /* follow all registers */
-	bool needs_full; /* lost for want of them */
+	uintptr_t low, high;          /* readable: between the frame that it began with and the end of the stack */
+	uint64_t start[TT_COL_SAVED]; /* registers where it begins */
+	struct tt_stack_regs regs;    /* full: of the current frame */
+	bool start_full;              /* all of start[] is known, not only the frame; and its pc is exact */
+	bool full;                    /* follow all registers */
+	bool needs_full;              /* lost for want of them */
 };
 
 /* ------------------------------------------------------------------ one step outwards */
@@ -56,20 +55,30 @@ static enum step step_by_frame_pointer(struct walk *w, struct frame *f)
 		!tt_stack_read(f->sp, w->high, f->bp + 8, &pc) || !plausible(w, f, pc))
 		return STEP_LOST;
 	*f = (struct frame){.pc = pc, .sp = f->bp + 16, .bp = bp, .code = f->code};
-	w->regs.known = KNOWN_FRAME;
+	w->regs.known = TT_KNOWN_FRAME;
 	return STEP_GUESS;
+}
+
+/* A caller's stack pointer is higher; longjmp has just set it when it was interrupted. */
+static bool progress(const struct frame *f, uintptr_t sp)
+{
+	return sp > f->sp || (f->exact && sp == f->sp);
 }
 
 static enum step step_by_row(struct walk *w, struct frame *f, const struct tt_cfi_fde *fde, const struct tt_cfi_row *row)
 {
+	uintptr_t sp;
 	if (!w->full)
-		w->regs.known = KNOWN_FRAME;
+		w->regs.known = TT_KNOWN_FRAME;
 	w->regs.v[TT_COL_PC] = f->pc;
 	w->regs.v[TT_COL_SP] = f->sp;
 	w->regs.v[TT_COL_BP] = f->bp;
-	switch (tt_cfi_apply(fde, row, f->sp, w->high, &w->regs)) {
+	switch (tt_cfi_apply(fde, row, w->low, w->high, &w->regs)) {
 	case TT_STEP_OK:
-		*f = (struct frame){w->regs.v[TT_COL_PC], w->regs.v[TT_COL_SP], w->regs.v[TT_COL_BP], fde->signal, true};
+		sp = w->regs.v[TT_COL_SP];
+		if (!progress(f, sp) && !fde->signal) /* what was interrupted may have another stack */
+			return STEP_LOST;
+		*f = (struct frame){w->regs.v[TT_COL_PC], sp, w->regs.v[TT_COL_BP], fde->signal, true};
 		return STEP_OK;
 	case TT_STEP_END:
 		return STEP_END;
@@ -93,10 +102,9 @@ static TT_NOINLINE enum step step_slowly(struct walk *w, struct frame *f)
 		enum step step = step_by_row(w, f, &fde, &row);
 		if (step != STEP_LOST)
 			return step;
-		if (!w->full && w->start.known == TT_KNOWN_ALL) {
-			w->needs_full = true;
+		w->needs_full = w->start_full && !w->full;
+		if (w->needs_full || f->exact) /* an interrupted function need not have set its frame pointer up */
 			return STEP_LOST;
-		}
 	} else if (f->code) {
 		tt_rule_insert(&w->view, pc, TT_KIND_FP);
 	}
@@ -109,7 +117,7 @@ TT_INLINE enum step step_to_cfa(const struct walk *w, struct frame *f, uintptr_t
 	uint64_t pc;
 	if (unlikely(!tt_stack_read(f->sp, w->high, cfa - 8, &pc)))
 		return STEP_LOST;
-	if (bp_at && !tt_stack_read(f->sp, w->high, bp_at, &bp))
+	if (bp_at && !tt_stack_read(w->low, w->high, bp_at, &bp))
 		bp = 0;
 	*f = (struct frame){.pc = pc, .sp = cfa, .bp = bp, .code = true};
 	return STEP_OK;
@@ -158,9 +166,9 @@ TT_INLINE enum step step_out(struct walk *w, struct frame *f)
 
 /* ------------------------------------------------------------------ walks */
 
-static bool on_stack(const struct walk *w, const struct frame *f, uintptr_t low)
+static bool on_stack(const struct walk *w, const struct frame *f)
 {
-	return f->sp >= low && f->sp <= w->high - 16 && !(f->sp & 7);
+	return f->sp >= w->low && f->sp <= w->high - 16 && !(f->sp & 7);
 }
 
 /*
@@ -171,7 +179,7 @@ static bool on_stack(const struct walk *w, const struct frame *f, uintptr_t low)
 TT_INLINE unsigned walk_cached(const struct walk *w, struct frame *f, uint64_t *pcs, unsigned n, unsigned max)
 {
 	const struct tt_rule_view v = w->view;
-	const uintptr_t high = w->high;
+	const uintptr_t low = w->low, high = w->high;
 	uintptr_t pc = f->pc, sp = f->sp, bp = f->bp;
 	for (bool exact = f->exact; n < max; exact = false) {
 		uint64_t word = tt_rule_find(&v, pc - !exact), slot = tt_rule_bp(word), next;
@@ -179,7 +187,7 @@ TT_INLINE unsigned walk_cached(const struct walk *w, struct frame *f, uint64_t *
 		uintptr_t saved = cfa - 8 * (slot + 1); /* slot 0: the return address, which saves a branch */
 		if (tt_rule_kind(word) != TT_KIND_SP && tt_rule_kind(word) != TT_KIND_BP)
 			break;
-		if (saved < sp || !tt_stack_read(sp, high, cfa - 8, &next) || !next)
+		if (saved < low || !tt_stack_read(sp, high, cfa - 8, &next) || !next)
 			break;
 		uint64_t value = tt_stack_load(saved);
 		bp = slot ? value : bp;
@@ -195,11 +203,10 @@ static unsigned walk_from(struct walk *w, struct frame f, uint64_t *pcs, unsigne
 {
 	const unsigned none = UINT32_MAX;
 	unsigned n = 0, guess = none, unproven = none; /* first frame that was guessed; first one that may be nonsense */
-	uintptr_t low = f.sp;
 	*flags = 0;
 	for (;;) {
 		pcs[n++] = f.pc;
-		if (!on_stack(w, &f, low))
+		if (!on_stack(w, &f))
 			break;
 		unsigned before = n;
 		if (!w->full)
@@ -231,31 +238,32 @@ static unsigned walk_from(struct walk *w, struct frame f, uint64_t *pcs, unsigne
 	return n;
 }
 
-static bool walk_init(struct walk *w, struct tt_stack_bounds bounds, bool exact)
+/* w->start is set. False: the bounds do not fit. */
+static bool walk_init(struct walk *w, struct tt_stack_bounds bounds, bool full)
 {
 	w->view = tt_rule_view();
+	w->low = w->start[TT_COL_SP];
 	w->high = bounds.high & ~(uintptr_t)7;
-	w->start_exact = exact;
+	w->start_full = full;
 	w->full = false;
 	w->needs_full = false;
-	return w->high > bounds.low && w->high - bounds.low > 16 && w->start.v[TT_COL_SP] >= bounds.low;
+	return w->high > bounds.low && w->high - bounds.low > 16 && w->low >= bounds.low;
 }
 
 static struct frame walk_begin(struct walk *w)
 {
-	const uint64_t *v = w->start.v;
-	w->regs = w->start;
-	return (struct frame){v[TT_COL_PC], v[TT_COL_SP], v[TT_COL_BP], w->start_exact, false};
+	__builtin_memcpy(w->regs.v, w->start, sizeof(w->start));
+	w->regs.known = w->start_full ? TT_KNOWN_SAVED : TT_KNOWN_FRAME;
+	return (struct frame){w->start[TT_COL_PC], w->start[TT_COL_SP], w->start[TT_COL_BP], w->start_full, false};
 }
 
 unsigned tt_stack_walk(
 	uintptr_t pc, uintptr_t sp, uintptr_t bp, struct tt_stack_bounds bounds, uint64_t *pcs, unsigned max, uint16_t *flags)
 {
 	struct walk w;
-	w.start.v[TT_COL_PC] = pc;
-	w.start.v[TT_COL_SP] = sp;
-	w.start.v[TT_COL_BP] = bp;
-	w.start.known = KNOWN_FRAME;
+	w.start[TT_COL_PC] = pc;
+	w.start[TT_COL_SP] = sp;
+	w.start[TT_COL_BP] = bp;
 	if (walk_init(&w, bounds, false))
 		return walk_from(&w, walk_begin(&w), pcs, max, flags);
 	*flags = 0;
@@ -266,8 +274,7 @@ unsigned tt_stack_walk(
 /* From the walker's own frame out to the hook's caller, at pc with the stack pointer cfa. False: that frame was not met. */
 static bool leave_shim(struct walk *w, struct frame *f, uintptr_t pc, uintptr_t cfa)
 {
-	uintptr_t low = f->sp;
-	for (unsigned i = 0; i < SHIM_FRAMES_MAX && f->sp <= cfa && on_stack(w, f, low); i++) {
+	for (unsigned i = 0; i < SHIM_FRAMES_MAX && f->sp <= cfa && on_stack(w, f); i++) {
 		if (f->pc == pc && (f->sp == cfa || !TT_ARCH_CFI))
 			return true;
 		enum step step = step_out(w, f);
@@ -281,19 +288,15 @@ TT_NOINLINE unsigned tt_stack_walk_caller(
 	uintptr_t pc, uintptr_t cfa, struct tt_stack_bounds bounds, uint64_t *pcs, unsigned max, uint16_t *flags)
 {
 	struct walk w;
-	TT_ARCH_CAPTURE(&w.start);
-	if (!walk_init(&w, bounds, true) || cfa < w.start.v[TT_COL_SP])
-		goto caller_only;
-	for (unsigned attempt = 0; attempt < 2; attempt++) {
+	TT_ARCH_CAPTURE(w.start);
+	if (!walk_init(&w, bounds, true) || cfa < w.low)
+		return tt_stack_walk(pc, cfa, 0, bounds, pcs, max, flags);
+	for (;;) {
 		struct frame f = walk_begin(&w);
 		unsigned n = leave_shim(&w, &f, pc, cfa) ? walk_from(&w, f, pcs, max, flags) : 0;
 		if (!w.needs_full)
 			return n ? n : tt_stack_walk(pc, cfa, 0, bounds, pcs, max, flags);
-		w.needs_full = false;
+		w.needs_full = false; /* and will stay so: once more, with all registers */
 		w.full = true;
 	}
-caller_only:
-	*flags = 0;
-	pcs[0] = pc;
-	return 1;
 }

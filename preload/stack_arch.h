@@ -12,8 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The registers that the walker follows. PC is the return address column. */
-enum tt_col { TT_COL_PC, TT_COL_SP, TT_COL_BP, TT_COL_BX, TT_COL_12, TT_COL_13, TT_COL_14, TT_COL_15, TT_COL_MAX };
+/*
+ * The registers that the walker follows. PC is the return address column. Up to TT_COL_SAVED: those that a function preserves
+ * for its caller, and so are known in all frames; the others are known where a signal interrupted, which is where tables refer
+ * to them.
+ */
+enum tt_col { TT_COL_PC, TT_COL_SP, TT_COL_BP, TT_COL_SAVED = 8, TT_COL_MAX = 17 };
 #define TT_COL_NONE 0xffu
 
 /* A frame's registers; bit c of known: v[c] is valid. */
@@ -21,8 +25,9 @@ struct tt_stack_regs {
 	uint64_t v[TT_COL_MAX];
 	uint32_t known;
 };
-#define TT_KNOWN(col) (1u << (col))
-#define TT_KNOWN_ALL  ((1u << TT_COL_MAX) - 1u)
+#define TT_KNOWN(col)  (1u << (col))
+#define TT_KNOWN_FRAME (TT_KNOWN(TT_COL_PC) | TT_KNOWN(TT_COL_SP) | TT_KNOWN(TT_COL_BP))
+#define TT_KNOWN_SAVED ((1u << TT_COL_SAVED) - 1u)
 
 #define TT_CODE_BITS 47 /* of user addresses */
 
@@ -32,20 +37,10 @@ struct tt_stack_regs {
 
 static inline unsigned tt_arch_col(uint64_t dwarf)
 {
-	switch (dwarf) {
-	case 3:
-		return TT_COL_BX;
-	case 6:
-		return TT_COL_BP;
-	case 7:
-		return TT_COL_SP;
-	case 12 ... 15:
-		return TT_COL_12 + (unsigned)(dwarf - 12);
-	case 16:
-		return TT_COL_PC;
-	default:
-		return TT_COL_NONE;
-	}
+	static const uint8_t cols[TT_COL_MAX] = {8 /* rax */, 9 /* rdx */, 10 /* rcx */, 3 /* rbx */, 11 /* rsi */,
+		12 /* rdi */, TT_COL_BP, TT_COL_SP, 13 /* r8 */, 14, 15, 16 /* r11 */, 4 /* r12 */, 5, 6, 7 /* r15 */,
+		TT_COL_PC};
+	return dwarf < TT_COL_MAX ? cols[dwarf] : TT_COL_NONE;
 }
 
 /* The frame of glibc's __restore_rt: a struct ucontext at sp. Offsets of the interrupted frame's registers from sp. */
@@ -53,18 +48,17 @@ static inline unsigned tt_arch_col(uint64_t dwarf)
 #define TT_SIGNAL_PC 168
 #define TT_SIGNAL_BP 120
 
-/* Captures all registers of the function that it is expanded in, as they are at one point of it. */
-#define TT_ARCH_CAPTURE(regs)                                                                                               \
+/* Writes the TT_COL_SAVED registers of the function that it is expanded in to v, as they are at one point of it. */
+#define TT_ARCH_CAPTURE(v)                                                                                                  \
 	do {                                                                                                                \
 		__asm__ volatile("leaq 0f(%%rip), %%rax\n\t"                                                                \
 				 "movq %%rax, 0(%0)\n\tmovq %%rsp, 8(%0)\n\tmovq %%rbp, 16(%0)\n\tmovq %%rbx, 24(%0)\n\t"   \
 				 "movq %%r12, 32(%0)\n\tmovq %%r13, 40(%0)\n\tmovq %%r14, 48(%0)\n\tmovq %%r15, 56(%0)\n0:" \
 				 :                                                                                          \
-				 : "r"((regs)->v)                                                                           \
+				 : "r"(v)                                                                                   \
 				 : "rax", "memory");                                                                        \
-		(regs)->known = TT_KNOWN_ALL;                                                                               \
 	} while (0)
-_Static_assert(TT_COL_15 == 7 && TT_COL_BX == 3, "TT_ARCH_CAPTURE writes in this order");
+_Static_assert(TT_COL_PC == 0 && TT_COL_SP == 1 && TT_COL_BP == 2 && TT_COL_SAVED == 8, "order of TT_ARCH_CAPTURE");
 
 #elif defined(__aarch64__)
 
@@ -79,13 +73,12 @@ static inline unsigned tt_arch_col(uint64_t dwarf)
 	return TT_COL_NONE;
 }
 
-#define TT_ARCH_CAPTURE(regs)                                                                                              \
+#define TT_ARCH_CAPTURE(v)                                                                                                 \
 	do {                                                                                                               \
 		__asm__ volatile("adr x9, 0f\n\tstr x9, [%0, 0]\n\tmov x9, sp\n\tstr x9, [%0, 8]\n\tstr x29, [%0, 16]\n0:" \
 				 :                                                                                         \
-				 : "r"((regs)->v)                                                                          \
+				 : "r"(v)                                                                                  \
 				 : "x9", "memory");                                                                        \
-		(regs)->known = TT_KNOWN(TT_COL_PC) | TT_KNOWN(TT_COL_SP) | TT_KNOWN(TT_COL_BP);                           \
 	} while (0)
 
 #else

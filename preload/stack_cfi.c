@@ -7,8 +7,8 @@
  */
 #include "preload/stack_cfi.h"
 
-/* remember_state nests this deep; compilers use one level. Each costs 48 bytes of the application's stack. */
-#define REMEMBER_MAX 3
+/* remember_state nests this deep; compilers use one level. Each costs 92 bytes of the application's stack. */
+#define REMEMBER_MAX 2
 
 struct run {
 	const struct tt_cfi_fde *fde;
@@ -19,7 +19,7 @@ struct run {
 	struct tt_cfi_row before; /* as the CIE leaves it: what restore goes back to */
 	struct tt_cfi_row saved[REMEMBER_MAX];
 };
-_Static_assert(sizeof(struct tt_cfi_row) == 48 && sizeof(struct run) <= 400, "small enough for any stack");
+_Static_assert(sizeof(struct tt_cfi_row) == 92 && sizeof(struct run) <= 400, "small enough for any stack");
 
 /* Instructions: three with an operand in the low six bits, the others have those bits as their number. */
 enum {

@@ -70,10 +70,10 @@ enum tt_cfi_rule {
 /* What the tables say at one code address. Expressions: offset of their length from tt_cfi_fde.base. */
 struct tt_cfi_row {
 	int32_t value[TT_COL_MAX];
-	uint8_t rule[TT_COL_MAX];
 	int32_t cfa_value; /* offset, or expression */
-	uint8_t cfa_col;   /* enum tt_col, or TT_COL_NONE */
-	uint8_t cfa_rule;  /* TT_RULE_VAL_OFFSET: cfa_col + cfa_value; TT_RULE_VAL_EXPR; TT_RULE_UNSET: none */
+	uint8_t rule[TT_COL_MAX];
+	uint8_t cfa_col;  /* enum tt_col, or TT_COL_NONE */
+	uint8_t cfa_rule; /* TT_RULE_VAL_OFFSET: cfa_col + cfa_value; TT_RULE_VAL_EXPR; TT_RULE_UNSET: none */
 };
 
 /* Runs the program of *fde up to pc. False: the program is wrong, or needs more than the walker has. */
@@ -90,18 +90,25 @@ enum tt_cfi_step {
 /* The operations of the expression at offset `at` of the table; bad when it is cut off. */
 struct tt_cur tt_cfi_expr(const struct tt_cfi_fde *fde, int32_t at);
 
-/* Replaces *regs by the registers of the caller. The stack is readable in [low, high). */
+/*
+ * Replaces *regs by the registers of the caller. The stack is readable in [low, high); low may be below the frame's stack
+ * pointer, for registers that were just restored from there, or are kept in the red zone.
+ */
 enum tt_cfi_step tt_cfi_apply(
 	const struct tt_cfi_fde *fde, const struct tt_cfi_row *row, uintptr_t low, uintptr_t high, struct tt_stack_regs *regs);
 
-/* Reads a word of the stack [low, high), high >= 8. It may belong to the red zones of a sanitizer: the unit tests run under
- * one. */
-__attribute__((always_inline, no_sanitize("address"))) static inline bool tt_stack_read(
-	uintptr_t low, uintptr_t high, uintptr_t at, uint64_t *value)
+/* A word of the stack. It may lie in a red zone of a sanitizer: the unit tests run under one. */
+__attribute__((no_sanitize("address"))) static inline uint64_t tt_stack_load(uintptr_t at)
+{
+	return *(const uint64_t *)at;
+}
+
+/* Reads a word of the stack [low, high), high >= 8. */
+TT_INLINE bool tt_stack_read(uintptr_t low, uintptr_t high, uintptr_t at, uint64_t *value)
 {
 	if (at < low || at > high - 8 || at & 7)
 		return false;
-	*value = *(const uint64_t *)at;
+	*value = tt_stack_load(at);
 	return true;
 }
 

@@ -284,9 +284,13 @@ static bool find_register(
 		return evaluate(e, fde, arg, &cfa, &at) && tt_stack_read(e->low, e->high, at, value);
 	case TT_RULE_VAL_EXPR:
 		return evaluate(e, fde, arg, &cfa, value);
-	default: /* the caller's is what it is here; a function that gives it up is not asked about it */
-		*value = col == TT_COL_SP ? cfa : e->regs->v[col];
-		return col == TT_COL_SP || e->regs->known & TT_KNOWN(col);
+	default:
+		if (col == TT_COL_SP) {
+			*value = cfa;
+			return true;
+		}
+		*value = e->regs->v[col]; /* unless the function could do with it as it liked */
+		return col < TT_COL_SAVED && e->regs->known & TT_KNOWN(col);
 	}
 }
 
@@ -307,8 +311,6 @@ enum tt_cfi_step tt_cfi_apply(
 			caller.v[col] = 0;
 	}
 	if (!(caller.known & TT_KNOWN(TT_COL_PC)) || !(caller.known & TT_KNOWN(TT_COL_SP)))
-		return TT_STEP_LOST;
-	if (caller.v[TT_COL_SP] <= regs->v[TT_COL_SP] && !fde->signal) /* no progress; a handler may have another stack */
 		return TT_STEP_LOST;
 	*regs = caller;
 	return TT_STEP_OK;
