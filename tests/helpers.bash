@@ -41,6 +41,15 @@ require_file()
 	done
 }
 
+# built FILE... - what the build makes must be there: not a reason to skip.
+built()
+{
+	local file
+	for file; do
+		[ -e "$file" ] || fail "${file#"$TOP"/} is not built"
+	done
+}
+
 require_root()
 {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
