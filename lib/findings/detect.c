@@ -72,13 +72,10 @@ void tt_detect_identify(
 
 const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_class *c)
 {
-	const char *kind = tt_kind_name(c->kind);
-	const char *name = c->name;
-	if (!name && c->locks.len == 1 && d->namer->object)
-		name = d->namer->object(d->namer->ctx, c->locks.data[0]->process, c->locks.data[0]->address);
-	if (name)
-		return tt_findings_text(d->set, "%s %s", kind, name);
-	return tt_findings_text(d->set, "%s of %s", kind, tt_detect_name(d, c->birth_site, c->birth_stack));
+	if (d->namer->lock_class)
+		return d->namer->lock_class(d->namer->ctx, c);
+	const char *place = tt_detect_name(d, c->birth_site, c->birth_stack);
+	return tt_findings_text(d->set, "%s of %s", tt_kind_name(c->kind), place);
 }
 
 const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thread *thread, uint64_t serial)

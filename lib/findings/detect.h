@@ -28,8 +28,8 @@ struct tt_place {
  */
 struct tt_namer {
 	struct tt_place (*place)(void *ctx, const struct tt_site *site, const struct tt_stack *stack);
-	/* Name of the variable at an address ("cache_lock", "slots+0x40"); NULL: not in a known one. May be a NULL pointer. */
-	const char *(*object)(void *ctx, const struct tt_process *process, uint64_t address);
+	/* "mutex cache_lock"; may be a NULL pointer: then locks are called by kind and place of birth. */
+	const char *(*lock_class)(void *ctx, const struct tt_lock_class *c);
 	void *ctx;
 };
 
@@ -64,7 +64,7 @@ const char *tt_detect_where(const struct tt_detect *d, const struct tt_site *sit
 void tt_detect_identify(
 	const struct tt_detect *d, struct tt_finding *f, const struct tt_site *site, const struct tt_stack *stack);
 
-/* "mutex 'name'" or "mutex of init_pool": how a report calls a lock or a class. */
+/* "mutex cache_lock" or "mutex of init_pool": how a report calls a lock or a class. */
 const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_class *c);
 
 /* "'worker' (thread 7)": how a report calls a thread; serial is used when the record is gone (thread NULL). */

@@ -45,7 +45,7 @@ int tt_level_parse(const char *text, enum tt_level *ret, struct tt_err *err)
 	return tt_err_set(err, EINVAL, "'%s' is not one of: note, warning, error", text);
 }
 
-static void finding_deinit(struct tt_finding *f)
+void tt_finding_deinit(struct tt_finding *f)
 {
 	tt_vec_deinit(&f->evidence);
 	tt_vec_deinit(&f->figures);
@@ -58,7 +58,7 @@ void tt_findings_deinit(struct tt_findings *set)
 {
 	struct tt_finding *f;
 	vec_for_each (f, &set->list)
-		finding_deinit(f);
+		tt_finding_deinit(f);
 	tt_vec_deinit(&set->list);
 	tt_smap_deinit(&set->strings);
 }
@@ -180,7 +180,7 @@ static void join_same(struct tt_findings *set)
 			last->count += f->count;
 			last->cost_ns += f->cost_ns;
 			last->wall_ns += f->wall_ns;
-			finding_deinit(f);
+			tt_finding_deinit(f);
 		} else {
 			set->list.data[kept++] = *f;
 		}

@@ -88,6 +88,9 @@ struct tt_findings {
 
 void tt_findings_deinit(struct tt_findings *set);
 
+/* Frees what one finding owns, for whoever takes it out of the list. */
+void tt_finding_deinit(struct tt_finding *f);
+
 /* A new finding with the rule's level, advice and reason; its fingerprint starts from the rule. NULL when out of memory. */
 struct tt_finding *tt_findings_add(struct tt_findings *set, enum tt_rule rule, const struct tt_process *process);
 

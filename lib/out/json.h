@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* json.h - what the files of the JSON report share. Not for anyone outside lib/out. */
+#ifndef TT_OUT_JSON_H
+#define TT_OUT_JSON_H
+
+#include "lib/out/jsonw.h"
+#include "lib/out/report.h"
+
+/* A place: {function, file, line, module, offset, address, inlined[]}; null for NULL. */
+json_t *tt_json_site(struct tt_report *r, const struct tt_site *site);
+
+/* An array of such places, innermost first; null for NULL. */
+json_t *tt_json_stack(struct tt_report *r, const struct tt_stack *stack);
+
+/* {count, total, max, p50, p99} of a distribution, with `ongoing` of the waits. Times in ns. */
+json_t *tt_json_waits(const struct tt_waits *waits, const struct tt_dist *dist);
+json_t *tt_json_hold(const struct tt_hold *hold);
+
+void tt_json_locks(struct tt_report *r, struct tt_jsonw *w);
+void tt_json_threads(struct tt_report *r, struct tt_jsonw *w);
+void tt_json_findings(struct tt_report *r, struct tt_jsonw *w);
+
+/* How many of `total` rows opts.top_all allows. */
+static inline size_t tt_json_rows(const struct tt_report *r, size_t total)
+{
+	return r->opts.top_all && r->opts.top_all < total ? (size_t)r->opts.top_all : total;
+}
+
+#endif

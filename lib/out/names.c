@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * names.c - names of places: lib/sym's answers, kept per (module, offset) with what a report needs of them.
+ * One symbol reader per process, made when a place of it is first asked for; opened files are shared among them.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/out/names.h"
+#include "lib/sym/symbols.h"
+
+/* What one address stands for. */
+struct entry {
+	struct tt_places places;
+	int telling; /* index of the first place that is no wrapper, -1: none */
+};
+
+struct tt_names {
+	const struct tt_model *model;
+	struct tt_names_opts opts;
+	struct tt_sym *shared;  /* owns the opened files; resolves nothing itself */
+	struct tt_sym **syms;   /* by process id */
+	bool *has_perf_map;     /* by process id: was asked for */
+	struct tt_hmap map;     /* key_of() -> struct entry */
+	struct tt_hmap classes; /* class id -> text */
+	struct tt_smap strings;
+};
+
+static const char *const module_patterns[] = {
+#define TT_WRAPPER_MODULE(pattern) pattern,
+#define TT_WRAPPER(pattern)
+#include "lib/out/wrappers.def"
+#undef TT_WRAPPER_MODULE
+#undef TT_WRAPPER
+};
+static const char *const function_patterns[] = {
+#define TT_WRAPPER_MODULE(pattern)
+#define TT_WRAPPER(pattern) pattern,
+#include "lib/out/wrappers.def"
+#undef TT_WRAPPER_MODULE
+#undef TT_WRAPPER
+};
+
+int tt_names_create(const struct tt_model *model, const struct tt_names_opts *opts, struct tt_names **ret, struct tt_err *err)
+{
+	struct tt_names *n = calloc(1, sizeof(*n));
+	size_t processes = model->processes.len ? model->processes.len : 1;
+	if (!n)
+		return tt_err_set(err, ENOMEM, "out of memory");
+	n->model = model;
+	n->opts = *opts;
+	n->syms = calloc(processes, sizeof(*n->syms));
+	n->has_perf_map = calloc(processes, sizeof(*n->has_perf_map));
+	struct tt_sym_options o = {.debug_dirs = opts->debug_dir, .source_root = opts->source_root};
+	int rc = n->syms && n->has_perf_map ? tt_sym_create(&o, &n->shared, err) : tt_err_set(err, ENOMEM, "out of memory");
+	if (rc < 0) {
+		tt_names_destroy(n);
+		return rc;
+	}
+	*ret = n;
+	return 0;
+}
+
+void tt_names_destroy(struct tt_names *n)
+{
+	if (!n)
+		return;
+	for (size_t i = 0; n->syms && i < n->model->processes.len; i++)
+		tt_sym_destroy(n->syms[i]);
+	tt_sym_destroy(n->shared);
+	struct tt_hmap_entry *e;
+	hmap_for_each (e, &n->map) {
+		struct entry *entry = e->ptr;
+		free((void *)entry->places.places);
+		free(entry);
+	}
+	tt_hmap_deinit(&n->map);
+	tt_hmap_deinit(&n->classes);
+	tt_smap_deinit(&n->strings);
+	free(n->syms);
+	free(n->has_perf_map);
+	free(n);
+}
+
+/* ------------------------------------------------------------------ symbol readers */
+
+static void add_modules(struct tt_sym *s, const struct tt_process *p)
+{
+	const struct tt_mapping *map;
+	vec_for_each (map, &p->mappings) {
+		struct tt_sym_module m = {.start = map->start,
+			.end = map->end,
+			.bias = map->bias,
+			.path = map->module->path,
+			.build_id = map->module->build_id,
+			.build_id_len = map->module->build_id_len,
+			.pid = p->end == TT_END_RUNNING ? (pid_t)p->pid : 0};
+		/* A module that makes no sense costs its names only. */
+		(void)tt_sym_add_module(s, &m, NULL);
+	}
+}
+
+static struct tt_sym *sym_of(struct tt_names *n, const struct tt_process *p)
+{
+	if (!p)
+		return NULL;
+	if (!n->syms[p->id]) {
+		struct tt_sym_options o = {
+			.debug_dirs = n->opts.debug_dir, .source_root = n->opts.source_root, .share = n->shared};
+		if (tt_sym_create(&o, &n->syms[p->id], NULL) < 0)
+			return NULL;
+		add_modules(n->syms[p->id], p);
+	}
+	return n->syms[p->id];
+}
+
+static const struct tt_sym_frames *resolve(
+	struct tt_names *n, const struct tt_process *p, uint64_t pc, bool is_entry, bool in_module)
+{
+	struct tt_sym *s = sym_of(n, p);
+	if (!s)
+		return NULL;
+	if (!in_module && !n->has_perf_map[p->id]) {
+		n->has_perf_map[p->id] = true;
+		(void)tt_sym_add_perf_map(s, (pid_t)p->pid, NULL);
+	}
+	unsigned flags = is_entry ? 0 : TT_SYM_RETADDR;
+	if (!n->opts.no_lines)
+		flags |= TT_SYM_LINES;
+	if (!n->opts.no_inlines && !n->opts.no_lines)
+		flags |= TT_SYM_INLINES;
+	return tt_sym_resolve(s, pc, flags);
+}
+
+/* ------------------------------------------------------------------ places */
+
+static bool matches(const char *text, const char *const *patterns, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (fnmatch(patterns[i], text, 0) == 0)
+			return true;
+	return false;
+}
+
+static bool is_wrapper(const struct tt_names *n, const struct tt_place *p)
+{
+	if (p->module && !p->inlined && matches(p->module, module_patterns, sizeof(module_patterns) / sizeof(char *)))
+		return true;
+	if (!p->function)
+		return false;
+	return matches(p->function, function_patterns, sizeof(function_patterns) / sizeof(char *)) ||
+	       matches(p->function, n->opts.wrappers, n->opts.wrapper_count);
+}
+
+static const char *intern_short(struct tt_names *n, const char *function)
+{
+	if (!function)
+		return NULL;
+	TT_BUF_AUTO(buf);
+	if (tt_sym_short_name(&buf, function) < 0 || buf.len == 0)
+		return function;
+	return tt_smap_intern(&n->strings, tt_buf_str(&buf));
+}
+
+static void fill_place(struct tt_names *n, struct tt_sym *s, struct tt_place *p, const struct tt_sym_frame *f)
+{
+	p->function = intern_short(n, f->function);
+	p->file = tt_sym_source(s, f->file);
+	p->line = f->line;
+	p->module = f->module;
+	p->offset = f->offset;
+	p->inlined = f->inlined;
+}
+
+/* Without symbols: module and offset as the recording has them. */
+static void fill_unknown(struct tt_place *p, const struct tt_module *module, uint64_t offset)
+{
+	if (module) {
+		const char *slash = strrchr(module->path, '/');
+		p->module = slash ? slash + 1 : module->path;
+	}
+	p->offset = offset;
+}
+
+static struct entry *make_entry(struct tt_names *n, const struct tt_process *p, uint64_t pc, const struct tt_module *module,
+	uint64_t offset, bool is_entry)
+{
+	const struct tt_sym_frames *frames = resolve(n, p, pc, is_entry, module != NULL);
+	unsigned count = frames && frames->count ? (unsigned)frames->count : 1;
+	struct entry *e = calloc(1, sizeof(*e));
+	struct tt_place *places = calloc(count, sizeof(*places));
+	if (!e || !places) {
+		free(e);
+		free(places);
+		return NULL;
+	}
+	for (unsigned i = 0; frames && i < frames->count; i++)
+		fill_place(n, n->syms[p->id], &places[i], &frames->frames[i]);
+	if (!places[count - 1].module && !places[count - 1].function)
+		fill_unknown(&places[count - 1], module, offset);
+	for (unsigned i = 0; i < count; i++)
+		places[i].module = places[i].module ? places[i].module : places[count - 1].module;
+	e->places = (struct tt_places){places, count};
+	e->telling = -1;
+	/* A library's own code stays a wrapper's whatever is inlined into it. */
+	bool library = is_wrapper(n, &places[count - 1]);
+	for (unsigned i = 0; i < count && !library && e->telling < 0; i++)
+		e->telling = is_wrapper(n, &places[i]) ? -1 : (int)i;
+	return e;
+}
+
+/* Module and offset name a place in all processes; code outside all modules is told apart by process. */
+static uint64_t key_of(const struct tt_process *p, const struct tt_module *module, uint64_t offset, bool is_entry)
+{
+	uint64_t space = module ? (uint64_t)module->id * 2 : (uint64_t)(p ? p->id : 0) * 2 + 1;
+	return (offset - !is_entry) ^ space << 47;
+}
+
+static struct entry *entry_of(struct tt_names *n, const struct tt_process *p, uint64_t pc, const struct tt_module *module,
+	uint64_t offset, bool is_entry)
+{
+	static const struct tt_place unknown;
+	static struct entry no_memory = {{&unknown, 1}, -1};
+	uint64_t key = key_of(p, module, offset, is_entry);
+	struct entry *e = tt_hmap_ptr(&n->map, key);
+	if (e)
+		return e;
+	e = make_entry(n, p, pc, module, offset, is_entry);
+	if (!e)
+		return &no_memory;
+	if (tt_hmap_put_ptr(&n->map, key, e) < 0) {
+		free((void *)e->places.places);
+		free(e);
+		return &no_memory;
+	}
+	return e;
+}
+
+static struct entry *entry_of_site(struct tt_names *n, const struct tt_site *s)
+{
+	return entry_of(n, s->process, s->pc, s->module, s->offset, s->is_entry);
+}
+
+static struct entry *entry_of_frame(struct tt_names *n, const struct tt_process *p, const struct tt_frame *f)
+{
+	return entry_of(n, p, f->pc, f->module, f->offset, false);
+}
+
+struct tt_places tt_names_site(struct tt_names *n, const struct tt_site *site)
+{
+	return entry_of_site(n, site)->places;
+}
+
+struct tt_places tt_names_frame(struct tt_names *n, const struct tt_process *process, const struct tt_frame *frame)
+{
+	return entry_of_frame(n, process, frame)->places;
+}
+
+/* The frame of the entry that a headline shows: the telling one, else the outermost, which is the function itself. */
+static struct tt_place best_of(const struct entry *e)
+{
+	return e->places.places[e->telling >= 0 ? (unsigned)e->telling : e->places.count - 1];
+}
+
+struct tt_place tt_names_headline(struct tt_names *n, const struct tt_site *site, const struct tt_stack *stack)
+{
+	const struct entry *first = site ? entry_of_site(n, site) : NULL;
+	if (first && first->telling >= 0)
+		return best_of(first);
+	for (unsigned i = 0; stack && i < stack->count; i++) {
+		const struct entry *e = entry_of_frame(n, stack->process, &stack->frames[i]);
+		first = first ? first : e;
+		if (e->telling >= 0)
+			return best_of(e);
+	}
+	return first ? best_of(first) : (struct tt_place){0};
+}
+
+const char *tt_names_format(struct tt_names *n, const char *fmt, ...)
+{
+	TT_BUF_AUTO(buf);
+	va_list ap;
+	va_start(ap, fmt);
+	tt_buf_vprintf(&buf, fmt, ap);
+	va_end(ap);
+	const char *text = tt_smap_intern(&n->strings, tt_buf_str(&buf));
+	return text ? text : "";
+}
+
+const char *tt_names_text(struct tt_names *n, const struct tt_place *p)
+{
+	if (p->function)
+		return p->function;
+	if (p->module)
+		return tt_names_format(n, "%s+0x%" PRIx64, p->module, p->offset);
+	return tt_names_format(n, "0x%" PRIx64, p->offset);
+}
+
+/* ------------------------------------------------------------------ locks */
+
+/* The variable that the lock lies in; NULL: none that is known. */
+static const char *variable_of(struct tt_names *n, const struct tt_lock *lock, uint64_t *offset)
+{
+	struct tt_sym *s = tt_process_mapping(lock->process, lock->address) ? sym_of(n, lock->process) : NULL;
+	const struct tt_sym_frames *f = s ? tt_sym_resolve(s, lock->address, TT_SYM_DATA) : NULL;
+	if (!f || !f->frames[0].function)
+		return NULL;
+	*offset = f->frames[0].offset;
+	return f->frames[0].function;
+}
+
+/* Appends "cache_lock", "slots+0x40" or, for several locks in one variable, "slots[]". False: no variable is known. */
+static bool add_variable(struct tt_names *n, struct tt_buf *buf, const struct tt_lock_class *c)
+{
+	uint64_t first_at = 0, last_at = 0;
+	const char *first = c->locks.len ? variable_of(n, c->locks.data[0], &first_at) : NULL;
+	if (!first)
+		return false;
+	if (c->locks.len == 1) {
+		tt_buf_adds(buf, first);
+		if (first_at)
+			tt_buf_printf(buf, "+0x%" PRIx64, first_at);
+		return true;
+	}
+	const char *last = variable_of(n, c->locks.data[c->locks.len - 1], &last_at);
+	if (!last || strcmp(first, last) != 0)
+		return false;
+	tt_buf_adds(buf, first);
+	if (first_at != last_at)
+		tt_buf_adds(buf, "[]");
+	return true;
+}
+
+const char *tt_names_class(struct tt_names *n, const struct tt_lock_class *c)
+{
+	const char *text = tt_hmap_ptr(&n->classes, c->id);
+	if (text)
+		return text;
+	TT_BUF_AUTO(buf);
+	tt_buf_printf(&buf, "%s ", tt_kind_name(c->kind));
+	if (c->name) {
+		tt_buf_adds(&buf, c->name);
+	} else if (!add_variable(n, &buf, c)) {
+		struct tt_place birth = {0};
+		if (c->birth_site || c->birth_stack)
+			birth = tt_names_headline(n, c->birth_site, c->birth_stack);
+		tt_buf_printf(&buf, "of %s", tt_names_text(n, &birth));
+	}
+	text = tt_smap_intern(&n->strings, tt_buf_str(&buf));
+	if (!text)
+		return "lock";
+	(void)tt_hmap_put_ptr(&n->classes, c->id, (void *)text);
+	return text;
+}
+
+const char *tt_names_lock(struct tt_names *n, const struct tt_lock *lock)
+{
+	if (!lock->name)
+		return tt_names_class(n, lock->class);
+	return tt_names_format(n, "%s %s", tt_kind_name(lock->kind), lock->name);
+}
+
+/* ------------------------------------------------------------------ for the detectors */
+
+static struct tt_place namer_place(void *ctx, const struct tt_site *site, const struct tt_stack *stack)
+{
+	return tt_names_headline(ctx, site, stack);
+}
+
+static const char *namer_class(void *ctx, const struct tt_lock_class *c)
+{
+	return tt_names_class(ctx, c);
+}
+
+struct tt_namer tt_names_namer(struct tt_names *n)
+{
+	return (struct tt_namer){.place = namer_place, .lock_class = namer_class, .ctx = n};
+}

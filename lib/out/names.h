@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * names.h - names of a model's places, for reports: frames with their inlined callees, the most telling frame, locks.
+ * What it is not: a symbol reader (lib/sym) or an output. Everything is kept, so that a place is looked up once, and only
+ * what a report prints is looked up at all. Called by lib/out and, through tt_names_namer(), by the detectors.
+ */
+#ifndef TT_OUT_NAMES_H
+#define TT_OUT_NAMES_H
+
+#include "lib/findings/detect.h"
+
+struct tt_names;
+
+struct tt_names_opts {
+	const char *source_root;     /* prefix that is cut from files; NULL: none */
+	const char *debug_dir;       /* where separate debug information lies; NULL: the system's */
+	bool no_inlines;             /* do not look for inlined functions */
+	bool no_lines;               /* do not read line tables: functions and offsets only */
+	const char *const *wrappers; /* further patterns of functions that are no headline */
+	size_t wrapper_count;
+};
+
+/* The model and the texts in opts must outlive the names. 0 or -errno. */
+int tt_names_create(const struct tt_model *model, const struct tt_names_opts *opts, struct tt_names **ret, struct tt_err *err);
+void tt_names_destroy(struct tt_names *names);
+
+/* What one address stands for: inlined functions first, innermost first; the last one is the real frame. count >= 1. */
+struct tt_places {
+	const struct tt_place *places;
+	unsigned count;
+};
+struct tt_places tt_names_site(struct tt_names *names, const struct tt_site *site);
+struct tt_places tt_names_frame(struct tt_names *names, const struct tt_process *process, const struct tt_frame *frame);
+
+/* The first place of the stack (of the site, when the stack is NULL) that is no wrapper; if all are, the first of all. */
+struct tt_place tt_names_headline(struct tt_names *names, const struct tt_site *site, const struct tt_stack *stack);
+
+/* "worker_loop", "libfoo.so+0x1234" or "0x7f..."; valid as long as the names. Raw text: escape it. */
+const char *tt_names_text(struct tt_names *names, const struct tt_place *place);
+
+/* "mutex cache_lock", "mutex of init_pool", "sem of lock_new"; valid as long as the names. Raw text: escape it. */
+const char *tt_names_class(struct tt_names *names, const struct tt_lock_class *c);
+const char *tt_names_lock(struct tt_names *names, const struct tt_lock *lock);
+
+/* Any formatted text that lives as long as the names; "" when out of memory. */
+const char *tt_names_format(struct tt_names *names, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct tt_namer tt_names_namer(struct tt_names *names);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* text_findings.c - the findings, each with its evidence, reason and advice. A section of text.c. */
+#include <inttypes.h>
+
+#include "lib/out/text.h"
+
+static const enum tt_style level_styles[] = {
+	[TT_LEVEL_NOTE] = TT_STYLE_NOTE, [TT_LEVEL_WARNING] = TT_STYLE_WARNING, [TT_LEVEL_ERROR] = TT_STYLE_ERROR};
+
+static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t number)
+{
+	tt_text_newline(t);
+	tt_text_put(t, TT_STYLE_BOLD, "%zu. ", number);
+	tt_text_put(t, level_styles[f->level], "%s", tt_level_name(f->level));
+	tt_text_put(t, TT_STYLE_NONE, " ");
+	tt_text_put(t, TT_STYLE_DIM, "%s", tt_rules[f->rule].id);
+	if (f->count > 1)
+		tt_text_put(t, TT_STYLE_DIM, ", %" PRIu32 " times", f->count);
+	if (t->r->model->processes.len > 1 && f->process)
+		tt_text_put(t, TT_STYLE_DIM, ", pid %u", f->process->pid);
+	tt_text_put(t, TT_STYLE_DIM, "  [%016" PRIx64 "]", f->fingerprint);
+	tt_text_newline(t);
+	tt_text_sentence(t, 3, "", TT_STYLE_BOLD, "%s", f->title);
+	const char *const *line;
+	vec_for_each (line, &f->evidence)
+		tt_text_sentence(t, 3, "- ", TT_STYLE_NONE, "%s", *line);
+	tt_text_sentence(t, 3, "why:  ", TT_STYLE_NONE, "%s", f->why);
+	tt_text_sentence(t, 3, "sure: ", TT_STYLE_NONE, "%s, %s", tt_confidence_name(f->confidence), f->reason);
+	tt_text_sentence(t, 3, "do:   ", TT_STYLE_GOOD, "%s", f->advice);
+	const struct tt_finding_stack *s;
+	vec_for_each (s, &f->stacks)
+		tt_text_stack(t, 3, s->label, s->site, s->stack);
+}
+
+void tt_text_findings(struct tt_text *t)
+{
+	const struct tt_findings *set = &t->r->findings;
+	if (set->list.len == 0)
+		return;
+	uint64_t rows = tt_text_rows(t, set->list.len);
+	tt_text_heading(t, "Findings");
+	for (uint64_t i = 0; i < rows; i++)
+		put_finding(t, &set->list.data[i], i + 1);
+	tt_text_more(t, 0, rows, set->list.len);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* text_summary.c - the first screen: what ran, the verdict, the top costs. A section of text.c. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/out/text.h"
+
+#define TOP_COSTS 5
+
+static void put_end(struct tt_text *t, const struct tt_process *p)
+{
+	switch (p->end) {
+	case TT_END_RUNNING:
+		tt_text_put(t, TT_STYLE_NOTE, ", still running");
+		break;
+	case TT_END_EXITED:
+	case TT_END_FORCED:
+		tt_text_put(t, p->exit_code ? TT_STYLE_WARNING : TT_STYLE_NONE, ", %s with status %d",
+			p->end == TT_END_EXITED ? "exited" : "ended by _exit", p->exit_code);
+		break;
+	case TT_END_EXEC:
+		tt_text_put(t, TT_STYLE_NONE, ", replaced by exec");
+		break;
+	case TT_END_ABORTED:
+		tt_text_put(t, TT_STYLE_ERROR, ", aborted");
+		break;
+	case TT_END_KILLED:
+		tt_text_put(t, TT_STYLE_ERROR, ", killed");
+		break;
+	case TT_END_UNKNOWN:
+		tt_text_put(t, TT_STYLE_WARNING, ", its end is not known");
+		break;
+	}
+}
+
+static const char *program_name(const struct tt_process *p)
+{
+	const char *slash = strrchr(p->exe, '/');
+	return slash ? slash + 1 : p->exe[0] ? p->exe : "?";
+}
+
+static void title_of_one(struct tt_text *t, const struct tt_process *p)
+{
+	tt_text_put(t, TT_STYLE_HEADING, "%s", program_name(p));
+	tt_text_put(t, TT_STYLE_NONE, " (pid %u): %s", p->pid, tt_ns(p->wall_ns).s);
+	put_end(t, p);
+	tt_text_newline(t);
+	if (p->command[0])
+		tt_text_sentence(t, 2, "", TT_STYLE_DIM, "%.*s%s", 500, p->command, strlen(p->command) > 500 ? "..." : "");
+}
+
+static void title(struct tt_text *t)
+{
+	const struct tt_model *m = t->r->model;
+	if (m->processes.len == 1) {
+		title_of_one(t, m->processes.data[0]);
+		return;
+	}
+	tt_text_put(t, TT_STYLE_HEADING, "%zu processes of %u program%s", m->processes.len, m->programs,
+		m->programs == 1 ? "" : "s");
+	tt_text_put(t, TT_STYLE_NONE, ": %s from first to last, %s in all", tt_ns(m->wall_ns).s, tt_ns(m->process_ns).s);
+	tt_text_newline(t);
+}
+
+static void verdict(struct tt_text *t)
+{
+	static const enum tt_style styles[] = {TT_STYLE_NOTE, TT_STYLE_WARNING, TT_STYLE_ERROR};
+	const struct tt_findings *f = &t->r->findings;
+	tt_text_newline(t);
+	tt_text_put(t, TT_STYLE_NONE, "  ");
+	if (f->list.len == 0)
+		tt_text_put(t, TT_STYLE_GOOD, "Nothing found");
+	const char *gap = "";
+	for (int level = TT_LEVEL_MAX - 1; level >= 0; level--) {
+		size_t n = tt_findings_count(f, (enum tt_level)level) - tt_findings_count(f, (enum tt_level)(level + 1));
+		if (n == 0)
+			continue;
+		tt_text_put(t, styles[level], "%s%zu %s%s", gap, n, tt_level_name((enum tt_level)level), n == 1 ? "" : "s");
+		gap = ", ";
+	}
+	const struct tt_model *m = t->r->model;
+	if (m->lock_wait_ns)
+		tt_text_put(t, TT_STYLE_NONE, ": threads lost %s waiting for locks, %s of wall time", tt_ns(m->lock_wait_ns).s,
+			tt_pct(m->lock_wait_ns, m->process_ns).s);
+	else
+		tt_text_put(t, TT_STYLE_NONE, ": no thread had to wait for a lock");
+	tt_text_newline(t);
+	if (m->partial)
+		tt_text_sentence(t, 2, "", TT_STYLE_WARNING, "the recording is damaged: all figures are lower bounds");
+	else if (m->dropped)
+		tt_text_sentence(t, 2, "", TT_STYLE_WARNING, "not everything could be recorded: see \"Not seen\" below");
+}
+
+static void top_costs(struct tt_text *t)
+{
+	static const struct tt_column columns[] = {
+		{.header = "TIME LOST", .align = TT_ALIGN_RIGHT},
+		{.header = "OF WALL", .align = TT_ALIGN_RIGHT},
+		{.header = "LOCK", .flexible = true, .min = 14, .max = 40, .cut = TT_CUT_MIDDLE},
+		{.header = "WAITS IN", .flexible = true, .min = 14, .cut = TT_CUT_MIDDLE},
+		{.header = "BEHIND", .flexible = true, .min = 14, .cut = TT_CUT_MIDDLE},
+	};
+	struct tt_table *table = NULL;
+	unsigned shown = 0;
+	const struct tt_lock_class *const *cp;
+	vec_for_each (cp, &t->r->classes) {
+		const struct tt_lock_class *c = *cp;
+		if (shown == TOP_COSTS || c->use != TT_USE_LOCK)
+			break;
+		if (c->waits.total_ns == 0)
+			continue;
+		if (!table && !(table = tt_table_create(columns, sizeof(columns) / sizeof(*columns)))) {
+			t->failed = true;
+			return;
+		}
+		const struct tt_wait *w = c->pair_count ? &c->pairs[0] : NULL;
+		tt_table_cell(table, TT_STYLE_BOLD, "%s", tt_ns(c->waits.total_ns).s);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(c->waits.total_ns, tt_report_program_ns(t->r, c->program)).s);
+		tt_table_cell(table, TT_STYLE_LOCK, "%s", tt_names_class(t->r->names, c));
+		tt_table_cell(table, TT_STYLE_CODE, "%s", w ? tt_text_place(t, w->waiter, w->waiter_stack, "?") : "?");
+		tt_table_cell(table, TT_STYLE_CODE, "%s", w ? tt_text_place(t, w->holder, NULL, "not known") : "?");
+		shown++;
+	}
+	if (!table)
+		return;
+	tt_text_newline(t);
+	tt_text_table(t, table, 2);
+}
+
+static void totals(struct tt_text *t)
+{
+	const struct tt_model *m = t->r->model;
+	uint64_t acquisitions = 0, contended = 0, locks = 0, classes = 0;
+	struct tt_lock_class *const *c;
+	vec_for_each (c, &m->classes_by_wait) {
+		acquisitions += (*c)->ops.acquisitions;
+		contended += (*c)->contended;
+		locks += (*c)->locks.len;
+		classes++;
+	}
+	uint64_t created = 0, peak = 0, adopted = 0, ended = 0, joined = 0;
+	struct tt_process *const *p;
+	vec_for_each (p, &m->processes) {
+		created += (*p)->threads_created;
+		ended += (*p)->threads_ended;
+		joined += (*p)->threads_joined;
+		adopted += (*p)->threads_adopted;
+		peak = (*p)->threads_peak > peak ? (*p)->threads_peak : peak;
+	}
+	tt_text_newline(t);
+	tt_text_sentence(t, 2, "locks    ", TT_STYLE_NONE, "%s in %s classes, acquired %s times, of which %s (%s) had to wait",
+		tt_count(locks).s, tt_count(classes).s, tt_count(acquisitions).s, tt_count(contended).s,
+		tt_pct(contended, acquisitions).s);
+	tt_text_sentence(t, 2, "threads  ", TT_STYLE_NONE, "%s created, %s ended, %s joined, at most %s at once%s%s",
+		tt_count(created).s, tt_count(ended).s, tt_count(joined).s, tt_count(peak).s,
+		adopted ? ", not created by the program: " : "", adopted ? tt_count(adopted).s : "");
+	if (m->thread_ns && m->lock_wait_ns)
+		tt_text_sentence(t, 2, "waits    ", TT_STYLE_NONE, "for locks: %s of the threads' time",
+			tt_pct(m->lock_wait_ns, m->thread_ns).s);
+}
+
+static void processes(struct tt_text *t)
+{
+	static const struct tt_column columns[] = {
+		{.header = "PID", .align = TT_ALIGN_RIGHT},
+		{.header = "PROGRAM", .flexible = true, .min = 10},
+		{.header = "WALL", .align = TT_ALIGN_RIGHT},
+		{.header = "END"},
+		{.header = "THREADS", .align = TT_ALIGN_RIGHT},
+		{.header = "LOCK WAIT", .align = TT_ALIGN_RIGHT},
+		{.header = "OF WALL", .align = TT_ALIGN_RIGHT},
+	};
+	const struct tt_model *m = t->r->model;
+	if (m->processes.len < 2)
+		return;
+	struct tt_table *table = tt_table_create(columns, sizeof(columns) / sizeof(*columns));
+	uint64_t rows = tt_text_rows(t, m->processes.len);
+	for (uint64_t i = 0; table && i < rows; i++) {
+		const struct tt_process *p = m->processes.data[i];
+		uint64_t lock_ns = tt_waits_lock_ns(p->waits);
+		tt_table_cell(table, TT_STYLE_NONE, "%u", p->pid);
+		tt_table_cell(table, TT_STYLE_BOLD, "%s", program_name(p));
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(p->wall_ns).s);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_end_name(p->end));
+		tt_table_cell(table, TT_STYLE_NONE, "%" PRIu64, p->threads_created + 1);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(lock_ns).s);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(lock_ns, p->wall_ns).s);
+	}
+	tt_text_newline(t);
+	tt_text_table(t, table, 2);
+	tt_text_more(t, 2, rows, m->processes.len);
+}
+
+void tt_text_summary(struct tt_text *t)
+{
+	if (t->r->model->processes.len == 0) {
+		tt_text_sentence(t, 0, "", TT_STYLE_WARNING, "no recording");
+		return;
+	}
+	title(t);
+	verdict(t);
+	top_costs(t);
+	totals(t);
+	processes(t);
+}
