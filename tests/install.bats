@@ -12,7 +12,7 @@ setup()
 
 target()
 {
-	env -u MAKEFLAGS make --no-print-directory O="${BUILD#"$TOP"/}" DESTDIR="$root" PREFIX=/usr "$@" >"$BATS_TEST_TMPDIR/make.log" 2>&1 || {
+	make --no-print-directory O="${BUILD#"$TOP"/}" DESTDIR="$root" PREFIX=/usr "$@" >"$BATS_TEST_TMPDIR/make.log" 2>&1 || {
 		cat "$BATS_TEST_TMPDIR/make.log" >&2
 		return 1
 	}
