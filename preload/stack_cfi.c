@@ -103,6 +103,14 @@ static void def_cfa(struct run *r, unsigned col, int32_t offset)
 	r->row->cfa_value = offset;
 }
 
+/* The CFA so far must be a register and an offset: one of them changes. */
+static void change_cfa(struct run *r, unsigned col, int32_t offset)
+{
+	if (r->row->cfa_rule != TT_RULE_VAL_OFFSET)
+		r->c.bad = true;
+	def_cfa(r, col, offset);
+}
+
 static void remember(struct run *r)
 {
 	if (r->remembered == REMEMBER_MAX) {
@@ -147,13 +155,13 @@ static bool run_cfa(struct run *r, unsigned op)
 		def_cfa(r, col, factored(r, tt_cur_sleb(&r->c)));
 		return true;
 	case CFA_DEF_CFA_REGISTER:
-		def_cfa(r, column(r), r->row->cfa_value);
+		change_cfa(r, column(r), r->row->cfa_value);
 		return true;
 	case CFA_DEF_CFA_OFFSET:
-		r->row->cfa_value = plain(r, tt_cur_uleb(&r->c));
+		change_cfa(r, r->row->cfa_col, plain(r, tt_cur_uleb(&r->c)));
 		return true;
 	case CFA_DEF_CFA_OFFSET_SF:
-		r->row->cfa_value = factored(r, tt_cur_sleb(&r->c));
+		change_cfa(r, r->row->cfa_col, factored(r, tt_cur_sleb(&r->c)));
 		return true;
 	case CFA_DEF_CFA_EXPRESSION:
 		r->row->cfa_rule = TT_RULE_VAL_EXPR;
