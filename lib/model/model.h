@@ -106,7 +106,8 @@ static inline double tt_share_pct(uint64_t part, uint64_t whole)
 
 /*
  * Hold times. total_ns estimates all holds from the timed ones; exact: every completed hold was timed. samples: timed holds;
- * p50 and p99 are over timed holds, each counting once.
+ * p50 and p99 are over timed holds, each counting once; of a site they are not known (0). A hold that lasts at the end and
+ * whose beginning is known is in total_ns and max_ns, not in samples.
  */
 struct tt_hold {
 	uint64_t total_ns, max_ns, p50_ns, p99_ns;
@@ -114,6 +115,7 @@ struct tt_hold {
 	uint64_t weight;   /* acquisitions that they stand for */
 	uint64_t timed_ns; /* sum of the timed holds as measured */
 	bool exact;
+	const uint64_t *hist; /* TTREC_HIST_BUCKETS counts of timed holds, NULL when there is none (few holds; sites) */
 };
 
 /* What was done to an object, summed over operations. */
@@ -219,8 +221,8 @@ struct tt_loop;
 struct tt_group;
 
 /*
- * One thread. Those alive, those ended and not joined, and the latest of every slot that is free now; others were recorded only
- * in their group, or (past) as far as lock order needs them.
+ * One thread: those that exist and those that ended but were not joined. Threads that are gone were recorded in their group
+ * only, or, as `past`, as far as lock order needs them.
  */
 struct tt_thread {
 	unsigned id; /* position in model->threads: by process, then serial */
@@ -228,10 +230,11 @@ struct tt_thread {
 	uint64_t serial; /* within the process; 1 = the first */
 	uint32_t tid;    /* 0: not known (never ran) */
 	uint32_t slot;
-	enum ttrec_thread_state state; /* TTREC_THREAD_FREE: gone (joined, or detached and ended) */
+	enum ttrec_thread_state state; /* ENDING, ENDED: its start routine has left; past: FREE */
 	unsigned flags;                /* enum ttrec_thread_flag */
 	bool past;                     /* only serial, name, start routine, creator, joiner, segments, group are known */
-	bool alive;                    /* creating, running or ending when the recording ends */
+	bool alive;                    /* creating or running when the recording ends */
+	bool unjoined;                 /* ended, joinable, and nobody joined or is joining it: its stack stays allocated */
 	char name[TTREC_NAME_MAX + 1];
 	uint64_t pthread;
 	const struct tt_site *start_routine; /* is_entry */
@@ -293,8 +296,8 @@ struct tt_loop {
 	uint64_t calls, wait_ns;
 	uint64_t stalls; /* times away of at least stall_limit_ns */
 	uint64_t stall_limit_ns;
-	uint64_t away_ns; /* away since then when the recording ends; 0: inside a wait (or ended) */
-	struct tt_dist away;
+	uint64_t away_ns;    /* away since then when the recording ends; 0: inside a wait (or ended) */
+	struct tt_dist away; /* with away_ns as its last value */
 };
 
 /* ------------------------------------------------------------------ locks */
@@ -319,7 +322,7 @@ struct tt_lock_site {
 
 /* Who blocked whom by code: waits of one (lock or class, waiter site, holder site). */
 struct tt_wait {
-	struct tt_lock *lock;        /* NULL in a class's list, and for joins */
+	struct tt_lock *lock;        /* NULL in the list of a class of several locks, and for joins */
 	struct tt_lock_class *class; /* NULL for joins */
 	struct tt_process *process;  /* of the longest wait */
 	const struct tt_site *waiter;
@@ -351,6 +354,9 @@ struct tt_lock {
 	enum tt_use use;
 	uint32_t gen;     /* times that it died and was born again */
 	const char *name; /* NULL: none */
+	const struct tt_module
+		*home; /* the module whose static data it is: a symbol's name may be found there; NULL: heap, stack */
+	uint64_t home_offset;
 	const struct tt_site *birth_site;
 	const struct tt_stack *birth_stack;
 	struct tt_thread *birth_thread;
@@ -374,13 +380,16 @@ struct tt_lock {
 };
 
 /*
- * All locks with one birth site, kind and program: "the lock of every connection". Totals over instances; sites and pairs
- * merged by site. A class of one lock has its own copies all the same.
+ * Locks that are one to the programmer: a static object (same module and offset, over processes), or all locks with one birth
+ * site, kind and program ("the lock of every connection"). Totals over instances; sites and pairs merged by site. A class of
+ * one lock shares that lock's arrays (whose pairs name the lock).
  */
 struct tt_lock_class {
 	unsigned id; /* position in model->classes */
 	unsigned program;
 	enum ttrec_kind kind;
+	const struct tt_module *home; /* as in tt_lock */
+	uint64_t home_offset;
 	const struct tt_site *birth_site;
 	const struct tt_stack *birth_stack;
 	enum tt_use use; /* LOCK if that of any instance is */
@@ -404,7 +413,7 @@ struct tt_lock_class {
  * 0. */
 struct tt_blocking {
 	struct tt_process *process;
-	struct tt_lock *lock;                  /* NULL: join */
+	struct tt_lock *lock;
 	uint64_t waiter_serial, holder_serial; /* holder 0: not known */
 	struct tt_thread *waiter, *holder;     /* NULL: record gone */
 	struct tt_waits waits;

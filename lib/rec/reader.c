@@ -64,7 +64,8 @@ static int rec_load(struct tt_rec *rec, int fd, const struct tt_rec_opts *opts, 
 static int rec_finish(struct tt_rec *rec, int rc, struct tt_rec **ret, struct tt_err *err)
 {
 	if (rc < 0) {
-		tt_err_prefix(err, "cannot open '%s'", rec->name);
+		if (err)
+			tt_err_prefix(err, "cannot open '%s'", rec->name);
 		tt_rec_close(rec);
 		return rc;
 	}
