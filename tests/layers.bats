@@ -173,9 +173,10 @@ needed()
 	built "$BUILD/preload"
 	ls "$BUILD"/preload/*.su >/dev/null 2>&1 || skip "this compiler does not write stack usage"
 	local bad
+	# execl and its kin build the array of their arguments, however many, as the C library does.
 	bad=$(awk -F'\t' '{
-		limit = $1 ~ /(^|\/)hook_[a-z0-9]*\.c:/ ? 512 : 2304
-		if ($2 > limit || $3 == "dynamic") print $1, $2, $3
+		limit = FILENAME ~ /\/hook_[a-z0-9]*\.su$/ ? 512 : 2304
+		if ($2 > limit || ($3 == "dynamic" && $1 !~ /:execl[ep]?$/)) print $1, $2, $3
 	}' "$BUILD"/preload/*.su)
 	assert_empty "$bad" "frames (bytes)"
 }
