@@ -97,7 +97,7 @@ static void table_grow(struct tt_self *s)
 		if (!from->lock)
 			continue;
 		/* A window keeps its order, so entries that lived together still do; old windows spread over four new ones. */
-		table[tt_window(&grown, from->lock) | (i & (TT_WINDOW - 1))] = *from;
+		table[tt_window(&grown, tt_lock_hash(from->lock)) | (i & (TT_WINDOW - 1))] = *from;
 	}
 	uint32_t old_ref = t->table_ref;
 	/* Readers take ref and mask together: the mask is stored first, and only ever grows; they check both again. */
@@ -150,7 +150,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 		s->evictions = 0;
 		table_grow(s);
 	}
-	uint32_t i = tt_window(s, lock) | tt_way(site);
+	uint32_t i = tt_entry(s, lock, site);
 	struct ttrec_count *e = &s->table[i], *o = &s->table[i ^ 1];
 	if (e->lock && (!o->lock || o->n < e->n))
 		e = o;
@@ -169,13 +169,13 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 	return e;
 }
 
-struct ttrec_count *tt_count_find(struct tt_self *s, uint64_t lock, uint64_t site)
+struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
-	struct ttrec_count *e = s->table + (tt_window(s, lock) | tt_way(site));
-	if (e->lock == lock && e->site == site)
-		return e;
-	e = s->table + ((uint32_t)(e - s->table) ^ 1u);
-	return e->lock == lock && e->site == site ? e : NULL;
+	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
+		return NULL;
+	e->n++;
+	return e;
 }
 
 /* This acquisition's hold is to be timed. */
@@ -189,7 +189,8 @@ void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held 
 			return;
 		}
 	}
-	h->special = tt_now() << 8 | TTREC_HELD_TIMED;
+	h->since_ns = tt_now();
+	tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_TIMED));
 }
 
 /* ------------------------------------------------------------------ deaths of locks */
@@ -197,7 +198,7 @@ void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held 
 /* The lock at this address is no more: give up what the table holds for it. */
 void tt_count_forget(struct tt_self *s, uint64_t lock)
 {
-	uint32_t w = tt_window(s, lock);
+	uint32_t w = tt_window(s, tt_lock_hash(lock));
 	for (uint32_t i = w; i < w + TT_WINDOW; i++)
 		if (s->table[i].lock == lock)
 			count_evict(s, &s->table[i]);

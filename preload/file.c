@@ -297,6 +297,7 @@ static void header_fill(struct ttrec_header *h, const char *exe, uint32_t pid, u
 		h->event_bytes = h->file_size / 4;
 	h->events_per_segment = (TTREC_EVENT_SEGMENT - sizeof(struct ttrec_chunk)) / sizeof(struct ttrec_event);
 	h->loop_stall_ns = tt_options.loop_stall;
+	h->exit_code = TTREC_EXIT_UNKNOWN;
 	h->state = TTREC_STATE_RUNNING;
 	h->next = TTREC_HEADER_SIZE;
 	struct text e = {h->exe, h->exe + sizeof(h->exe)};

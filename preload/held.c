@@ -32,6 +32,23 @@ void tt_held_grow(struct tt_self *s)
 	s->held = held;
 }
 
+void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	struct ttrec_thread *t = s->t;
+	uint32_t d = t->held_depth;
+	if (d >= t->held_cap) {
+		tt_held_grow(s);
+		if (d >= t->held_cap)
+			return;
+	}
+	const struct ttrec_lock *l = tt_lock_find(lock);
+	struct ttrec_held *h = s->held + d;
+	h->lock = lock;
+	h->site = site;
+	h->hash = tt_held_hash(d ? h[-1].hash : 0, l ? tt_lock_uid(l) : 0xffffffffu, site);
+	tt_store_release(&t->held_depth, d + 1);
+}
+
 uint32_t tt_held_find(const struct tt_self *s, uint64_t lock)
 {
 	for (uint32_t i = s->t->held_depth; i; i--)
@@ -40,79 +57,111 @@ uint32_t tt_held_find(const struct tt_self *s, uint64_t lock)
 	return 0;
 }
 
+/* See shim.h. */
+struct ttrec_held *tt_acquired(
+	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, bool order, const struct tt_caller *c)
+{
+	struct ttrec_thread *t = s->t;
+	struct ttrec_count *e = tt_count(s, lock, site, birth);
+	uint32_t d = t->held_depth;
+	if (d >= t->held_cap) {
+		tt_held_grow(s);
+		if (d >= t->held_cap)
+			return NULL;
+	}
+	struct ttrec_held *h = s->held + d;
+	uint32_t uid = e ? e->uid : 0xffffffffu;
+	uint64_t below = d ? h[-1].hash : 0;
+	h->lock = lock;
+	h->site = site;
+	h->hash = tt_held_hash(below, uid, site);
+	tt_store_release(&t->held_depth, d + 1);
+	if (d && order) {
+		uint64_t key = tt_order_key(below, uid, site);
+		if (!s->deps || s->deps[key & s->deps_mask] != key)
+			tt_order_miss(s, d, lock, uid, site, key, c);
+	}
+	if (e && (uint16_t)e->n == e->next)
+		tt_count_timed(s, e, h);
+	return h;
+}
+
 /* Takes entry at - 1 out. Entries above it move down, and their hashes are made anew. */
 uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 {
 	struct ttrec_thread *t = s->t;
 	struct ttrec_held *h = &s->held[at - 1];
 	/* Exchange: a waiter may set TTREC_HELD_WANT at any moment until here. */
-	uint64_t special = tt_exchange_acq_rel(&h->special, UINT64_C(0));
+	uint64_t word = tt_exchange_acq_rel(&h->site, UINT64_C(0));
 	if (at == t->held_depth) {
 		tt_store_release(&t->held_depth, at - 1);
-		return special;
+		return word;
 	}
 	tt_store_release(&t->held_seq, t->held_seq + 1);
 	for (uint32_t i = at; i < t->held_depth; i++) {
 		struct ttrec_held *to = &s->held[i - 1], *from = &s->held[i];
-		uint64_t before = i > 1 ? to[-1].hash : 0;
 		to->lock = from->lock;
 		to->site = from->site;
-		to->special = from->special;
+		to->since_ns = from->since_ns;
 		const struct ttrec_lock *l = tt_lock_find(to->lock);
-		to->hash = tt_mix(before + (to->site >> 56), l ? tt_lock_uid(l) : 0xffffffffu);
+		to->hash = tt_held_hash(i > 1 ? to[-1].hash : 0, l ? tt_lock_uid(l) : 0xffffffffu, to->site);
 	}
 	tt_store_release(&t->held_depth, t->held_depth - 1);
 	tt_store_release(&t->held_seq, t->held_seq + 1);
-	return special;
+	return word;
 }
 
-/*
- * After the real unlock: a timed hold ended at `now`. Also keeps the stack of the release when a waiter asked for it.
- * The lock's own memory is not touched: it may be gone.
- */
-void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t site, uint64_t special, uint64_t now, const struct tt_caller *c)
+/* Estimates and the histogram of one timed hold. */
+static void hold_account(
+	struct tt_self *s, struct ttrec_count *e, struct ttrec_lsite *ls, uint64_t ns, uint64_t weight, uint64_t now)
 {
-	if (special & TTREC_HELD_PENDING)
-		tt_pending_charge(s, site);
-	if (!(special & (TTREC_HELD_TIMED | TTREC_HELD_WANT)))
-		return;
-	struct ttrec_count *e = tt_count_find(s, lock, site);
-	uint32_t index;
-	if (e) {
-		index = TTREC_UID_INDEX(e->uid);
-	} else {
-		const struct ttrec_lock *l = tt_lock_find(lock);
-		if (!l)
-			return;
-		index = l->index;
-	}
-	struct ttrec_lsite *ls = tt_lsite_get(index, site);
-	if (!ls)
-		return;
-	if (special & TTREC_HELD_WANT && !tt_load_relaxed(&ls->release_stack))
-		tt_store_release(&ls->release_stack, tt_stack_capture(s, c));
-	if (!(special & TTREC_HELD_TIMED))
-		return;
-
-	uint64_t since = special >> 8, ns = now > since ? now - since : 0;
-	/* A contended acquire is timed whether or not it was its turn: it stands for itself only. */
-	uint64_t weight = e && !(special & TTREC_HELD_PENDING) && (uint16_t)e->n == e->next ? e->gap : 1;
 	tt_add_relaxed(&ls->hold_ns, ns * weight);
 	tt_add_relaxed(&ls->hold_timed_ns, ns);
 	tt_max_relaxed(&ls->hold_max_ns, ns);
 	tt_add_relaxed(&ls->hold_weight, weight);
 	uint64_t samples = tt_add_relaxed(&ls->hold_samples, 1) + 1;
-	struct ttrec_lock *l = tt_lock_by_index(index);
+	struct ttrec_lock *l = tt_lock_by_index(ls->lock);
 	/* A histogram is 560 bytes: only for locks with some history. Its buckets count timed holds, unweighted. */
 	if (l && (samples >= 8 || ns >= 100000 || tt_load_relaxed(&l->stat_hold)))
-		tt_stat_add(&l->stat_hold, index, 2, ns, now);
+		tt_stat_add(&l->stat_hold, ls->lock, 2, ns, now);
 	if (e && (uint16_t)e->n == e->next)
 		tt_count_next(s, e, samples, ns);
+}
+
+/*
+ * After the real unlock of a lock whose held entry had flags; `word` is that entry's site with them. Also keeps the stack
+ * of the release when a waiter asked for it. The lock's own memory is not touched: it may be gone.
+ */
+void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c)
+{
+	uint64_t site = TTREC_SITE_WORD(word);
+	unsigned flags = TTREC_HELD_FLAGS(word);
+	if (flags & TTREC_HELD_PENDING)
+		tt_pending_charge(s, site);
+	if (!(flags & (TTREC_HELD_TIMED | TTREC_HELD_WANT)))
+		return;
+	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	const struct ttrec_lock *l = e ? NULL : tt_lock_find(lock);
+	if (!e && !l)
+		return;
+	struct ttrec_lsite *ls = tt_lsite_get(e ? TTREC_UID_INDEX(e->uid) : l->index, site);
+	if (!ls)
+		return;
+	if (flags & TTREC_HELD_WANT && !tt_load_relaxed(&ls->release_stack))
+		tt_store_release(&ls->release_stack, tt_stack_capture(s, c));
+	if (!(flags & TTREC_HELD_TIMED))
+		return;
+	uint64_t ns = now > since ? now - since : 0;
+	/* A contended acquire is timed whether or not it was its turn: it stands for itself only. */
+	uint64_t weight = e && !(flags & TTREC_HELD_PENDING) && (uint16_t)e->n == e->next ? e->gap : 1;
+	hold_account(s, e, ls, ns, weight, now);
 	if (ns >= 1000000)
 		tt_event(s, TTREC_EVENT_HOLD,
-			&(struct ttrec_event){.end_ns = now,
+			&(struct ttrec_event){
+				.end_ns = now,
 				.dur_ns = ns,
 				.site = TTREC_SITE_PC(site),
 				.uid = e ? e->uid : 0,
-				.op = TTREC_SITE_OP(site)});
+				.op = (uint16_t)TTREC_SITE_OP(site),
+			});
 }

@@ -25,154 +25,139 @@ static void mutex_describe(struct tt_birth *b, uint64_t object)
 		b->flags |= TTREC_LOCK_PSHARED;
 }
 
+int tt_mutex_inline_kind = -2;
+bool tt_mutex_inline_ok;
+const struct tt_mutex_until tt_mutex_for_ever;
+
+/* Does the library do to a mutex what mutex.h thinks it does, and does it accept what mutex.h does? */
+void tt_mutex_check(bool wanted)
+{
+	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+	int tid = (int)tt_self.t->tid;
+	bool same = wanted && REAL(pthread_mutex_lock)(&m) == 0;
+	same = same && m.__data.__kind == 0 && m.__data.__lock == 1 && m.__data.__owner == tid && m.__data.__nusers == 1;
+	same = same && REAL(pthread_mutex_unlock)(&m) == 0;
+	same = same && m.__data.__lock == 0 && m.__data.__owner == 0 && m.__data.__nusers == 0;
+	if (!same)
+		return;
+	m.__data.__lock = 1;
+	m.__data.__owner = tid;
+	m.__data.__nusers = 1;
+	same = REAL(pthread_mutex_trylock)(&m) == EBUSY && REAL(pthread_mutex_unlock)(&m) == 0;
+	same = same && m.__data.__lock == 0 && m.__data.__owner == 0 && m.__data.__nusers == 0 && m.__data.__kind == 0;
+	if (!same)
+		return;
+	tt_store_relaxed(&tt_mutex_inline_kind, 0);
+	/* Likewise semaphores: struct new_sem, 64-bit: value in the low half of the first word, waiters in the high half. */
+	sem_t sem;
+	uint64_t data;
+	same = REAL(sem_init)(&sem, 0, 1) == 0 && REAL(sem_post)(&sem) == 0;
+	__builtin_memcpy(&data, &sem, sizeof(data));
+	same = same && data == 2 && REAL(sem_trywait)(&sem) == 0;
+	__builtin_memcpy(&data, &sem, sizeof(data));
+	tt_store_relaxed(&tt_mutex_inline_ok, same && data == 1);
+}
+
 const struct tt_birth tt_mutex_birth = {.kind = TTREC_KIND_MUTEX, .describe = mutex_describe};
 
-/* The mutex was got without waiting, on a path that is not the hottest. */
-static void mutex_got(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, int r)
+static enum ttrec_op extra_of(int r)
 {
-	tt_busy_begin(s);
-	tt_acquired(s, (uintptr_t)m, site, &tt_mutex_birth, true, cfa);
-	if (r == EOWNERDEAD)
-		tt_count(s, (uintptr_t)m, tt_site_as(site, TTREC_OP_OWNER_DIED), &tt_mutex_birth);
-	tt_busy_end(s);
+	return r == EOWNERDEAD ? TTREC_OP_OWNER_DIED : TTREC_OP_NONE;
 }
 
-/* Facts about a call that failed; whether it is misuse or used as designed is the reader's judgement. */
-static void mutex_failed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, int r)
+/* Got without waiting, but not plain: first use, timed hold, new order, owner died. Returns r. */
+TT_NOINLINE int tt_mutex_got(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, int r)
 {
-	struct tt_caller c = tt_caller_of(site, cfa);
-	tt_busy_begin(s);
-	struct ttrec_lock *l = tt_lock_find((uintptr_t)m);
-	struct ttrec_lock *dead = l ? NULL : tt_lock_find_destroyed((uintptr_t)m);
-	if (dead)
-		tt_misuse(s, TTREC_MISUSE_USE_AFTER_DESTROY, dead, site, (uint64_t)r, dead->death_site, 0, &c);
-	else
-		tt_misuse(s, TTREC_MISUSE_ERROR, l, site, (uint64_t)r, 0, 0, &c);
-	tt_busy_end(s);
+	tt_got(s, (uintptr_t)m, site, cfa, &tt_mutex_birth, extra_of(r));
+	return r;
 }
 
-/* Everything that is known before the thread blocks: order, holder, relock; then waiting-on is published. */
-static void mutex_block(struct tt_self *s, struct tt_block *b, pthread_mutex_t *m, uint64_t site, const struct tt_caller *c)
+static int mutex_real_wait(pthread_mutex_t *m, const struct tt_mutex_until *u)
 {
-	struct tt_birth birth = tt_mutex_birth;
-	birth.site = site;
-	struct ttrec_lock *l = tt_lock_get(s, (uintptr_t)m, &birth);
+	if (!u->until)
+		return REAL(pthread_mutex_lock)(m);
+	if (u->has_clock)
+		return REAL(pthread_mutex_clocklock)(m, u->clock, u->until);
+	return REAL(pthread_mutex_timedlock)(m, u->until);
+}
+
+static void mutex_wait_begin(struct tt_wait_for *w, struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+{
 	uint32_t tid = (uint32_t)tt_load_relaxed(&m->__data.__owner);
 	struct ttrec_thread *holder = tid == s->t->tid ? s->t : tt_thread_by_tid(tid);
-	if (l)
-		tt_order_attempt(s, (uintptr_t)m, tt_lock_uid(l), site, c);
 	uint32_t at = holder == s->t ? tt_held_find(s, (uintptr_t)m) : 0;
-	if (at)
-		tt_misuse(s, TTREC_MISUSE_RELOCK, l, site, s->t->serial, s->held[at - 1].site, 0, c);
-	tt_block_begin(s, b, l, TTREC_KIND_MUTEX, (uintptr_t)m, site, TTREC_WAIT_LOCK, holder, holder ? holder->serial : 0, c);
-}
-
-/* How to wait: the three functions that do, behind one shape. */
-struct mutex_wait {
-	clockid_t clock;
-	const struct timespec *until; /* NULL: for ever */
-	bool has_clock;
-};
-
-static int mutex_real_wait(pthread_mutex_t *m, const struct mutex_wait *w)
-{
-	if (!w->until)
-		return tt_real.pthread_mutex_lock(m);
-	if (w->has_clock)
-		return tt_real.pthread_mutex_clocklock(m, w->clock, w->until);
-	return tt_real.pthread_mutex_timedlock(m, w->until);
+	if (at) {
+		struct tt_caller c = tt_caller_of(site, cfa);
+		tt_busy_begin(s);
+		tt_misuse(s, TTREC_MISUSE_RELOCK, tt_lock_find((uintptr_t)m), site, s->t->serial,
+			TTREC_SITE_WORD(s->held[at - 1].site), 0, &c);
+		tt_busy_end(s);
+	}
+	tt_wait_begin(w, s, (uintptr_t)m, site, cfa, &tt_mutex_birth, TTREC_WAIT_LOCK, holder, 0, true);
 }
 
 /* trylock said r, not 0. */
-static TT_NOINLINE int mutex_lock_slow(
-	struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, int r, const struct mutex_wait *w)
+TT_NOINLINE int tt_mutex_lock_slow(
+	struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, int r, const struct tt_mutex_until *u)
 {
-	if (r == EOWNERDEAD) {
-		mutex_got(s, m, site, cfa, r);
-		return r;
-	}
-	struct tt_caller c = tt_caller_of(site, cfa);
-	struct tt_block b;
-	bool busy = r == EBUSY;
-	if (busy) {
-		tt_busy_begin(s);
-		mutex_block(s, &b, m, site, &c);
-		tt_busy_end(s);
-	}
-	r = mutex_real_wait(m, w);
-	if (!busy) {
-		if (r == 0 || r == EOWNERDEAD)
-			mutex_got(s, m, site, cfa, r);
-		else
-			mutex_failed(s, m, site, cfa, r);
-		return r;
-	}
-	tt_busy_begin(s);
-	uint64_t now = tt_block_end(s, &b);
+	if (r == EOWNERDEAD)
+		return tt_mutex_got(s, m, site, cfa, r);
+	struct tt_wait_for w = {0};
+	if (r == EBUSY)
+		mutex_wait_begin(&w, s, m, site, cfa);
+	r = mutex_real_wait(m, u);
 	if (r == 0 || r == EOWNERDEAD) {
-		struct ttrec_held *h = tt_acquired(s, (uintptr_t)m, site, &tt_mutex_birth, false, cfa);
-		if (r == EOWNERDEAD)
-			tt_count(s, (uintptr_t)m, tt_site_as(site, TTREC_OP_OWNER_DIED), &tt_mutex_birth);
-		tt_block_defer(s, &b, now, h);
-	} else {
-		tt_block_charge(s, &b, now, r == ETIMEDOUT);
-		if (r == ETIMEDOUT)
-			tt_count(s, (uintptr_t)m, tt_site_as(site, TTREC_OP_TIMED_OUT), &tt_mutex_birth);
+		if (!w.s)
+			return tt_mutex_got(s, m, site, cfa, r);
+		tt_wait_got(&w, extra_of(r));
+		return r;
 	}
-	tt_busy_end(s);
-	if (r && r != EOWNERDEAD && r != ETIMEDOUT)
-		mutex_failed(s, m, site, cfa, r);
+	if (w.s)
+		tt_wait_over(&w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+	if (r != ETIMEDOUT)
+		tt_call_failed(s, (uintptr_t)m, site, cfa, r);
 	return r;
 }
 
 TT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	struct tt_self *s = tt_enter();
-	if (unlikely(!s))
-		return tt_real.pthread_mutex_lock(m);
-	int r = tt_real.pthread_mutex_trylock(m);
-	if (unlikely(r))
-		return mutex_lock_slow(s, m, HOOK_SITE(OP_LOCK), HOOK_CFA(), r, &(struct mutex_wait){0});
-	tt_busy_begin(s);
-	tt_acquired(s, (uintptr_t)m, HOOK_SITE(OP_LOCK), &tt_mutex_birth, true, HOOK_CFA());
-	tt_busy_end(s);
-	return 0;
+	return likely(s) ? tt_mutex_lock_hook(s, m, HOOK_SITE(OP_LOCK), HOOK_CFA()) : REAL(pthread_mutex_lock)(m);
+}
+
+int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+{
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site);
+	int r = tt_mutex_trylock(s, m);
+	if (r == 0 && ready.e)
+		tt_acquire_commit(s, &ready, (uintptr_t)m, site);
+	else if (r == 0 || r == EOWNERDEAD)
+		tt_mutex_got(s, m, site, cfa, r);
+	else if (r == EBUSY)
+		tt_counted(s, (uintptr_t)m, tt_site_as(site, TTREC_OP_TRY_FAILED), &tt_mutex_birth);
+	else
+		tt_call_failed(s, (uintptr_t)m, site, cfa, r);
+	return r;
 }
 
 TT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 {
 	struct tt_self *s = tt_enter();
-	int r = tt_real.pthread_mutex_trylock(m);
-	if (unlikely(!s))
-		return r;
-	uint64_t site = HOOK_SITE(OP_TRYLOCK);
-	if (r == EBUSY) {
-		tt_busy_begin(s);
-		tt_count(s, (uintptr_t)m, tt_site_as(site, TTREC_OP_TRY_FAILED), &tt_mutex_birth);
-		tt_busy_end(s);
-	} else if (r == 0 || r == EOWNERDEAD) {
-		mutex_got(s, m, site, HOOK_CFA(), r);
-	} else {
-		mutex_failed(s, m, site, HOOK_CFA(), r);
-	}
-	return r;
+	return likely(s) ? tt_mutex_trylock_hook(s, m, HOOK_SITE(OP_TRYLOCK), HOOK_CFA()) : REAL(pthread_mutex_trylock)(m);
 }
 
-static int mutex_timed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, const struct mutex_wait *w)
+int tt_mutex_timed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, const struct tt_mutex_until *u)
 {
-	int r = tt_real.pthread_mutex_trylock(m);
-	if (r)
-		return mutex_lock_slow(s, m, site, cfa, r, w);
-	mutex_got(s, m, site, cfa, 0);
-	return 0;
+	int r = tt_mutex_trylock(s, m);
+	return r ? tt_mutex_lock_slow(s, m, site, cfa, r, u) : tt_mutex_got(s, m, site, cfa, 0);
 }
 
 TT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
 {
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
-		return tt_real.pthread_mutex_timedlock(m, until);
-	return mutex_timed(s, m, HOOK_SITE(OP_TIMEDLOCK), HOOK_CFA(), &(struct mutex_wait){.until = until});
+		return REAL(pthread_mutex_timedlock)(m, until);
+	return tt_mutex_timed(s, m, HOOK_SITE(OP_TIMEDLOCK), HOOK_CFA(), &(struct tt_mutex_until){.until = until});
 }
 
 TT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
@@ -180,74 +165,62 @@ TT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const
 	struct tt_self *s = tt_enter();
 	/* An unknown clock is an error whether or not the mutex is free: leave it to the real function. */
 	if (unlikely(!s) || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
-		return tt_real.pthread_mutex_clocklock(m, clock, until);
-	struct mutex_wait w = {.clock = clock, .until = until, .has_clock = true};
-	return mutex_timed(s, m, HOOK_SITE(OP_TIMEDLOCK), HOOK_CFA(), &w);
+		return REAL(pthread_mutex_clocklock)(m, clock, until);
+	struct tt_mutex_until u = {.clock = clock, .until = until, .has_clock = true};
+	return tt_mutex_timed(s, m, HOOK_SITE(OP_TIMEDLOCK), HOOK_CFA(), &u);
 }
 
 /* Not the innermost lock, or a timed one, or one whose wait is to be charged, or not known to be held at all. */
-static TT_NOINLINE int mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+TT_NOINLINE int tt_mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
-	struct tt_caller c = tt_caller_of(site, cfa);
 	uint32_t at = tt_held_find(s, (uintptr_t)m);
 	/* All that is read of the mutex is read before the unlock: afterwards it may be gone. */
 	uint32_t owner = (uint32_t)tt_load_relaxed(&m->__data.__owner);
-	int word = tt_load_relaxed(&m->__data.__lock);
-	uint64_t now = at && s->held[at - 1].special ? tt_now() : 0;
-	int r = tt_real.pthread_mutex_unlock(m);
-	tt_busy_begin(s);
-	if (r == 0 && at) {
-		uint64_t acquired = s->held[at - 1].site;
-		uint64_t special = tt_held_remove(s, at);
-		if (special)
-			tt_hold_charge(s, (uintptr_t)m, acquired, special, now ? now : tt_now(), &c);
+	int locked = tt_load_relaxed(&m->__data.__lock);
+	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
+	int r = REAL(pthread_mutex_unlock)(m);
+	if (at) {
+		if (r == 0)
+			tt_released(s, (uintptr_t)m, at, now, site, cfa);
 	} else if (owner != s->t->tid && !(s->t->flags & TTREC_THREAD_FORKED)) {
+		struct tt_caller c = tt_caller_of(site, cfa);
+		tt_busy_begin(s);
 		const struct ttrec_thread *o = tt_thread_by_tid(owner);
-		tt_misuse(s, word ? TTREC_MISUSE_UNLOCK_NOT_OWNER : TTREC_MISUSE_UNLOCK_UNLOCKED, tt_lock_find((uintptr_t)m),
+		tt_misuse(s, locked ? TTREC_MISUSE_UNLOCK_NOT_OWNER : TTREC_MISUSE_UNLOCK_UNLOCKED, tt_lock_find((uintptr_t)m),
 			site, o ? o->serial : 0, 0, 0, &c);
+		tt_busy_end(s);
 	}
-	tt_busy_end(s);
 	return r;
 }
 
 TT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 {
 	struct tt_self *s = tt_enter();
-	if (unlikely(!s))
-		return tt_real.pthread_mutex_unlock(m);
-	if (unlikely(!tt_release_is_plain(s, (uintptr_t)m)))
-		return mutex_unlock_slow(s, m, HOOK_SITE(OP_LOCK), HOOK_CFA());
-	int r = tt_real.pthread_mutex_unlock(m);
-	if (likely(r == 0))
-		s->t->held_depth--;
-	return r;
+	return likely(s) ? tt_mutex_unlock_hook(s, m, HOOK_SITE(OP_LOCK), HOOK_CFA()) : REAL(pthread_mutex_unlock)(m);
+}
+
+/* Before an init call: what was held there is over, and that is worth a note. */
+void tt_mutex_reinit(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+{
+	uint32_t at = tt_held_find(s, (uintptr_t)m);
+	if (!at)
+		return;
+	struct tt_caller c = tt_caller_of(site, cfa);
+	tt_busy_begin(s);
+	tt_misuse(s, TTREC_MISUSE_REINIT_LOCKED, tt_lock_find((uintptr_t)m), site, s->t->serial,
+		TTREC_SITE_WORD(s->held[at - 1].site), 0, &c);
+	tt_held_remove(s, at);
+	tt_busy_end(s);
 }
 
 TT_EXPORT int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t site = HOOK_SITE(OP_NONE);
-	struct tt_caller c = tt_caller_of(site, HOOK_CFA());
-	if (s) {
-		tt_busy_begin(s);
-		uint32_t at = tt_held_find(s, (uintptr_t)m);
-		if (at) {
-			tt_misuse(s, TTREC_MISUSE_REINIT_LOCKED, tt_lock_find((uintptr_t)m), site, s->t->serial,
-				s->held[at - 1].site, 0, &c);
-			tt_held_remove(s, at);
-		}
-		tt_busy_end(s);
-	}
-	int r = tt_real.pthread_mutex_init(m, attr);
-	if (s && r == 0) {
-		struct tt_birth b = tt_mutex_birth;
-		b.site = site;
-		b.flags = TTREC_LOCK_INIT_SEEN;
-		b.caller = &c;
-		tt_busy_begin(s);
-		tt_lock_init_seen(s, (uintptr_t)m, &b);
-		tt_busy_end(s);
-	}
+	if (s)
+		tt_mutex_reinit(s, m, HOOK_SITE(OP_NONE), HOOK_CFA());
+	int r = REAL(pthread_mutex_init)(m, attr);
+	if (s && r == 0)
+		tt_born(s, (uintptr_t)m, HOOK_SITE(OP_NONE), HOOK_CFA(), &tt_mutex_birth, 0, 0);
 	return r;
 }
 
@@ -255,28 +228,25 @@ TT_EXPORT int pthread_mutex_destroy(pthread_mutex_t *m)
 {
 	struct tt_self *s = tt_enter();
 	uint32_t owner = s ? (uint32_t)tt_load_relaxed(&m->__data.__owner) : 0;
-	int r = tt_real.pthread_mutex_destroy(m);
-	if (!s)
+	int r = REAL(pthread_mutex_destroy)(m);
+	if (s && r == 0)
+		tt_died(s, (uintptr_t)m, HOOK_SITE(OP_NONE));
+	if (!s || r != EBUSY)
 		return r;
-	uint64_t site = HOOK_SITE(OP_NONE);
-	struct tt_caller c = tt_caller_of(site, HOOK_CFA());
+	struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
 	tt_busy_begin(s);
-	struct ttrec_lock *l = tt_lock_find((uintptr_t)m);
-	if (r == EBUSY) {
-		const struct ttrec_thread *o = tt_thread_by_tid(owner);
-		uint32_t at = o == s->t ? tt_held_find(s, (uintptr_t)m) : 0;
-		tt_misuse(s, TTREC_MISUSE_DESTROY_LOCKED, l, site, o ? o->serial : 0, at ? s->held[at - 1].site : 0, 0, &c);
-	} else if (r == 0 && l) {
-		tt_lock_death(s, l, site, true);
-	}
+	const struct ttrec_thread *o = tt_thread_by_tid(owner);
+	uint32_t at = o == s->t ? tt_held_find(s, (uintptr_t)m) : 0;
+	tt_misuse(s, TTREC_MISUSE_DESTROY_LOCKED, tt_lock_find((uintptr_t)m), HOOK_SITE(OP_NONE), o ? o->serial : 0,
+		at ? TTREC_SITE_WORD(s->held[at - 1].site) : 0, 0, &c);
 	tt_busy_end(s);
 	return r;
 }
 
 TT_EXPORT int pthread_mutex_consistent(pthread_mutex_t *m)
 {
-	tt_enter(); /* resolves; nothing is recorded: the owner's death was counted when the mutex was taken over */
-	return tt_real.pthread_mutex_consistent(m);
+	tt_enter(); /* for the real function to be known; the owner's death was counted when the mutex was taken over */
+	return REAL(pthread_mutex_consistent)(m);
 }
 
 extern __typeof__(pthread_mutex_lock) __pthread_mutex_lock ALIAS_OF(pthread_mutex_lock);

@@ -10,7 +10,22 @@
 
 /* ------------------------------------------------------------------ create */
 
-void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, uint64_t arg, uint64_t site, uintptr_t cfa)
+/* Before the real create: afterwards the thread may already have ended. attr may be NULL. */
+static void create_attr(struct ttrec_thread *t, const pthread_attr_t *attr)
+{
+	int detached = PTHREAD_CREATE_JOINABLE;
+	size_t stack = 0;
+	if (attr) {
+		pthread_attr_getdetachstate(attr, &detached);
+		pthread_attr_getstacksize(attr, &stack);
+	}
+	if (detached == PTHREAD_CREATE_DETACHED)
+		t->flags |= TTREC_THREAD_DETACHED;
+	t->stack_low = stack ? stack : tt_g.default_stack; /* a size until the thread knows where it is */
+}
+
+void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, uint64_t arg, const pthread_attr_t *attr,
+	uint64_t site, uintptr_t cfa)
 {
 	struct tt_caller c = tt_caller_of(site, cfa);
 	tt_busy_begin(s);
@@ -32,24 +47,12 @@ void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, u
 			tt_store_relaxed(&g->last_ns, t->created_ns);
 		}
 		tt_g.p->start_arg[t->slot] = arg;
+		create_attr(t, attr);
+		k->serial = t->serial;
+		k->routine = routine;
+		k->detached = t->flags & TTREC_THREAD_DETACHED;
 	}
 	tt_busy_end(s);
-}
-
-/* attr may be NULL. Before the real create: afterwards the thread may already have ended. */
-void tt_create_attr(struct tt_create *k, const pthread_attr_t *attr)
-{
-	int detached = PTHREAD_CREATE_JOINABLE;
-	size_t stack = 0;
-	if (!k->t)
-		return;
-	if (attr) {
-		pthread_attr_getdetachstate(attr, &detached);
-		pthread_attr_getstacksize(attr, &stack);
-	}
-	if (detached == PTHREAD_CREATE_DETACHED)
-		k->t->flags |= TTREC_THREAD_DETACHED;
-	k->t->stack_low = stack ? stack : tt_g.default_stack; /* a size until the thread knows where it is */
 }
 
 /* r: what the real create returned. thread: its handle, when r == 0. */
@@ -112,7 +115,8 @@ void tt_thread_leaves(void *unused)
 		if (!l || l->kind == TTREC_KIND_SEM)
 			continue;
 		s->t->flags |= TTREC_THREAD_EXIT_HOLDING;
-		tt_misuse(s, TTREC_MISUSE_EXIT_HOLDING, l, s->held[i - 1].site, s->t->serial, s->t->start_routine, 0, NULL);
+		tt_misuse(s, TTREC_MISUSE_EXIT_HOLDING, l, TTREC_SITE_WORD(s->held[i - 1].site), s->t->serial,
+			s->t->start_routine, 0, NULL);
 	}
 	tt_event(s, TTREC_EVENT_END, &(struct ttrec_event){.end_ns = tt_now()});
 	tt_order_free(s);
@@ -134,17 +138,13 @@ TT_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 {
 	struct tt_self *s = tt_enter();
 	if (!s)
-		return tt_real.pthread_create(thread, attr, routine, arg);
+		return REAL(pthread_create)(thread, attr, routine, arg);
 	uint64_t site = HOOK_SITE(OP_CREATE);
 	struct tt_create k;
-	tt_create_begin(s, &k, (uintptr_t)routine, (uintptr_t)arg, site, HOOK_CFA());
+	tt_create_begin(s, &k, (uintptr_t)routine, (uintptr_t)arg, attr, site, HOOK_CFA());
 	if (!k.t)
-		return tt_real.pthread_create(thread, attr, routine, arg);
-	tt_create_attr(&k, attr);
-	k.serial = k.t->serial;
-	k.routine = (uintptr_t)routine;
-	k.detached = k.t->flags & TTREC_THREAD_DETACHED;
-	int r = tt_real.pthread_create(thread, attr, thread_main, k.t);
+		return REAL(pthread_create)(thread, attr, routine, arg);
+	int r = REAL(pthread_create)(thread, attr, thread_main, k.t);
 	tt_create_end(s, &k, r, r == 0 ? *thread : 0, site);
 	return r;
 }
@@ -233,10 +233,10 @@ TT_EXPORT int pthread_join(pthread_t thread, void **ret)
 {
 	struct tt_self *s = tt_enter();
 	if (!s)
-		return tt_real.pthread_join(thread, ret);
+		return REAL(pthread_join)(thread, ret);
 	struct tt_join j __attribute__((cleanup(tt_join_cleanup))) = {0};
 	tt_join_begin(s, &j, thread, HOOK_SITE(OP_JOIN), HOOK_CFA());
-	int r = tt_real.pthread_join(thread, ret);
+	int r = REAL(pthread_join)(thread, ret);
 	tt_join_end(&j, r, HOOK_CFA());
 	return r;
 }
@@ -245,10 +245,10 @@ TT_EXPORT int pthread_timedjoin_np(pthread_t thread, void **ret, const struct ti
 {
 	struct tt_self *s = tt_enter();
 	if (!s)
-		return tt_real.pthread_timedjoin_np(thread, ret, until);
+		return REAL(pthread_timedjoin_np)(thread, ret, until);
 	struct tt_join j __attribute__((cleanup(tt_join_cleanup))) = {0};
 	tt_join_begin(s, &j, thread, HOOK_SITE(OP_JOIN), HOOK_CFA());
-	int r = tt_real.pthread_timedjoin_np(thread, ret, until);
+	int r = REAL(pthread_timedjoin_np)(thread, ret, until);
 	tt_join_end(&j, r, HOOK_CFA());
 	return r;
 }
@@ -257,10 +257,10 @@ TT_EXPORT int pthread_clockjoin_np(pthread_t thread, void **ret, clockid_t clock
 {
 	struct tt_self *s = tt_enter();
 	if (!s)
-		return tt_real.pthread_clockjoin_np(thread, ret, clock, until);
+		return REAL(pthread_clockjoin_np)(thread, ret, clock, until);
 	struct tt_join j __attribute__((cleanup(tt_join_cleanup))) = {0};
 	tt_join_begin(s, &j, thread, HOOK_SITE(OP_JOIN), HOOK_CFA());
-	int r = tt_real.pthread_clockjoin_np(thread, ret, clock, until);
+	int r = REAL(pthread_clockjoin_np)(thread, ret, clock, until);
 	tt_join_end(&j, r, HOOK_CFA());
 	return r;
 }
@@ -269,7 +269,7 @@ TT_EXPORT int pthread_tryjoin_np(pthread_t thread, void **ret)
 {
 	struct tt_self *s = tt_enter();
 	struct ttrec_thread *t = s ? tt_thread_by_pthread((uint64_t)thread) : NULL;
-	int r = tt_real.pthread_tryjoin_np(thread, ret);
+	int r = REAL(pthread_tryjoin_np)(thread, ret);
 	if (s && r == 0) {
 		tt_busy_begin(s);
 		uint64_t now = tt_now();
@@ -279,24 +279,30 @@ TT_EXPORT int pthread_tryjoin_np(pthread_t thread, void **ret)
 	return r;
 }
 
-TT_EXPORT int pthread_detach(pthread_t thread)
+/* t may be NULL: a thread that has no record. */
+void tt_detached(struct tt_self *s, struct ttrec_thread *t, uint64_t site)
 {
-	struct tt_self *s = tt_enter();
-	struct ttrec_thread *t = s ? tt_thread_by_pthread((uint64_t)thread) : NULL;
-	int r = tt_real.pthread_detach(thread);
-	if (s && r == 0 && t) {
-		tt_busy_begin(s);
-		tt_add_relaxed(&tt_g.h->threads_detached, 1);
+	tt_busy_begin(s);
+	tt_add_relaxed(&tt_g.h->threads_detached, 1);
+	if (t) {
 		struct ttrec_group *g = t->group ? tt_at(t->group) : NULL;
 		if (g)
 			tt_add_relaxed(&g->detached, 1);
 		tt_event(s, TTREC_EVENT_DETACH,
-			&(struct ttrec_event){
-				.end_ns = tt_now(), .site = (uintptr_t)__builtin_return_address(0), .a = t->serial});
+			&(struct ttrec_event){.end_ns = tt_now(), .site = TTREC_SITE_PC(site), .a = t->serial});
 		tt_or_relaxed(&t->flags, TTREC_THREAD_DETACHED);
 		tt_thread_reap_later(t);
-		tt_busy_end(s);
 	}
+	tt_busy_end(s);
+}
+
+TT_EXPORT int pthread_detach(pthread_t thread)
+{
+	struct tt_self *s = tt_enter();
+	struct ttrec_thread *t = s ? tt_thread_by_pthread((uint64_t)thread) : NULL;
+	int r = REAL(pthread_detach)(thread);
+	if (s && r == 0)
+		tt_detached(s, t, HOOK_SITE(OP_NONE));
 	return r;
 }
 
@@ -308,7 +314,7 @@ TT_EXPORT void pthread_exit(void *ret)
 	/* Threads of ours are seen by their trampoline; the main thread and adopted ones have none. */
 	if (s && s->t->flags & (TTREC_THREAD_MAIN | TTREC_THREAD_ADOPTED))
 		tt_thread_leaves(NULL);
-	tt_real.pthread_exit(ret);
+	REAL(pthread_exit)(ret);
 	__builtin_unreachable();
 }
 
@@ -316,7 +322,7 @@ TT_EXPORT int pthread_cancel(pthread_t thread)
 {
 	struct tt_self *s = tt_enter();
 	struct ttrec_thread *t = s ? tt_thread_by_pthread((uint64_t)thread) : NULL;
-	int r = tt_real.pthread_cancel(thread);
+	int r = REAL(pthread_cancel)(thread);
 	if (r == 0 && t)
 		tt_or_relaxed(&t->flags, TTREC_THREAD_CANCELLED);
 	return r;
@@ -325,7 +331,7 @@ TT_EXPORT int pthread_cancel(pthread_t thread)
 TT_EXPORT int pthread_setname_np(pthread_t thread, const char *name)
 {
 	struct tt_self *s = tt_enter();
-	int r = tt_real.pthread_setname_np(thread, name);
+	int r = REAL(pthread_setname_np)(thread, name);
 	struct ttrec_thread *t = s && r == 0 ? tt_thread_by_pthread((uint64_t)thread) : NULL;
 	if (t) {
 		size_t n = __builtin_strlen(name);

@@ -4,6 +4,7 @@
 #define TT_PRELOAD_HOOKED_H
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>

@@ -9,7 +9,7 @@
 #include "preload/shim.h"
 #include "preload/file.h"
 #include "preload/init.h"
-#include "preload/real.h"
+#include "preload/mutex.h"
 #include "preload/sys.h"
 
 #include <sys/auxv.h>
@@ -61,10 +61,10 @@ static void prepare(void)
 	uint32_t expected = MODE_NEW;
 	if (!tt_cas_acq_rel(&mode, &expected, (uint32_t)MODE_STARTING))
 		return;
-	bool ok = tt_real_resolve() && !getauxval(AT_SECURE) && environ;
+	const char *text = environ ? env_get("THREADCHECK_OPTIONS") : NULL;
+	tt_options_parse(&tt_options, text);
+	bool ok = tt_real_resolve(tt_options.direct) && !getauxval(AT_SECURE) && environ;
 	if (ok) {
-		const char *text = env_get("THREADCHECK_OPTIONS");
-		tt_options_parse(&tt_options, text);
 		tt_file_prepare(env_get("XDG_RUNTIME_DIR"), text);
 		stack_facts();
 		tree_map();
@@ -149,7 +149,7 @@ struct tt_self *tt_enter_slow(struct tt_self *s)
 	if (tt_load_relaxed(&mode) == MODE_NEW)
 		prepare();
 	if (!tt_real_ready)
-		tt_real_resolve(); /* somebody else is just preparing: the real functions are needed all the same */
+		tt_real_resolve(false); /* somebody else is just preparing: the real functions are needed all the same */
 	if (s->epoch == TT_EPOCH_BUSY) {
 		if (!busy_is_stale(s)) {
 			tt_drop(TTREC_DROP_NESTED);
@@ -163,7 +163,10 @@ struct tt_self *tt_enter_slow(struct tt_self *s)
 	case MODE_ARMED:
 		if (!activate(MODE_ARMED, 0))
 			return NULL;
-		break;
+		s = tt_self_update(s);
+		if (s)
+			tt_mutex_check(tt_options.direct);
+		return s;
 	case MODE_ACTIVE:
 		if (unlikely(!tt_load_relaxed(&tt_epoch)) && !child_begin(s))
 			return NULL;
@@ -206,6 +209,12 @@ void tt_process_ends(uint32_t state, int code)
 	tt_file_end(state, code, keep);
 }
 
+void tt_process_exit_code(int code)
+{
+	if (tt_is_recording_here())
+		tt_g.h->exit_code = code;
+}
+
 void tt_process_goes_on(void)
 {
 	if (tt_is_recording_here())
@@ -214,5 +223,5 @@ void tt_process_goes_on(void)
 
 __attribute__((destructor)) static void destructor(void)
 {
-	tt_process_ends(TTREC_STATE_EXITED, tt_load_acquire(&mode) == MODE_ACTIVE && tt_g.h ? tt_g.h->exit_code : 0);
+	tt_process_ends(TTREC_STATE_EXITED, tt_g.h ? tt_g.h->exit_code : TTREC_EXIT_UNKNOWN);
 }

@@ -8,6 +8,7 @@
 
 bool tt_is_recording_here(void);                     /* false in a vfork child */
 void tt_process_ends(uint32_t state, int exit_code); /* enum ttrec_state; the first call counts */
+void tt_process_exit_code(int code);                 /* exit() was called with it */
 void tt_process_goes_on(void);                       /* an exec failed */
 
 #endif

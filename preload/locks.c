@@ -196,6 +196,16 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site)
 {
 	uint64_t end = start + size;
+	if (size >> 8 >= TT_FILTER_BITS) {
+		/* More granules than the filter has bits: look at the locks instead. */
+		uint32_t locks = tt_load_relaxed(&tt_g.h->locks);
+		for (uint32_t i = 0; i < locks; i++) {
+			struct ttrec_lock *l = tt_lock_by_index(i);
+			if (l && l->kind && l->address >= start && l->address < end && !lock_is_dead(l))
+				tt_lock_death(s, l, site, false);
+		}
+		return;
+	}
 	for (uint64_t g = start >> 8; g <= (end - 1) >> 8; g++) {
 		uint64_t bit = g & (TT_FILTER_BITS - 1);
 		uint64_t word = tt_load_relaxed(&tt_g.p->filter[bit / 64]);

@@ -97,7 +97,7 @@ static bool dep_equal(const struct ttrec_dep *d, uint64_t hash, uint32_t wanted,
 	if (d->hash != hash || d->wanted != wanted || d->site != site || d->held_count != depth - from)
 		return false;
 	for (uint32_t i = from; i < depth; i++)
-		if (d->held[i - from].site >> 56 != s->held[i].site >> 56)
+		if (TTREC_SITE_OP(d->held[i - from].site) != TTREC_SITE_OP(s->held[i].site))
 			return false;
 	return true; /* the hash covers the uids */
 }
@@ -135,7 +135,7 @@ static struct ttrec_dep *dep_create(
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ttrec_held *h = &s->held[from + i];
 		const struct ttrec_lock *l = tt_lock_find(h->lock);
-		d->held[i].site = h->site;
+		d->held[i].site = TTREC_SITE_WORD(h->site);
 		d->held[i].uid = l ? tt_lock_uid(l) : 0xffffffffu;
 	}
 	return d;
@@ -177,7 +177,7 @@ void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t s
 	uint32_t depth = s->t->held_depth;
 	if (!depth)
 		return;
-	uint64_t key = tt_mix(s->held[depth - 1].hash ^ uid, site);
+	uint64_t key = tt_order_key(s->held[depth - 1].hash, uid, site);
 	if (!s->deps || s->deps[key & s->deps_mask] != key)
 		tt_order_miss(s, depth, lock, uid, site, key, c);
 }

@@ -1,13 +1,77 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * real.c - finds the functions behind the hooks.
+ * real.c - finds the functions behind the hooks, and makes the calls to them direct.
  *
  * In one pass, early, never inside a lock, without dlerror: dlsym may call into a preloaded allocator (README.md, "Resolving").
  */
 #include "preload/real.h"
+#include "preload/sys.h"
 
 struct tt_real tt_real;
 bool tt_real_ready;
+
+#define ROW_BYTES 8
+enum row_number {
+#define HOOK(name, version, need, family) ROW_##name,
+#include "preload/hooks.def"
+	ROWS
+};
+
+/* ------------------------------------------------------------------ the stubs */
+
+#if defined(__x86_64__)
+/* Each is 8 bytes, so that one aligned store changes it: ff 25 disp32 (jmp *tt_real.name) becomes e9 rel32 (jmp). */
+__asm__(".pushsection .text.tt_calls, \"ax\", @progbits\n"
+	".balign 4096\n"
+	"tt_calls:\n"
+	".popsection\n");
+#define HOOK(name, version, need, family)                          \
+	__asm__(".pushsection .text.tt_calls\n"                    \
+		".balign 8\n"                                      \
+		".type tt_call_" #name ", @function\n"             \
+		".hidden tt_call_" #name "\n"                      \
+		".globl tt_call_" #name "\n"                       \
+		"tt_call_" #name ":\n"                             \
+		".cfi_startproc\n"                                 \
+		"jmp *tt_real_" #name "(%rip)\n"                   \
+		".cfi_endproc\n"                                   \
+		".balign 8\n"                                      \
+		".size tt_call_" #name ", . - tt_call_" #name "\n" \
+		".popsection\n");
+#include "preload/hooks.def"
+__asm__(".pushsection .text.tt_calls\n"
+	".balign 4096\n"
+	".popsection\n");
+/* The assembler cannot see C offsets: name the words of tt_real for it. */
+#define HOOK(name, version, need, family) __asm__(".set tt_real_" #name ", tt_real + 8 * %c0" : : "i"(ROW_##name));
+static __attribute__((used)) void name_words(void)
+{
+#include "preload/hooks.def"
+}
+
+extern uint8_t tt_calls[] __attribute__((visibility("hidden")));
+
+static void stubs_rewrite(void *const *target)
+{
+	size_t size = (ROWS * ROW_BYTES + 4095u) & ~4095u;
+	/* Writable and executable for a moment: another thread may be in here. Refused (SELinux): the stubs stay as they are.
+	 */
+	if (tt_sys_failed(TT_SYS(mprotect, tt_calls, size, PROT_READ | PROT_WRITE | PROT_EXEC, 0)))
+		return;
+	for (unsigned i = 0; i < ROWS; i++) {
+		intptr_t away = (intptr_t)target[i] - (intptr_t)(tt_calls + i * ROW_BYTES + 5);
+		if (!target[i] || away != (int32_t)away)
+			continue;
+		uint64_t code = UINT64_C(0x90909000000000e9) | (uint64_t)(uint32_t)away << 8;
+		__atomic_store_n((uint64_t *)(void *)(tt_calls + i * ROW_BYTES), code, __ATOMIC_RELAXED);
+	}
+	TT_SYS(mprotect, tt_calls, size, PROT_READ | PROT_EXEC, 0);
+}
+#else
+#error "real.c: add this architecture's jump through a pointer"
+#endif
+
+/* ------------------------------------------------------------------ resolving */
 
 /*
  * Never a tail call: the loader finds "next" by the return address, which must lie in this library.
@@ -21,25 +85,28 @@ static __attribute__((noinline)) void *find(const char *name, const char *versio
 	return p;
 }
 
-bool tt_real_resolve(void)
+bool tt_real_resolve(bool direct)
 {
 	enum { required, optional };
 	static const struct {
 		const char *name, *version;
-		void **to;
 		int need;
 	} rows[] = {
-#define HOOK(name, version, need, family) {#name, version, (void **)&tt_real.name, need},
+#define HOOK(name, version, need, family) {#name, version, need},
 #include "preload/hooks.def"
 	};
+	_Static_assert(sizeof(tt_real) == ROWS * sizeof(void *), "one pointer for each row");
+	void **to = (void **)(void *)&tt_real;
 	bool all = true;
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (unsigned i = 0; i < ROWS; i++) {
 		void *p = find(rows[i].name, rows[i].version);
 		if (p)
-			*rows[i].to = p;
+			to[i] = p;
 		else if (rows[i].need == required)
 			all = false;
 	}
+	if (all && direct && !tt_real_ready)
+		stubs_rewrite(to);
 	tt_real_ready = all;
 	return all;
 }

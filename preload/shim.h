@@ -92,6 +92,7 @@ struct tt_private {
 	struct tt_pthread_key pthreads[TT_PTHREAD_MAP];
 	uint64_t slab[TTREC_CHUNK_MAX]; /* current slab: ref << 32 | records used */
 	uint64_t var;                   /* current VAR chunk: ref << 32 | bytes used */
+	uint64_t loop_free;             /* stack of loop records given back: tag << 32 | ref; link in `calls` */
 	uint64_t slot_free;             /* stack of free slots: tag << 32 | slot + 1; links in slot_next */
 	uint32_t slot_next[TT_MAX_SLOTS];
 	uint64_t limbo[1024]; /* detached and ending: tid << 32 | slot + 1, waiting for the thread to be gone */
@@ -238,7 +239,6 @@ void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint6
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h);
 void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns);
-struct ttrec_count *tt_count_find(struct tt_self *s, uint64_t lock, uint64_t site);
 void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to);
 void tt_count_forget(struct tt_self *s, uint64_t lock);
 uint64_t tt_count_total(const struct ttrec_thread *t);
@@ -246,9 +246,10 @@ uint64_t tt_count_total(const struct ttrec_thread *t);
 /* ------------------------------------------------------------------ held.c, order.c */
 
 void tt_held_grow(struct tt_self *s);
-uint32_t tt_held_find(const struct tt_self *s, uint64_t lock); /* index + 1 of the innermost entry, 0: not held */
-uint64_t tt_held_remove(struct tt_self *s, uint32_t at);       /* index + 1; returns its special word */
-void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t site, uint64_t special, uint64_t now, const struct tt_caller *c);
+void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site); /* not counted: taken again inside the C library */
+uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);      /* index + 1 of the innermost entry, 0: not held */
+uint64_t tt_held_remove(struct tt_self *s, uint32_t at);            /* index + 1; returns its site word with the flags */
+void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c);
 void tt_order_miss(
 	struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, uint64_t key, const struct tt_caller *c);
 void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
@@ -272,6 +273,7 @@ struct ttrec_thread *tt_thread_by_slot(uint32_t slot);
 void tt_thread_set_pthread(struct ttrec_thread *t, uint64_t pthread);
 void tt_thread_gone(struct ttrec_thread *t); /* joined, or detached and gone: fold and free the slot */
 void tt_thread_reap_later(struct ttrec_thread *t);
+struct ttrec_loop *tt_loop_alloc(struct ttrec_thread *t, uint64_t pc);
 struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site, uint32_t stack);
 
 /* ------------------------------------------------------------------ wait.c: the contended path */
@@ -292,6 +294,7 @@ void tt_block_charge(struct tt_self *s, struct tt_block *b, uint64_t now, bool t
 void tt_block_defer(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h); /* charges after the unlock */
 void tt_pending_charge(struct tt_self *s, uint64_t site);
 void tt_pending_flush(struct tt_self *s);
+void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now); /* pc == 0: no more */
 struct ttrec_wait *tt_wait_get(uint32_t lock, uint64_t waiter_site, uint64_t holder_site);
 
 /* ------------------------------------------------------------------ events.c, misuse.c */
@@ -340,70 +343,113 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
 
 #define TT_WINDOW 8u /* entries among which all sites of one lock lie */
 
-TT_INLINE uint32_t tt_window(const struct tt_self *s, uint64_t lock)
+/* The window of a lock, and within it where one of its sites begins to look: by both, so that locks taken at one site spread.
+ */
+TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
 {
-	uint32_t h = (uint32_t)(lock >> 3) * 0x9e3779b1u;
-	return (h >> 12) & s->table_mask & ~(TT_WINDOW - 1u);
+	return (uint32_t)(lock >> 3) * 0x9e3779b1u;
 }
-TT_INLINE uint32_t tt_way(uint64_t site)
+TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
-	return (uint32_t)(site ^ site >> 3 ^ site >> 7) & (TT_WINDOW - 1u);
+	return (hash >> 12) & s->table_mask & ~(TT_WINDOW - 1u);
+}
+TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	uint32_t hash = tt_lock_hash(lock);
+	return tt_window(s, hash) | ((uint32_t)(lock >> 6 ^ site ^ site >> 3) & (TT_WINDOW - 1u));
 }
 
-/* Counts one operation; returns the entry, or NULL when no table could take it (dropped and counted). */
-TT_INLINE struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
+/* The thread's entry for (lock, site), NULL: not in the table. Either way of one cache line. */
+TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
-	struct ttrec_count *e = s->table + (tt_window(s, lock) | tt_way(site));
-	if (unlikely(e->lock != lock || e->site != site)) {
-		struct ttrec_count *o = s->table + ((uint32_t)(e - s->table) ^ 1u);
-		if (likely(o->lock == lock && o->site == site))
-			e = o;
-		else if (!(e = tt_count_miss(s, lock, site, birth)))
-			return NULL;
-	}
-	e->n++;
-	return e;
+	uint32_t i = tt_entry(s, lock, site);
+	struct ttrec_count *e = s->table + i;
+	if (likely(e->lock == lock && e->site == site))
+		return e;
+	e = s->table + (i ^ 1u);
+	return likely(e->lock == lock && e->site == site) ? e : NULL;
+}
+
+/* What a held entry adds to the hash of those below it. */
+TT_INLINE uint64_t tt_held_hash(uint64_t below, uint32_t uid, uint64_t site)
+{
+	uint64_t own = (uint64_t)uid << 8 | TTREC_SITE_OP(site);
+	return below ? tt_mix(below, own) : own;
+}
+TT_INLINE uint64_t tt_order_key(uint64_t below, uint32_t uid, uint64_t site)
+{
+	return tt_mix(below ^ uid, site);
 }
 
 /*
- * The lock was acquired: count it, push it on the held stack, look at lock order. `order`: the dependency was
- * looked at before the thread blocked. Returns the held entry. Brackets are the caller's.
+ * The books of one acquisition in two halves. prepare: before the lock is tried, everything is looked up; its loads go
+ * on beside the lock's own cache miss, which a locked instruction would not allow afterwards. commit: once it was acquired,
+ * stores only. A prepare that says NULL (first use, timed hold, new order) leaves all to tt_acquired().
+ *
+ * Not bracketed: a signal handler that comes in between and uses hooks finds either the state before, or a raised
+ * depth above which its own entries go and leave again. (Should it evict the very entry in between, one acquisition is counted
+ * for another site.)
  */
-TT_INLINE struct ttrec_held *tt_acquired(
-	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, bool order, uintptr_t cfa)
+struct tt_ready {
+	struct ttrec_count *e; /* NULL: not ready */
+	struct ttrec_held *h;
+	uint64_t hash;
+	uint32_t depth;
+};
+
+TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
-	struct ttrec_thread *t = s->t;
-	struct ttrec_count *e = tt_count(s, lock, site, birth);
-	uint32_t d = t->held_depth;
-	if (unlikely(d >= t->held_cap)) {
-		tt_held_grow(s);
-		if (d >= t->held_cap)
-			return NULL;
+	struct tt_ready r = {.e = NULL};
+	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	if (unlikely(!e || (uint16_t)(e->n + 1) == e->next))
+		return r;
+	const struct ttrec_thread *t = s->t;
+	uint32_t d = t->held_depth, uid = e->uid;
+	r.depth = d;
+	r.h = s->held + d;
+	r.hash = (uint64_t)uid << 8 | TTREC_SITE_OP(site);
+	if (d) {
+		uint64_t below = r.h[-1].hash, key = tt_order_key(below, uid, site);
+		if (unlikely(d >= t->held_cap || !s->deps || s->deps[key & s->deps_mask] != key))
+			return r;
+		r.hash = tt_mix(below, r.hash);
 	}
-	struct ttrec_held *h = s->held + d;
-	uint32_t uid = e ? e->uid : 0xffffffffu;
-	uint64_t before = d ? h[-1].hash : 0;
-	h->lock = lock;
-	h->site = site;
-	h->special = 0;
-	h->hash = tt_mix(before + (site >> 56), uid);
-	tt_barrier(); /* the depth is the last word that a live reader needs */
-	t->held_depth = d + 1;
-	if (d && order) {
-		uint64_t key = tt_mix(before ^ uid, site);
-		if (unlikely(!s->deps || s->deps[key & s->deps_mask] != key))
-			tt_order_miss(s, d, lock, uid, site, key, &(struct tt_caller){TTREC_SITE_PC(site), cfa});
-	}
-	if (unlikely(e && (uint16_t)e->n == e->next))
-		tt_count_timed(s, e, h);
-	return h;
+	r.e = e;
+	return r;
 }
+
+TT_INLINE void tt_acquire_commit(struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)
+{
+	r->e->n++;
+	s->t->held_depth = r->depth + 1;
+	tt_barrier();
+	r->h->lock = lock;
+	r->h->site = site;
+	r->h->hash = r->hash;
+}
+
+/*
+ * The same on any path: first use, timed hold, deeper nesting. `order`: look at lock order now (false: it was looked at before
+ * the thread blocked). Returns the held entry, NULL: the held stack is full. Between the caller's brackets.
+ */
+struct ttrec_held *tt_acquired(
+	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, bool order, const struct tt_caller *c);
+
+/* Counts one operation that acquires nothing; between the caller's brackets. */
+struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 
 /* Is `lock` the innermost held lock, with nothing to be done but to pop it? */
 TT_INLINE bool tt_release_is_plain(const struct tt_self *s, uint64_t lock)
 {
 	uint32_t d = s->t->held_depth;
-	return d && s->held[d - 1].lock == lock && tt_load_relaxed(&s->held[d - 1].special) == 0;
+	const struct ttrec_held *h = s->held + d - 1;
+	return d && h->lock == lock && TTREC_HELD_FLAGS(tt_load_relaxed(&h->site)) == 0;
+}
+
+/* Pops it, after the real unlock. One instruction, so that no handler comes in between. */
+TT_INLINE void tt_release_plain(struct tt_self *s)
+{
+	s->t->held_depth--;
 }
 
 #endif /* TT_PRELOAD_SHIM_H */

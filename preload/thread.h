@@ -11,8 +11,9 @@ struct tt_create {
 	uint64_t serial, routine;
 	bool detached;
 };
-void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, uint64_t arg, uint64_t site, uintptr_t cfa);
-void tt_create_attr(struct tt_create *k, const pthread_attr_t *attr);
+/* attr may be NULL. */
+void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, uint64_t arg, const pthread_attr_t *attr,
+	uint64_t site, uintptr_t cfa);
 void tt_create_end(struct tt_self *s, struct tt_create *k, int r, pthread_t thread, uint64_t site);
 void tt_thread_begins(struct ttrec_thread *t);
 void tt_thread_leaves(void *unused);
@@ -31,6 +32,7 @@ struct tt_join {
 void tt_join_begin(struct tt_self *s, struct tt_join *j, pthread_t thread, uint64_t site, uintptr_t cfa);
 void tt_join_end(struct tt_join *j, int r, uintptr_t cfa);
 void tt_join_cleanup(struct tt_join *j);
+void tt_detached(struct tt_self *s, struct ttrec_thread *t, uint64_t site);
 void tt_thread_joined(struct tt_self *s, struct ttrec_thread *t, uint64_t now, uint64_t since, uint64_t site);
 
 #endif

@@ -279,6 +279,48 @@ static void lineage_keep(const struct ttrec_thread *t)
 	tt_store_release(&l->serial, t->serial);
 }
 
+/* ------------------------------------------------------------------ event loops */
+
+#define LOOP_FEW 16u /* a thread that polled less often than this and never stalled leaves no loop record */
+
+struct ttrec_loop *tt_loop_alloc(struct ttrec_thread *t, uint64_t pc)
+{
+	struct ttrec_loop *l = NULL;
+	uint64_t w = tt_load_acquire(&tt_g.p->loop_free);
+	while ((uint32_t)w) {
+		l = tt_at((uint32_t)w);
+		uint64_t next = (w & ~UINT64_C(0xffffffff)) | (uint32_t)tt_load_relaxed(&l->calls);
+		if (tt_cas_acq_rel(&tt_g.p->loop_free, &w, next))
+			break;
+		l = NULL;
+	}
+	if (l)
+		__builtin_memset(l, 0, sizeof(*l));
+	else
+		l = tt_slab_alloc(TTREC_CHUNK_LOOP, sizeof(*l), TTREC_SLAB_LOOPS, NULL);
+	if (!l) {
+		tt_drop(TTREC_DROP_STAT);
+		return NULL;
+	}
+	l->thread = t->serial;
+	tt_store_release(&l->site, pc);
+	t->loop = tt_ref(l);
+	return l;
+}
+
+static void loop_done(struct ttrec_thread *t)
+{
+	struct ttrec_loop *l = tt_at(t->loop);
+	if (l->calls >= LOOP_FEW || l->stalls)
+		return;
+	tt_store_release(&l->site, UINT64_C(0));
+	uint64_t w = tt_load_relaxed(&tt_g.p->loop_free), next;
+	do {
+		tt_store_relaxed(&l->calls, w & 0xffffffffu);
+		next = ((w >> 32) + 1) << 32 | tt_ref(l);
+	} while (!tt_cas_acq_rel(&tt_g.p->loop_free, &w, next));
+}
+
 /* The thread is gone for good: its totals go to the group, the slot to the free list. By its joiner, or whoever reaps it. */
 void tt_thread_gone(struct ttrec_thread *t)
 {
@@ -291,6 +333,8 @@ void tt_thread_gone(struct ttrec_thread *t)
 			}
 		tt_add_relaxed(&g->operations, tt_count_total(t) - t->base);
 	}
+	if (t->loop)
+		loop_done(t);
 	if (t->flags & TTREC_THREAD_HAS_DEPS)
 		lineage_keep(t);
 	tt_thread_free(t);

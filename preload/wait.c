@@ -64,9 +64,10 @@ static uint64_t holder_site(struct ttrec_thread *holder, uint64_t lock, bool wan
 		if (tt_load_relaxed(&h->lock) != lock)
 			continue;
 		/* The holder may just let go and push another lock here: then that one's release stores a stack in vain. */
-		if (want_stack && !(tt_load_relaxed(&h->special) & TTREC_HELD_WANT))
-			tt_or_relaxed(&h->special, UINT64_C(0) + TTREC_HELD_WANT);
-		return tt_load_relaxed(&h->site);
+		uint64_t word = tt_load_relaxed(&h->site);
+		if (want_stack && !(TTREC_HELD_FLAGS(word) & TTREC_HELD_WANT))
+			tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_WANT));
+		return TTREC_SITE_WORD(word);
 	}
 	return 0;
 }
@@ -86,6 +87,13 @@ static void waiting_set(struct ttrec_thread *t, const struct ttrec_waiting *to)
 	w->stack = to->stack;
 	w->uid = to->uid;
 	tt_store_release(&w->seq, seq + 2);
+}
+
+void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now)
+{
+	struct ttrec_waiting w = {.site = pc, .since_ns = now, .uid = pc ? 0xffffffffu : 0};
+	w.op = pc ? TTREC_OP_LOOP_WAIT : TTREC_OP_NONE;
+	waiting_set(t, &w);
 }
 
 /*
@@ -182,8 +190,10 @@ void tt_block_defer(struct tt_self *s, struct tt_block *b, uint64_t now, struct 
 	if (!h || t->pending.lock) {
 		/* One is put off at a time; a second one inside the first's critical section is charged at once. */
 		tt_block_charge(s, b, now, false);
-		if (h)
-			h->special = now << 8 | TTREC_HELD_TIMED;
+		if (h) {
+			h->since_ns = now;
+			tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_TIMED));
+		}
 		return;
 	}
 	t->pending.dur_ns = now - b->t0;
@@ -192,7 +202,8 @@ void tt_block_defer(struct tt_self *s, struct tt_block *b, uint64_t now, struct 
 	t->pending.stack = b->stack;
 	t->pending.uid = b->uid;
 	tt_store_release(&t->pending.lock, b->object);
-	h->special = now << 8 | TTREC_HELD_TIMED | TTREC_HELD_PENDING;
+	h->since_ns = now;
+	tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_TIMED | TTREC_HELD_PENDING));
 }
 
 /* After the unlock of the lock that the pending wait was for; site: where that thread acquired it. */
@@ -216,7 +227,7 @@ void tt_pending_flush(struct tt_self *s)
 		return;
 	uint32_t at = tt_held_find(s, s->t->pending.lock);
 	if (at) {
-		tt_and_relaxed(&s->held[at - 1].special, ~(uint64_t)TTREC_HELD_PENDING);
-		tt_pending_charge(s, s->held[at - 1].site);
+		tt_and_relaxed(&s->held[at - 1].site, ~TTREC_HELD_FLAG(TTREC_HELD_PENDING));
+		tt_pending_charge(s, TTREC_SITE_WORD(s->held[at - 1].site));
 	}
 }

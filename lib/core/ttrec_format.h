@@ -138,11 +138,16 @@ enum ttrec_lock_flag {
 	X(OP_FORK, 26, "fork")                                                                                      \
 	X(OP_CREATE, 27, "create")
 enum ttrec_op { TTREC_OPS(TTREC_ENUM_) TTREC_OP_MAX };
+_Static_assert(TTREC_OP_MAX <= 32, "5 bits of a site word");
 
-/* A site: the return address of the hooked call in the low 56 bits, the operation in the top byte. */
-#define TTREC_SITE_PC(site) ((uint64_t)(site)&0x00ffffffffffffffull)
-#define TTREC_SITE_OP(site) ((unsigned)((uint64_t)(site) >> 56))
-#define TTREC_SITE(pc, op)  ((uint64_t)(pc) | (uint64_t)(op) << 56)
+/*
+ * A site: the return address of the hooked call in the low 56 bits, the operation in the next 5. The 3 bits above are 0 except
+ * in a held entry (enum ttrec_held_flag).
+ */
+#define TTREC_SITE_PC(site)   ((uint64_t)(site)&0x00ffffffffffffffull)
+#define TTREC_SITE_WORD(site) ((uint64_t)(site)&0x1fffffffffffffffull) /* without the flags of a held entry */
+#define TTREC_SITE_OP(site)   ((unsigned)((uint64_t)(site) >> 56) & 31u)
+#define TTREC_SITE(pc, op)    ((uint64_t)(pc) | (uint64_t)(op) << 56)
 
 /* A lock's identity in one word: index of its record, and the low 12 bits of the generation. */
 #define TTREC_UID(index, gen) ((uint32_t)(index) | (uint32_t)(gen) << 20)
@@ -179,6 +184,9 @@ enum ttrec_thread_flag {
 	X(STATE_EXEC, 4, "exec")       /* replaced by exec */                            \
 	X(STATE_ABORTED, 5, "aborted")
 enum ttrec_state { TTREC_STATES(TTREC_ENUM_) TTREC_STATE_MAX };
+
+/* header.exit_code when the process did not say: return from main is not seen. */
+#define TTREC_EXIT_UNKNOWN (-1)
 
 /* header.drop[]: what the shim could not record, and why. Every report says the non-zero ones. */
 #define TTREC_DROPS(X)                                                                    \
@@ -320,12 +328,16 @@ _Static_assert(sizeof(struct ttrec_chunk) == 32, "chunk header");
 
 /* ------------------------------------------------------------------ thread */
 
-/* One held lock. Written by its thread only, except TTREC_HELD_WANT which a waiter sets (atomic or). */
+/*
+ * One held lock. Written by its thread only, except TTREC_HELD_WANT which a waiter sets (atomic or). The depth is raised
+ * before a new top entry is filled, so that a signal handler's own entries go above it: for some nanoseconds a reader
+ * finds what stood there before.
+ */
 struct ttrec_held {
-	uint64_t lock;    /* address */
-	uint64_t site;    /* acquire site and operation */
-	uint64_t special; /* time of acquire << 8 | enum ttrec_held_flag; 0 = nothing special (the common case) */
-	uint64_t hash;    /* of this and all entries below: key of the dependency cache */
+	uint64_t lock;     /* address */
+	uint64_t site;     /* acquire site and operation, and in the top 3 bits enum ttrec_held_flag */
+	uint64_t since_ns; /* time of acquire; only with TTREC_HELD_TIMED */
+	uint64_t hash;     /* of this and all entries below: key of the dependency cache */
 };
 _Static_assert(sizeof(struct ttrec_held) == 32, "held");
 enum ttrec_held_flag {
@@ -333,6 +345,8 @@ enum ttrec_held_flag {
 	TTREC_HELD_PENDING = 2, /* the wait for it is not charged yet (ttrec_thread.pending) */
 	TTREC_HELD_WANT = 4,    /* a waiter asks for the stack of the release */
 };
+#define TTREC_HELD_FLAGS(site) ((unsigned)((uint64_t)(site) >> 61))
+#define TTREC_HELD_FLAG(flag)  ((uint64_t)(flag) << 61)
 
 /* One (lock, site) count of one thread table. lock == 0: empty. */
 struct ttrec_count {

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* acquire.c - the slow half of the lock-like hooks (acquire.h). Part of the state core: calls no real function. */
+#include "preload/acquire.h"
+
+#define SCAN_SLOTS 256u /* threads looked at for a holder: a contended wait must not cost more than it tells */
+
+void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
+	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like)
+{
+	*w = (struct tt_wait_for){.object = object, .site = site, .birth = birth, .caller = tt_caller_of(site, cfa)};
+	struct tt_birth b = *birth;
+	b.site = site;
+	tt_busy_begin(s);
+	struct ttrec_lock *l = tt_lock_get(s, object, &b);
+	if (l && lock_like)
+		tt_order_attempt(s, object, tt_lock_uid(l), site, &w->caller);
+	if (!other && holder)
+		other = holder->serial;
+	tt_block_begin(s, &w->b, l, birth->kind, object, site, class, holder, other, &w->caller);
+	tt_busy_end(s);
+	w->s = s;
+}
+
+void tt_wait_got(struct tt_wait_for *w, enum ttrec_op extra)
+{
+	struct tt_self *s = w->s;
+	w->s = NULL;
+	tt_busy_begin(s);
+	uint64_t now = tt_block_end(s, &w->b);
+	struct ttrec_held *h = tt_acquired(s, w->object, w->site, w->birth, false, &w->caller);
+	if (extra)
+		tt_count(s, w->object, tt_site_as(w->site, extra), w->birth);
+	tt_block_defer(s, &w->b, now, h);
+	tt_busy_end(s);
+}
+
+void tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted)
+{
+	struct tt_self *s = w->s;
+	w->s = NULL;
+	tt_busy_begin(s);
+	uint64_t now = tt_block_end(s, &w->b);
+	tt_block_charge(s, &w->b, now, timed_out);
+	if (counted)
+		tt_count(s, w->object, tt_site_as(w->site, counted), w->birth);
+	tt_busy_end(s);
+}
+
+void tt_wait_cancelled(struct tt_wait_for *w)
+{
+	if (w->s)
+		tt_wait_over(w, false, TTREC_OP_NONE);
+}
+
+void tt_got(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, enum ttrec_op extra)
+{
+	struct tt_caller c = tt_caller_of(site, cfa);
+	tt_busy_begin(s);
+	tt_acquired(s, object, site, birth, true, &c);
+	if (extra)
+		tt_count(s, object, tt_site_as(site, extra), birth);
+	tt_busy_end(s);
+}
+
+void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth)
+{
+	tt_busy_begin(s);
+	tt_count(s, object, site, birth);
+	tt_busy_end(s);
+}
+
+void tt_call_failed(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, int r)
+{
+	struct tt_caller c = tt_caller_of(site, cfa);
+	tt_busy_begin(s);
+	struct ttrec_lock *l = tt_lock_find(object);
+	struct ttrec_lock *dead = l ? NULL : tt_lock_find_destroyed(object);
+	if (dead)
+		tt_misuse(s, TTREC_MISUSE_USE_AFTER_DESTROY, dead, site, (uint64_t)r, dead->death_site, 0, &c);
+	else
+		tt_misuse(s, TTREC_MISUSE_ERROR, l, site, (uint64_t)r, 0, 0, &c);
+	tt_busy_end(s);
+}
+
+void tt_released(struct tt_self *s, uint64_t object, uint32_t at, uint64_t now, uint64_t site, uintptr_t cfa)
+{
+	struct tt_caller c = tt_caller_of(site, cfa);
+	tt_busy_begin(s);
+	uint64_t since = s->held[at - 1].since_ns;
+	uint64_t word = tt_held_remove(s, at);
+	if (TTREC_HELD_FLAGS(word))
+		tt_hold_charge(s, object, word, since, now ? now : tt_now(), &c);
+	tt_busy_end(s);
+}
+
+void tt_born(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, uint16_t flags,
+	uint64_t other)
+{
+	struct tt_caller c = tt_caller_of(site, cfa);
+	struct tt_birth b = *birth;
+	b.site = site;
+	b.flags |= flags | TTREC_LOCK_INIT_SEEN;
+	b.other = other;
+	b.caller = &c;
+	tt_busy_begin(s);
+	tt_lock_init_seen(s, object, &b);
+	tt_busy_end(s);
+}
+
+void tt_died(struct tt_self *s, uint64_t object, uint64_t site)
+{
+	tt_busy_begin(s);
+	struct ttrec_lock *l = tt_lock_find(object);
+	if (l)
+		tt_lock_death(s, l, site, true);
+	tt_busy_end(s);
+}
+
+void tt_held_while_blocked(struct tt_self *s, uint64_t except, uint64_t site, uint64_t ns, const struct tt_caller *c)
+{
+	uint32_t d = s->t->held_depth;
+	for (uint32_t i = d; i && d - i < 8; i--) {
+		const struct ttrec_held *h = &s->held[i - 1];
+		struct ttrec_lock *l = h->lock == except ? NULL : tt_lock_find(h->lock);
+		if (!l || (l->kind == TTREC_KIND_SEM && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED)))
+			continue;
+		tt_or_relaxed(&l->flags, TTREC_LOCK_HOLD_BLOCKED);
+		tt_misuse(s, TTREC_MISUSE_HELD_BLOCKING, l, site, except, TTREC_SITE_WORD(h->site), ns, c);
+	}
+}
+
+struct ttrec_thread *tt_holder_scan(const struct tt_self *s, uint64_t object)
+{
+	uint32_t n = tt_load_relaxed(&tt_g.p->slots);
+	for (uint32_t i = 0; i < n && i < SCAN_SLOTS; i++) {
+		struct ttrec_thread *t = tt_thread_by_slot(i);
+		if (!t || t == s->t)
+			continue;
+		uint32_t depth = tt_load_acquire(&t->held_depth), ref = tt_load_relaxed(&t->held_ref);
+		const struct ttrec_held *held = ref ? tt_at(ref) : t->held;
+		uint32_t cap = ref ? tt_load_relaxed(&t->held_cap) : TTREC_HELD_INLINE;
+		for (uint32_t k = 0; k < depth && k < cap; k++)
+			if (tt_load_relaxed(&held[k].lock) == object)
+				return t;
+	}
+	return NULL;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * acquire.h - what all lock-like hooks do around the real call, once the fast path is left.
+ *
+ *   struct tt_wait_for w;
+ *   tt_wait_begin(&w, ...);           publishes waiting-on, records order, finds the holder
+ *   r = REAL(...)(...);               may block, may be cancelled (then the cleanup handler undoes)
+ *   tt_wait_got(&w, ...) or tt_wait_failed(&w, ...)
+ */
+#ifndef TT_PRELOAD_ACQUIRE_H
+#define TT_PRELOAD_ACQUIRE_H
+
+#include "preload/hook.h"
+
+struct tt_wait_for {
+	struct tt_self *s; /* NULL: nothing to undo */
+	uint64_t object, site;
+	const struct tt_birth *birth;
+	struct tt_caller caller;
+	struct tt_block b;
+};
+
+/*
+ * holder: slot of the thread that has it, NULL unknown or nobody. other: see struct ttrec_waiting, 0: the holder. lock_like: it
+ * can be part of a lock order.
+ */
+void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
+	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like);
+/* It was acquired: count, push, charge after the release. extra: a second operation to count (owner died), 0 none. */
+void tt_wait_got(struct tt_wait_for *w, enum ttrec_op extra);
+/* It ended without an acquisition that could be held: charged at once. counted: the operation to count, 0 none. */
+void tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted);
+/* Cleanup handler: a wait that was cancelled. */
+void tt_wait_cancelled(struct tt_wait_for *w);
+
+/* Acquired without waiting, off the fast path. */
+void tt_got(
+	struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, enum ttrec_op extra);
+/* An operation that acquires nothing. */
+void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth);
+/* A call failed with error r; whether it is misuse or used as designed is the reader's judgement. */
+void tt_call_failed(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, int r);
+/* After the real release of `object`, which is held but not plain. at: tt_held_find(); now: taken before the release, 0 if not
+ * needed. */
+void tt_released(struct tt_self *s, uint64_t object, uint32_t at, uint64_t now, uint64_t site, uintptr_t cfa);
+/* Births and deaths. */
+void tt_born(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, uint16_t flags,
+	uint64_t other);
+void tt_died(struct tt_self *s, uint64_t object, uint64_t site);
+/* Facts: locks other than `except` were held while the thread was blocked for ns at `site`. */
+void tt_held_while_blocked(struct tt_self *s, uint64_t except, uint64_t site, uint64_t ns, const struct tt_caller *c);
+/* Some thread that holds `object`, found by looking at all held stacks; NULL none. For objects that keep no owner. */
+struct ttrec_thread *tt_holder_scan(const struct tt_self *s, uint64_t object);
+
+/* pthread_once and call_once; returns what pthread_once does. */
+int tt_once(struct tt_self *s, pthread_once_t *once, void (*routine)(void), uint64_t site, uintptr_t cfa);
+
+#endif

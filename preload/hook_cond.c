@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hook_cond.c - pthread_cond_*.
+ *
+ * A wait gives the mutex back and takes it again inside the C library, past our hooks: the held stack is changed here. The
+ * mutex comes back under the site that first acquired it; the re-acquisition is not counted, it is no call of the program.
+ * Cancellation: the library re-locks before cleanup handlers run, and ours puts "held" back.
+ */
+#include "preload/cond.h"
+
+const struct tt_birth tt_cond_birth = {.kind = TTREC_KIND_COND};
+
+void tt_cond_begin(
+	struct tt_cond_wait *k, struct tt_self *s, pthread_cond_t *c, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+{
+	k->m = m;
+	k->acquired = 0;
+	struct tt_caller caller = tt_caller_of(site, cfa);
+	uint32_t at = tt_held_find(s, (uintptr_t)m);
+	tt_busy_begin(s);
+	struct tt_birth b = tt_cond_birth;
+	b.site = site;
+	struct ttrec_lock *l = tt_lock_get(s, (uintptr_t)c, &b);
+	if (l) {
+		uint64_t before = tt_load_relaxed(&l->other);
+		/* `owner` of a condition: how many wait. Only then must all use one mutex. */
+		if (tt_add_relaxed(&l->owner, 1) && before && before != (uintptr_t)m)
+			tt_misuse(s, TTREC_MISUSE_WAIT_MIXED, l, site, before, 0, 0, &caller);
+		tt_store_relaxed(&l->other, (uint64_t)(uintptr_t)m);
+		if (!(tt_load_relaxed(&l->flags) & TTREC_LOCK_WAITED))
+			tt_or_relaxed(&l->flags, TTREC_LOCK_WAITED);
+		tt_count(s, (uintptr_t)c, site, &tt_cond_birth);
+	}
+	if (at) {
+		uint64_t since = s->held[at - 1].since_ns;
+		uint64_t word = tt_held_remove(s, at);
+		k->acquired = TTREC_SITE_WORD(word);
+		if (TTREC_HELD_FLAGS(word))
+			tt_hold_charge(s, (uintptr_t)m, word, since, tt_now(), &caller);
+		/* Taking the mutex again below locks that are still held is an order like any other. */
+		const struct ttrec_lock *ml = tt_lock_find((uintptr_t)m);
+		if (ml)
+			tt_order_attempt(s, (uintptr_t)m, tt_lock_uid(ml), site, &caller);
+	} else if ((uint32_t)tt_load_relaxed(&m->__data.__owner) != s->t->tid) {
+		tt_misuse(s, TTREC_MISUSE_WAIT_WITHOUT_LOCK, l, site, (uintptr_t)m, 0, 0, &caller);
+	}
+	tt_busy_end(s);
+	tt_wait_begin(&k->w, s, (uintptr_t)c, site, cfa, &tt_cond_birth, TTREC_WAIT_COND, NULL, (uintptr_t)m, false);
+}
+
+/* The mutex is held again, whatever r says. */
+void tt_cond_end(struct tt_cond_wait *k, int r)
+{
+	struct tt_self *s = k->w.s;
+	uint64_t t0 = k->w.b.t0;
+	struct ttrec_lock *l = k->w.b.lock;
+	tt_wait_over(&k->w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+	tt_busy_begin(s);
+	/* Destroyed meanwhile, which is allowed once all are woken: the count died with it. */
+	if (l && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD) && tt_load_relaxed(&l->owner))
+		tt_sub_relaxed(&l->owner, 1);
+	if (s->t->held_depth)
+		tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, tt_now() - t0, &k->w.caller);
+	if (k->acquired)
+		tt_held_push(s, (uintptr_t)k->m, k->acquired);
+	tt_busy_end(s);
+}
+
+void tt_cond_cancelled(struct tt_cond_wait *k)
+{
+	if (k->w.s)
+		tt_cond_end(k, 0);
+}
+
+TT_EXPORT int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(pthread_cond_wait)(c, m);
+	struct tt_cond_wait k __attribute__((cleanup(tt_cond_cancelled)));
+	k.w.s = NULL;
+	tt_cond_begin(&k, s, c, m, HOOK_SITE(OP_COND_WAIT), HOOK_CFA());
+	int r = REAL(pthread_cond_wait)(c, m);
+	tt_cond_end(&k, r);
+	return r;
+}
+
+TT_EXPORT int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(pthread_cond_timedwait)(c, m, until);
+	struct tt_cond_wait k __attribute__((cleanup(tt_cond_cancelled)));
+	k.w.s = NULL;
+	tt_cond_begin(&k, s, c, m, HOOK_SITE(OP_COND_TIMEDWAIT), HOOK_CFA());
+	int r = REAL(pthread_cond_timedwait)(c, m, until);
+	tt_cond_end(&k, r);
+	return r;
+}
+
+TT_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(pthread_cond_clockwait)(c, m, clock, until);
+	struct tt_cond_wait k __attribute__((cleanup(tt_cond_cancelled)));
+	k.w.s = NULL;
+	tt_cond_begin(&k, s, c, m, HOOK_SITE(OP_COND_TIMEDWAIT), HOOK_CFA());
+	int r = REAL(pthread_cond_clockwait)(c, m, clock, until);
+	tt_cond_end(&k, r);
+	return r;
+}
+
+/* Before the real call: the condition may be gone after it. */
+void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site)
+{
+	tt_busy_begin(s);
+	struct ttrec_count *e = tt_count(s, (uintptr_t)c, site, &tt_cond_birth);
+	if (e && e->n == 1) {
+		struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+		if (l)
+			tt_or_relaxed(&l->flags, TTREC_LOCK_SIGNALLED);
+	}
+	tt_busy_end(s);
+}
+
+TT_EXPORT int pthread_cond_signal(pthread_cond_t *c)
+{
+	struct tt_self *s = tt_enter();
+	if (likely(s))
+		tt_cond_notify(s, c, HOOK_SITE(OP_COND_SIGNAL));
+	return REAL(pthread_cond_signal)(c);
+}
+
+TT_EXPORT int pthread_cond_broadcast(pthread_cond_t *c)
+{
+	struct tt_self *s = tt_enter();
+	if (likely(s))
+		tt_cond_notify(s, c, HOOK_SITE(OP_COND_BROADCAST));
+	return REAL(pthread_cond_broadcast)(c);
+}
+
+TT_EXPORT int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attr)
+{
+	struct tt_self *s = tt_enter();
+	int r = REAL(pthread_cond_init)(c, attr);
+	if (s && r == 0)
+		tt_born(s, (uintptr_t)c, HOOK_SITE(OP_NONE), HOOK_CFA(), &tt_cond_birth, 0, 0);
+	return r;
+}
+
+TT_EXPORT int pthread_cond_destroy(pthread_cond_t *c)
+{
+	struct tt_self *s = tt_enter();
+	int r = REAL(pthread_cond_destroy)(c);
+	if (s && r == 0)
+		tt_died(s, (uintptr_t)c, HOOK_SITE(OP_NONE));
+	return r;
+}

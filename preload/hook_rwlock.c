@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hook_rwlock.c - pthread_rwlock_*, readers and writers apart.
+ *
+ * A writer that waits is charged to the writer that glibc names (__cur_writer), else to one of the readers that hold it, found
+ * in the held stacks: the lock itself keeps only their number.
+ */
+#include "preload/acquire.h"
+
+static void rwlock_describe(struct tt_birth *b, uint64_t object)
+{
+	const pthread_rwlock_t *rw = (const void *)(uintptr_t)object;
+	static const uint8_t types[3] = {TTREC_TYPE_PREFER_READER, TTREC_TYPE_PREFER_WRITER, TTREC_TYPE_PREFER_WRITER_NR};
+	unsigned flags = rw->__data.__flags;
+	b->type = flags < 3 ? types[flags] : TTREC_TYPE_UNKNOWN;
+	if (rw->__data.__shared)
+		b->flags |= TTREC_LOCK_PSHARED;
+}
+
+static const struct tt_birth rwlock_birth = {.kind = TTREC_KIND_RWLOCK, .describe = rwlock_describe};
+
+struct rwlock_until {
+	const struct timespec *until; /* NULL: for ever */
+	clockid_t clock;
+	bool has_clock, write;
+};
+
+static int rwlock_real_wait(pthread_rwlock_t *rw, const struct rwlock_until *u)
+{
+	if (!u->until)
+		return u->write ? REAL(pthread_rwlock_wrlock)(rw) : REAL(pthread_rwlock_rdlock)(rw);
+	if (u->has_clock)
+		return u->write ? REAL(pthread_rwlock_clockwrlock)(rw, u->clock, u->until)
+		                : REAL(pthread_rwlock_clockrdlock)(rw, u->clock, u->until);
+	return u->write ? REAL(pthread_rwlock_timedwrlock)(rw, u->until) : REAL(pthread_rwlock_timedrdlock)(rw, u->until);
+}
+
+/* try said r, not 0. */
+static TT_NOINLINE int rwlock_slow(
+	struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, int r, const struct rwlock_until *u)
+{
+	struct tt_wait_for w = {0};
+	if (r == EBUSY) {
+		uint32_t tid = (uint32_t)tt_load_relaxed(&rw->__data.__cur_writer);
+		struct ttrec_thread *holder = tid == s->t->tid ? s->t : tt_thread_by_tid(tid);
+		if (!holder)
+			holder = tt_holder_scan(s, (uintptr_t)rw);
+		tt_wait_begin(&w, s, (uintptr_t)rw, site, cfa, &rwlock_birth, u->write ? TTREC_WAIT_LOCK : TTREC_WAIT_RDLOCK,
+			holder, 0, true);
+	}
+	r = rwlock_real_wait(rw, u);
+	if (r == 0) {
+		if (w.s)
+			tt_wait_got(&w, TTREC_OP_NONE);
+		else
+			tt_got(s, (uintptr_t)rw, site, cfa, &rwlock_birth, TTREC_OP_NONE);
+		return r;
+	}
+	if (w.s)
+		tt_wait_over(&w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+	if (r != ETIMEDOUT)
+		tt_call_failed(s, (uintptr_t)rw, site, cfa, r);
+	return r;
+}
+
+static const struct rwlock_until read_for_ever = {.write = false}, write_for_ever = {.write = true};
+
+TT_INLINE int rwlock_lock(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, const struct rwlock_until *u)
+{
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)rw, site);
+	int r = u->write ? REAL(pthread_rwlock_trywrlock)(rw) : REAL(pthread_rwlock_tryrdlock)(rw);
+	if (unlikely(r))
+		return rwlock_slow(s, rw, site, cfa, r, u);
+	if (likely(ready.e))
+		tt_acquire_commit(s, &ready, (uintptr_t)rw, site);
+	else
+		tt_got(s, (uintptr_t)rw, site, cfa, &rwlock_birth, TTREC_OP_NONE);
+	return 0;
+}
+
+static int rwlock_try(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, bool write)
+{
+	int r = write ? REAL(pthread_rwlock_trywrlock)(rw) : REAL(pthread_rwlock_tryrdlock)(rw);
+	if (r == 0)
+		tt_got(s, (uintptr_t)rw, site, cfa, &rwlock_birth, TTREC_OP_NONE);
+	else if (r == EBUSY)
+		tt_counted(s, (uintptr_t)rw, tt_site_as(site, TTREC_OP_TRY_FAILED), &rwlock_birth);
+	else
+		tt_call_failed(s, (uintptr_t)rw, site, cfa, r);
+	return r;
+}
+
+TT_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *rw)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(pthread_rwlock_rdlock)(rw);
+	return rwlock_lock(s, rw, HOOK_SITE(OP_RDLOCK), HOOK_CFA(), &read_for_ever);
+}
+
+TT_EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *rw)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(pthread_rwlock_wrlock)(rw);
+	return rwlock_lock(s, rw, HOOK_SITE(OP_LOCK), HOOK_CFA(), &write_for_ever);
+}
+
+TT_EXPORT int pthread_rwlock_tryrdlock(pthread_rwlock_t *rw)
+{
+	struct tt_self *s = tt_enter();
+	return s ? rwlock_try(s, rw, HOOK_SITE(OP_TRYRDLOCK), HOOK_CFA(), false) : REAL(pthread_rwlock_tryrdlock)(rw);
+}
+
+TT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *rw)
+{
+	struct tt_self *s = tt_enter();
+	return s ? rwlock_try(s, rw, HOOK_SITE(OP_TRYLOCK), HOOK_CFA(), true) : REAL(pthread_rwlock_trywrlock)(rw);
+}
+
+/* glibc checks the time's form before it looks at the lock: an odd one goes straight to the real function. */
+static bool until_is_odd(const struct timespec *t)
+{
+	return t->tv_nsec < 0 || t->tv_nsec >= 1000000000;
+}
+
+TT_EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *rw, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s) || until_is_odd(until))
+		return REAL(pthread_rwlock_timedrdlock)(rw, until);
+	struct rwlock_until u = {.until = until};
+	return rwlock_lock(s, rw, HOOK_SITE(OP_TIMEDRDLOCK), HOOK_CFA(), &u);
+}
+
+TT_EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *rw, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s) || until_is_odd(until))
+		return REAL(pthread_rwlock_timedwrlock)(rw, until);
+	struct rwlock_until u = {.until = until, .write = true};
+	return rwlock_lock(s, rw, HOOK_SITE(OP_TIMEDLOCK), HOOK_CFA(), &u);
+}
+
+static bool clock_is_odd(clockid_t clock)
+{
+	return clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME;
+}
+
+TT_EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *rw, clockid_t clock, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s) || clock_is_odd(clock) || until_is_odd(until))
+		return REAL(pthread_rwlock_clockrdlock)(rw, clock, until);
+	struct rwlock_until u = {.until = until, .clock = clock, .has_clock = true};
+	return rwlock_lock(s, rw, HOOK_SITE(OP_TIMEDRDLOCK), HOOK_CFA(), &u);
+}
+
+TT_EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *rw, clockid_t clock, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s) || clock_is_odd(clock) || until_is_odd(until))
+		return REAL(pthread_rwlock_clockwrlock)(rw, clock, until);
+	struct rwlock_until u = {.until = until, .clock = clock, .has_clock = true, .write = true};
+	return rwlock_lock(s, rw, HOOK_SITE(OP_TIMEDLOCK), HOOK_CFA(), &u);
+}
+
+static TT_NOINLINE int rwlock_unlock_slow(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa)
+{
+	uint32_t at = tt_held_find(s, (uintptr_t)rw);
+	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
+	uint32_t writer = (uint32_t)tt_load_relaxed(&rw->__data.__cur_writer);
+	unsigned readers = tt_load_relaxed(&rw->__data.__readers) >> 3;
+	int r = REAL(pthread_rwlock_unlock)(rw);
+	if (at) {
+		if (r == 0)
+			tt_released(s, (uintptr_t)rw, at, now, site, cfa);
+		return r;
+	}
+	/* Of readers the lock knows no names: only a writer's lock, or a free one, tells that this was wrong. */
+	bool unlocked = !writer && !readers;
+	if ((unlocked || (writer && writer != s->t->tid)) && !(s->t->flags & TTREC_THREAD_FORKED)) {
+		struct tt_caller c = tt_caller_of(site, cfa);
+		tt_busy_begin(s);
+		const struct ttrec_thread *o = tt_thread_by_tid(writer);
+		tt_misuse(s, unlocked ? TTREC_MISUSE_UNLOCK_UNLOCKED : TTREC_MISUSE_UNLOCK_NOT_OWNER,
+			tt_lock_find((uintptr_t)rw), site, o ? o->serial : 0, 0, 0, &c);
+		tt_busy_end(s);
+	}
+	return r;
+}
+
+TT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *rw)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(pthread_rwlock_unlock)(rw);
+	if (unlikely(!tt_release_is_plain(s, (uintptr_t)rw)))
+		return rwlock_unlock_slow(s, rw, HOOK_SITE(OP_RDLOCK), HOOK_CFA());
+	int r = REAL(pthread_rwlock_unlock)(rw);
+	if (likely(r == 0))
+		tt_release_plain(s);
+	return r;
+}
+
+TT_EXPORT int pthread_rwlock_init(pthread_rwlock_t *rw, const pthread_rwlockattr_t *attr)
+{
+	struct tt_self *s = tt_enter();
+	int r = REAL(pthread_rwlock_init)(rw, attr);
+	if (s && r == 0)
+		tt_born(s, (uintptr_t)rw, HOOK_SITE(OP_NONE), HOOK_CFA(), &rwlock_birth, 0, 0);
+	return r;
+}
+
+TT_EXPORT int pthread_rwlock_destroy(pthread_rwlock_t *rw)
+{
+	struct tt_self *s = tt_enter();
+	uint32_t writer = s ? (uint32_t)tt_load_relaxed(&rw->__data.__cur_writer) : 0;
+	unsigned readers = s ? tt_load_relaxed(&rw->__data.__readers) >> 3 : 0;
+	int r = REAL(pthread_rwlock_destroy)(rw);
+	if (!s || r)
+		return r;
+	if (writer || readers) {
+		struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
+		tt_busy_begin(s);
+		const struct ttrec_thread *o = tt_thread_by_tid(writer);
+		tt_misuse(s, TTREC_MISUSE_DESTROY_LOCKED, tt_lock_find((uintptr_t)rw), HOOK_SITE(OP_NONE), o ? o->serial : 0, 0,
+			0, &c);
+		tt_busy_end(s);
+	}
+	tt_died(s, (uintptr_t)rw, HOOK_SITE(OP_NONE));
+	return r;
+}
+
+extern __typeof__(pthread_rwlock_init) __pthread_rwlock_init ALIAS_OF(pthread_rwlock_init);
+extern __typeof__(pthread_rwlock_destroy) __pthread_rwlock_destroy ALIAS_OF(pthread_rwlock_destroy);
+extern __typeof__(pthread_rwlock_rdlock) __pthread_rwlock_rdlock ALIAS_OF(pthread_rwlock_rdlock);
+extern __typeof__(pthread_rwlock_tryrdlock) __pthread_rwlock_tryrdlock ALIAS_OF(pthread_rwlock_tryrdlock);
+extern __typeof__(pthread_rwlock_wrlock) __pthread_rwlock_wrlock ALIAS_OF(pthread_rwlock_wrlock);
+extern __typeof__(pthread_rwlock_trywrlock) __pthread_rwlock_trywrlock ALIAS_OF(pthread_rwlock_trywrlock);
+extern __typeof__(pthread_rwlock_unlock) __pthread_rwlock_unlock ALIAS_OF(pthread_rwlock_unlock);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hook_sem.c - sem_*.
+ *
+ * A semaphore of one unit may be a lock (CPython's are): then whoever waited gives it back himself. It is treated as one - held
+ * stack, holder, order - until a thread posts it that does not hold it (or it was made with another value):
+ * TTREC_LOCK_SEM_FOREIGN. From then on its operations are only counted and its waits timed. The table entry of a wait remembers
+ * that in the top bit of `gap`.
+ *
+ * sem_post is async-signal-safe: no lock, no allocation that could wait; a handler that interrupts the recorder is a nested
+ * event. sem_wait is a cancellation point, also when it need not wait.
+ */
+#include "preload/mutex.h"
+
+#include <limits.h>
+
+#define GAP_FOREIGN 0x8000u
+
+/* sem_t of glibc on 64-bit machines (sysdeps/nptl/internaltypes.h, struct new_sem): value, waiters above it, private. */
+struct glibc_sem {
+	uint64_t data;
+	int private;
+};
+
+static const struct tt_birth sem_birth = {.kind = TTREC_KIND_SEM};
+
+static bool sem_is_foreign(const struct ttrec_lock *l)
+{
+	return tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_FOREIGN;
+}
+
+static struct ttrec_lock *entry_lock(const struct ttrec_count *e)
+{
+	return tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+}
+
+/* Counts a wait that succeeded. Returns the semaphore's record if it is held by that as a lock is; NULL if it is only counted.
+ */
+static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t site)
+{
+	struct ttrec_count *e = tt_count(s, sem, site, &sem_birth);
+	if (!e || e->gap & GAP_FOREIGN)
+		return NULL;
+	struct ttrec_lock *l = entry_lock(e);
+	if (l && !sem_is_foreign(l)) {
+		e->n--; /* tt_acquired counts */
+		return l;
+	}
+	/* What was pushed for it before it showed what it is will never be given back by this thread. */
+	for (uint32_t at; (at = tt_held_find(s, sem));)
+		tt_held_remove(s, at);
+	e->gap |= GAP_FOREIGN;
+	e->next = (uint16_t)(e->n - 1);
+	return NULL;
+}
+
+/* Got one unit, not on the fast path. */
+static TT_NOINLINE void sem_got(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa)
+{
+	struct tt_caller c = tt_caller_of(site, cfa);
+	tt_busy_begin(s);
+	if (sem_counted(s, (uintptr_t)sem, site)) {
+		/* Held already and got again: a thread that takes two units without giving one back uses it as no lock. */
+		uint32_t at = tt_held_find(s, (uintptr_t)sem);
+		struct ttrec_lock *l = at ? tt_lock_find((uintptr_t)sem) : NULL;
+		if (l) {
+			tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_FOREIGN);
+			sem_counted(s, (uintptr_t)sem, site);
+		} else {
+			tt_acquired(s, (uintptr_t)sem, site, &sem_birth, true, &c);
+		}
+	}
+	tt_busy_end(s);
+}
+
+/*
+ * The fast half: counted, and held if it is a lock. The entry's `next` of a foreign semaphore is set so that it never comes due
+ * before the 16 bits wrap; then sem_got() sets it again.
+ */
+TT_INLINE bool sem_got_fast(struct tt_self *s, const struct tt_ready *ready, uint64_t sem, uint64_t site)
+{
+	if (unlikely(!ready->e))
+		return false;
+	if (ready->e->gap & GAP_FOREIGN) {
+		ready->e->n++;
+		return true;
+	}
+	if (unlikely(ready->depth && ready->h[-1].lock == sem))
+		return false;
+	tt_acquire_commit(s, ready, sem, site);
+	return true;
+}
+
+struct sem_until {
+	const struct timespec *until; /* NULL: for ever */
+	clockid_t clock;
+	bool has_clock;
+};
+
+static int sem_real_wait(sem_t *sem, const struct sem_until *u)
+{
+	if (!u->until)
+		return REAL(sem_wait)(sem);
+	if (u->has_clock)
+		return REAL(sem_clockwait)(sem, u->clock, u->until);
+	return REAL(sem_timedwait)(sem, u->until);
+}
+
+/* No unit was there. */
+static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
+{
+	struct tt_wait_for w __attribute__((cleanup(tt_wait_cancelled)));
+	w.s = NULL;
+	const struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
+	bool lock_like = l && !sem_is_foreign(l);
+	struct ttrec_thread *holder = lock_like ? tt_holder_scan(s, (uintptr_t)sem) : NULL;
+	tt_wait_begin(&w, s, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM, holder, 0,
+		lock_like);
+	int r = sem_real_wait(sem, u);
+	if (r == 0) {
+		tt_busy_begin(s);
+		l = sem_counted(s, (uintptr_t)sem, site);
+		tt_busy_end(s);
+		if (l && !tt_held_find(s, (uintptr_t)sem)) {
+			tt_wait_got(&w, TTREC_OP_NONE);
+		} else {
+			if (l)
+				sem_got(s, sem, site, cfa);
+			s->t->contended++;
+			tt_wait_over(&w, false, TTREC_OP_NONE);
+		}
+		return 0;
+	}
+	int error = errno;
+	tt_wait_over(&w, error == ETIMEDOUT, error == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+	return r;
+}
+
+/* As sem_trywait, but leaves errno alone. */
+TT_INLINE bool sem_try(sem_t *sem)
+{
+	if (likely(tt_mutex_inline_ok)) {
+		struct glibc_sem *g = (void *)sem;
+		uint64_t d = tt_load_relaxed(&g->data);
+		while ((uint32_t)d)
+			if (__atomic_compare_exchange_n(&g->data, &d, d - 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+				return true;
+		return false;
+	}
+	int error = errno;
+	bool got = REAL(sem_trywait)(sem) == 0;
+	errno = error;
+	return got;
+}
+
+TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
+{
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site);
+	REAL(pthread_testcancel)();
+	if (unlikely(!sem_try(sem)))
+		return sem_slow(s, sem, site, cfa, u);
+	if (unlikely(!sem_got_fast(s, &ready, (uintptr_t)sem, site)))
+		sem_got(s, sem, site, cfa);
+	return 0;
+}
+
+TT_EXPORT int sem_wait(sem_t *sem)
+{
+	static const struct sem_until for_ever;
+	struct tt_self *s = tt_enter();
+	return likely(s) ? sem_wait_any(s, sem, HOOK_SITE(OP_SEM_WAIT), HOOK_CFA(), &for_ever) : REAL(sem_wait)(sem);
+}
+
+TT_EXPORT int sem_trywait(sem_t *sem)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(sem_trywait)(sem);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT));
+	int r = REAL(sem_trywait)(sem);
+	if (r)
+		tt_counted(s, (uintptr_t)sem, HOOK_SITE(OP_TRY_FAILED), &sem_birth);
+	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT)))
+		sem_got(s, sem, HOOK_SITE(OP_SEM_TRYWAIT), HOOK_CFA());
+	return r;
+}
+
+/* glibc checks the time's form first, and only then the semaphore. */
+static bool until_is_odd(const struct timespec *t)
+{
+	return t->tv_nsec < 0 || t->tv_nsec >= 1000000000;
+}
+
+TT_EXPORT int sem_timedwait(sem_t *sem, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s) || until_is_odd(until))
+		return REAL(sem_timedwait)(sem, until);
+	struct sem_until u = {.until = until};
+	return sem_wait_any(s, sem, HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
+}
+
+TT_EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s) || until_is_odd(until) || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
+		return REAL(sem_clockwait)(sem, clock, until);
+	struct sem_until u = {.until = until, .clock = clock, .has_clock = true};
+	return sem_wait_any(s, sem, HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
+}
+
+/* Adds a unit when nobody waits; false: the library is to do it. Nothing of *sem is touched afterwards. */
+TT_INLINE bool sem_post_fast(sem_t *sem)
+{
+	if (unlikely(!tt_mutex_inline_ok))
+		return false;
+	struct glibc_sem *g = (void *)sem;
+	uint64_t d = tt_load_relaxed(&g->data);
+	return d < SEM_VALUE_MAX && __atomic_compare_exchange_n(&g->data, &d, d + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+TT_INLINE int sem_post_any(sem_t *sem)
+{
+	return likely(sem_post_fast(sem)) ? 0 : REAL(sem_post)(sem);
+}
+
+/* Not held by this thread, or with something to be done at its release; or the first post from here. */
+static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa)
+{
+	tt_busy_begin(s);
+	struct ttrec_count *e = tt_count(s, (uintptr_t)sem, site, &sem_birth);
+	struct ttrec_lock *l = e ? entry_lock(e) : NULL;
+	uint32_t at = tt_held_find(s, (uintptr_t)sem);
+	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
+	if (l && at && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED))
+		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_LOCKED);
+	if (l && !at && !sem_is_foreign(l))
+		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_FOREIGN);
+	if (e && l && sem_is_foreign(l))
+		e->gap |= GAP_FOREIGN;
+	tt_busy_end(s);
+	int r = sem_post_any(sem);
+	if (at && r == 0)
+		tt_released(s, (uintptr_t)sem, at, now, site, cfa);
+	return r;
+}
+
+TT_EXPORT int sem_post(sem_t *sem)
+{
+	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(sem_post)(sem);
+	uint64_t site = HOOK_SITE(OP_SEM_POST);
+	struct ttrec_count *e = tt_count_probe(s, (uintptr_t)sem, site);
+	if (unlikely(!e))
+		return sem_post_slow(s, sem, site, HOOK_CFA());
+	if (e->gap & GAP_FOREIGN) {
+		e->n++;
+		return sem_post_any(sem);
+	}
+	if (unlikely(!tt_release_is_plain(s, (uintptr_t)sem)))
+		return sem_post_slow(s, sem, site, HOOK_CFA());
+	e->n++;
+	int r = sem_post_any(sem);
+	if (likely(r == 0))
+		tt_release_plain(s);
+	return r;
+}
+
+TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)
+{
+	struct tt_self *s = tt_enter();
+	int r = REAL(sem_init)(sem, pshared, value);
+	if (s && r == 0) {
+		uint16_t flags = value == 1 ? TTREC_LOCK_SEM_BINARY : TTREC_LOCK_SEM_FOREIGN;
+		if (pshared)
+			flags |= TTREC_LOCK_PSHARED;
+		tt_born(s, (uintptr_t)sem, HOOK_SITE(OP_NONE), HOOK_CFA(), &sem_birth, flags, value);
+	}
+	return r;
+}
+
+TT_EXPORT int sem_destroy(sem_t *sem)
+{
+	struct tt_self *s = tt_enter();
+	int r = REAL(sem_destroy)(sem);
+	if (s && r == 0)
+		tt_died(s, (uintptr_t)sem, HOOK_SITE(OP_NONE));
+	return r;
+}
