@@ -321,6 +321,12 @@ static bool has_dwarf(const struct sym_image *image)
 	return has_section(image, ".debug_info") || has_section(image, ".zdebug_info");
 }
 
+bool sym_file_has_dwarf(struct sym_file *file)
+{
+	sym_file_open(file);
+	return has_dwarf(file->image) || has_dwarf(file_debug(file));
+}
+
 struct sym_dwarf *sym_file_dwarf(struct sym_file *file)
 {
 	sym_file_open(file);

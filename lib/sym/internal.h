@@ -197,6 +197,9 @@ bool sym_file_bias(struct sym_file *file, uint64_t start, uint64_t file_offset, 
 /* The symbol table, built at the first call; never NULL, perhaps empty. */
 const struct sym_table *sym_file_table(struct sym_file *file, enum sym_table_what what);
 
+/* Whether there is DWARF in the file or in its debug file; it is not read. */
+bool sym_file_has_dwarf(struct sym_file *file);
+
 /* DWARF of the file or of its debug file; NULL: none. */
 struct sym_dwarf *sym_file_dwarf(struct sym_file *file);
 

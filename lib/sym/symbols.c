@@ -208,7 +208,7 @@ bool tt_sym_module_info(struct tt_sym *s, size_t index, struct tt_sym_module_inf
 		.base = file->base,
 		.status = file->status};
 	ret->has_symbols = sym_file_table(file, SYM_TABLE_TEXT)->len > 0;
-	ret->has_dwarf = sym_file_dwarf(file);
+	ret->has_dwarf = sym_file_has_dwarf(file);
 	ret->opened = file->image ? file->image->path : NULL;
 	ret->debug_opened = file->debug ? file->debug->path : NULL;
 	return true;
