@@ -190,6 +190,9 @@ static const uint8_t code_bad[] = {
 /* the same with rbp = rsp + 8, misread as a frame: a return address that is none is then found at rsp + 16 */
 static const uint8_t code_odd[] = {
 	0x55, 0x48, 0x8d, 0x6c, 0x24, 0x08, 0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0xff, 0xd0, 0x5d, 0xc3};
+/* the same with rbp at a frame that is none: {0, 0x123456} */
+static const uint8_t code_fake[] = {0x55, 0x68, 0x56, 0x34, 0x12, 0, 0x6a, 0, 0x48, 0x89, 0xe5, 0x48, 0x89, 0xf8, 0x48, 0x89,
+	0xf7, 0xff, 0xd0, 0x48, 0x83, 0xc4, 0x10, 0x5d, 0xc3};
 typedef void jit_fn(stack_fn *what, void *arg);
 
 struct jit_nest {
@@ -231,7 +234,7 @@ static bool in_page(uint64_t pc, jit_fn *code)
 static void check_run_time_code(void)
 {
 	jit_fn *good = jit_make(code_good, sizeof(code_good)), *bad = jit_make(code_bad, sizeof(code_bad)),
-	       *odd = jit_make(code_odd, sizeof(code_odd));
+	       *odd = jit_make(code_odd, sizeof(code_odd)), *fake = jit_make(code_fake, sizeof(code_fake));
 	unsigned n = jit_call(good, 3), made = 0;
 	for (unsigned i = 0; i < n; i++)
 		made += in_page(pair.pc[i], good);
@@ -243,6 +246,9 @@ static void check_run_time_code(void)
 	is_int(pair.flags, 0, "and claims nothing");
 	n = jit_call(odd, 1);
 	ok(n == 2 && in_page(pair.pc[1], odd), "a frame pointer to something else: what it yields is not believed");
+	is_int(pair.flags, 0, "and nothing is claimed");
+	n = jit_call(fake, 1);
+	ok(n == 2 && in_page(pair.pc[1], fake), "a frame pointer that leads to no known code: likewise");
 	is_int(pair.flags, 0, "and nothing is claimed");
 }
 
