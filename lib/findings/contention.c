@@ -66,8 +66,8 @@ static void add_facts(const struct tt_detect *d, struct tt_finding *f, const str
 			tt_ns(c->hold.total_ns / c->hold.weight).s, tt_ns(c->hold.max_ns).s,
 			c->hold.exact ? "every hold timed" : "sampled");
 	if (c->waits.ongoing)
-		tt_finding_evidence(d->set, f, "%" PRIu64 " waits had not ended: %s of the time", c->waits.ongoing,
-			tt_ns(c->waits.ongoing_ns).s);
+		tt_finding_evidence(d->set, f, "%" PRIu64 " wait%s had not ended: %s of the time", c->waits.ongoing,
+			c->waits.ongoing == 1 ? "" : "s", tt_ns(c->waits.ongoing_ns).s);
 	const struct tt_lock *worst = worst_lock(c);
 	if (c->locks.len > 1 && worst)
 		tt_finding_evidence(d->set, f, "a class of %zu locks; the worst one has %s of the time", c->locks.len,

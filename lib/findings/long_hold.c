@@ -29,8 +29,8 @@ static void add_evidence(
 	const struct tt_detect *d, struct tt_finding *f, const struct tt_lock_site *s, const struct tt_wait *worst)
 {
 	if (s->hold.samples)
-		tt_finding_evidence(d->set, f, "holds from there: longest %s, 99 %% below %s, median %s (%s timed)",
-			tt_ns(s->hold.max_ns).s, tt_ns(s->hold.p99_ns).s, tt_ns(s->hold.p50_ns).s,
+		tt_finding_evidence(d->set, f, "holds from there: longest %s, %s on average (%s timed)",
+			tt_ns(s->hold.max_ns).s, tt_ns(s->hold.weight ? s->hold.total_ns / s->hold.weight : 0).s,
 			s->hold.exact ? "all" : tt_count(s->hold.samples).s);
 	tt_finding_evidence(d->set, f, "others waited %s behind it: %s waits, longest %s", tt_ns(s->blocked.total_ns).s,
 		tt_count(s->blocked.count).s, tt_ns(s->blocked.max_ns).s);
@@ -88,7 +88,8 @@ void tt_detect_long_hold(const struct tt_detect *d)
 			continue;
 		for (unsigned i = 0; i < c->site_count; i++) {
 			const struct tt_lock_site *s = &c->sites[i];
-			uint64_t longest = s->hold.max_ns > s->blocked.max_ns ? s->hold.max_ns : s->blocked.max_ns;
+			/* Holds that others wait for are timed; only where none was, the wait has to tell. */
+			uint64_t longest = s->hold.samples ? s->hold.max_ns : s->blocked.max_ns;
 			if (s->blocked.count && longest >= limit && s->blocked.max_ns >= limit_wait)
 				report_site(d, c, s);
 		}

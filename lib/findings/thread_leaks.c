@@ -94,7 +94,8 @@ static void report_unjoined(const struct tt_detect *d, const struct tt_group *g,
 		part->unjoined == 1 ? "was" : "were");
 	tt_finding_evidence(d->set, f, "%" PRIu64 " of %" PRIu64 " threads created in %s", part->unjoined, part->created,
 		tt_detect_where(d, g->create_site, g->create_stack));
-	tt_finding_evidence(d->set, f, "their stacks keep %s of address space", tt_bytes(stack_bytes).s);
+	tt_finding_evidence(d->set, f, "%s %s of address space", part->unjoined == 1 ? "its stack keeps" : "their stacks keep",
+		tt_bytes(stack_bytes).s);
 	if (longest_ns)
 		tt_finding_evidence(d->set, f, "the first of them ended %s before the end", tt_ns(longest_ns).s);
 	tt_finding_figure(d->set, f, "unjoined", part->unjoined);

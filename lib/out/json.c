@@ -11,6 +11,8 @@
 
 #include "lib/out/json.h"
 
+#define TT_JSON_FRAMES 1024 /* a stack is no deeper than its 16 bit count; nobody reads more */
+
 /* ------------------------------------------------------------------ places */
 
 static json_t *json_place(const struct tt_place *p)
@@ -48,9 +50,11 @@ json_t *tt_json_stack(struct tt_report *r, const struct tt_stack *stack)
 {
 	if (!stack)
 		return json_null();
+	unsigned visible[TT_JSON_FRAMES];
+	unsigned count = tt_names_visible(r->names, stack, false, visible, TT_JSON_FRAMES);
 	json_t *a = json_array();
-	for (unsigned i = 0; i < stack->count; i++) {
-		const struct tt_frame *f = &stack->frames[i];
+	for (unsigned i = 0; i < count; i++) {
+		const struct tt_frame *f = &stack->frames[visible[i]];
 		tt_json_push(&a, json_places(tt_names_frame(r->names, stack->process, f), f->pc));
 	}
 	return a;
@@ -103,7 +107,7 @@ static json_t *json_time(uint64_t real_ns)
 static json_t *json_exit(const struct tt_process *p)
 {
 	json_t *o = json_object();
-	bool has_status = p->end == TT_END_EXITED || p->end == TT_END_FORCED;
+	bool has_status = (p->end == TT_END_EXITED || p->end == TT_END_FORCED) && p->exit_code != TTREC_EXIT_UNKNOWN;
 	tt_json_put(&o, "kind", json_string(tt_end_name(p->end)));
 	tt_json_put(&o, "status", has_status ? json_integer(p->exit_code) : json_null());
 	return o;

@@ -18,6 +18,7 @@
 struct entry {
 	struct tt_places places;
 	int telling; /* index of the first place that is no wrapper, -1: none */
+	bool own;    /* code of the recorder */
 };
 
 struct tt_names {
@@ -207,6 +208,8 @@ static struct entry *make_entry(struct tt_names *n, const struct tt_process *p, 
 		places[i].module = places[i].module ? places[i].module : places[count - 1].module;
 	e->places = (struct tt_places){places, count};
 	e->telling = -1;
+	const char *base = places[count - 1].module;
+	e->own = base && fnmatch("libthreadcheck.so*", base, 0) == 0;
 	/* A library's own code stays a wrapper's whatever is inlined into it. */
 	bool library = is_wrapper(n, &places[count - 1]);
 	for (unsigned i = 0; i < count && !library && e->telling < 0; i++)
@@ -225,7 +228,7 @@ static struct entry *entry_of(struct tt_names *n, const struct tt_process *p, ui
 	uint64_t offset, bool is_entry)
 {
 	static const struct tt_place unknown;
-	static struct entry no_memory = {{&unknown, 1}, -1};
+	static struct entry no_memory = {{&unknown, 1}, -1, false};
 	uint64_t key = key_of(p, module, offset, is_entry);
 	struct entry *e = tt_hmap_ptr(&n->map, key);
 	if (e)
@@ -279,6 +282,26 @@ struct tt_place tt_names_headline(struct tt_names *n, const struct tt_site *site
 			return best_of(e);
 	}
 	return first ? best_of(first) : (struct tt_place){0};
+}
+
+/* What calls every program; without a module of its own. */
+static bool is_start(const char *function)
+{
+	return function && strcmp(function, "_start") == 0;
+}
+
+unsigned tt_names_visible(struct tt_names *n, const struct tt_stack *stack, bool brief, unsigned *ret, unsigned cap)
+{
+	unsigned count = 0, end = 0;
+	for (unsigned i = 0; i < stack->count && count < cap; i++) {
+		const struct entry *e = entry_of_frame(n, stack->process, &stack->frames[i]);
+		if (e->own)
+			continue;
+		ret[count++] = i;
+		if (e->telling >= 0 && !is_start(best_of(e).function))
+			end = count;
+	}
+	return brief && end ? end : count;
 }
 
 const char *tt_names_format(struct tt_names *n, const char *fmt, ...)

@@ -32,6 +32,12 @@ struct tt_places {
 struct tt_places tt_names_site(struct tt_names *names, const struct tt_site *site);
 struct tt_places tt_names_frame(struct tt_names *names, const struct tt_process *process, const struct tt_frame *frame);
 
+/*
+ * Which frames of a stack are worth showing: those of the recorder itself never are. `brief` leaves out what calls the program
+ * too: C library frames behind the last frame of the program's own. Appends positions to *ret; returns how many, at most cap.
+ */
+unsigned tt_names_visible(struct tt_names *names, const struct tt_stack *stack, bool brief, unsigned *ret, unsigned cap);
+
 /* The first place of the stack (of the site, when the stack is NULL) that is no wrapper; if all are, the first of all. */
 struct tt_place tt_names_headline(struct tt_names *names, const struct tt_site *site, const struct tt_stack *stack);
 

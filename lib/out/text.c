@@ -125,6 +125,8 @@ const char *tt_text_place(struct tt_text *t, const struct tt_site *site, const s
 	return tt_names_format(t->r->names, "%s %s:%u", name, base_name(p.file), p.line);
 }
 
+#define TT_STACK_MAX 512 /* frames looked at */
+
 struct frames {
 	struct tt_table *table;
 	unsigned number;
@@ -157,6 +159,11 @@ void tt_text_stack(
 	};
 	if (!site && (!stack || stack->count == 0))
 		return;
+	if (stack && stack == t->last_stack) {
+		tt_text_sentence(t, indent, "", TT_STYLE_DIM, "%s: the same stack", label);
+		return;
+	}
+	t->last_stack = stack;
 	tt_text_sentence(t, indent, "", TT_STYLE_DIM, "%s:", label);
 	struct frames f = {.table = tt_table_create(columns, sizeof(columns) / sizeof(*columns)), .left = UINT64_MAX};
 	if (!f.table) {
@@ -165,15 +172,17 @@ void tt_text_stack(
 	}
 	if (t->r->opts.frames)
 		f.left = t->r->opts.frames;
-	unsigned shown = 0;
-	if (!stack || stack->count == 0)
+	unsigned visible[TT_STACK_MAX], count = 0, shown = 0;
+	if (stack)
+		count = tt_names_visible(t->r->names, stack, t->r->opts.frames != 0, visible, TT_STACK_MAX);
+	if (count == 0 && site)
 		add_places(t, &f, tt_names_site(t->r->names, site));
-	for (; stack && shown < stack->count && f.left; shown++)
-		add_places(t, &f, tt_names_frame(t->r->names, stack->process, &stack->frames[shown]));
+	for (; shown < count && f.left; shown++)
+		add_places(t, &f, tt_names_frame(t->r->names, stack->process, &stack->frames[visible[shown]]));
 	tt_text_table(t, f.table, indent + 2);
-	if (stack && shown < stack->count)
+	if (shown < count)
 		tt_text_sentence(
-			t, indent + 2, "", TT_STYLE_DIM, "... and %u more frames (--frames 0 shows all)", stack->count - shown);
+			t, indent + 2, "", TT_STYLE_DIM, "... and %u more frames (--frames 0 shows all)", count - shown);
 }
 
 struct tt_label tt_text_thread(const struct tt_thread *thread, uint64_t serial)

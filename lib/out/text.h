@@ -15,7 +15,8 @@ struct tt_text {
 	struct tt_report *r;
 	const struct tt_term *term;
 	struct tt_buf out;
-	bool failed; /* out of memory in a table */
+	bool failed;                       /* out of memory in a table */
+	const struct tt_stack *last_stack; /* printed last: not printed twice in a row */
 };
 
 #define TT_SECTION(id, name, function, help) void function(struct tt_text *t);
@@ -42,9 +43,14 @@ void tt_text_more(struct tt_text *t, unsigned indent, uint64_t shown, uint64_t t
 /* How many of `total` rows opts.top allows. */
 uint64_t tt_text_rows(const struct tt_text *t, uint64_t total);
 
-/* A stack under its label, at most opts.frames frames; the site alone when the stack is NULL; nothing when both are. */
+/* A stack under its label, at most opts.frames frames; the site alone when the stack is NULL; nothing when both are. A stack
+ * that was printed just before is only named. Set last_stack to NULL where a new subject begins. */
 void tt_text_stack(
 	struct tt_text *t, unsigned indent, const char *label, const struct tt_site *site, const struct tt_stack *stack);
+
+/* The number under which the contention section shows this class; 0: not shown. */
+#define TT_CONTENTION_HEADING "Who waits where for whom"
+unsigned tt_text_detail(const struct tt_text *t, const struct tt_lock_class *c);
 
 /* "worker_loop pool.c:123": for a cell. `unknown` when both are NULL. Valid as long as the report's names. */
 const char *tt_text_place(struct tt_text *t, const struct tt_site *site, const struct tt_stack *stack, const char *unknown);

@@ -75,6 +75,7 @@ static void put_threads(struct tt_text *t, const struct tt_lock_class *c)
 
 static void put_lock(struct tt_text *t, const struct tt_lock_class *c, unsigned number)
 {
+	t->last_stack = NULL;
 	tt_text_newline(t);
 	tt_text_put(t, TT_STYLE_BOLD, "  %u. ", number);
 	tt_text_put(t, TT_STYLE_LOCK, "%s", tt_names_class(t->r->names, c));
@@ -90,20 +91,42 @@ static void put_lock(struct tt_text *t, const struct tt_lock_class *c, unsigned 
 	}
 	put_threads(t, c);
 	if (c->waits.ongoing)
-		tt_text_sentence(t, 5, "", TT_STYLE_WARNING, "%" PRIu64 " waits had not ended", c->waits.ongoing);
+		tt_text_sentence(t, 5, "", TT_STYLE_WARNING, "%" PRIu64 " wait%s had not ended", c->waits.ongoing,
+			c->waits.ongoing == 1 ? "" : "s");
+}
+
+/* The i-th lock shown in detail, counted from 0; NULL beyond the last. */
+static const struct tt_lock_class *detail_at(const struct tt_text *t, unsigned i)
+{
+	const struct tt_report *r = t->r;
+	unsigned number = 0;
+	for (size_t k = 0; k < r->classes.len && number < r->opts.details; k++) {
+		const struct tt_lock_class *c = r->classes.data[k];
+		if (c->use != TT_USE_LOCK)
+			break;
+		if (c->waits.total_ns && number++ == i)
+			return c;
+	}
+	return NULL;
+}
+
+unsigned tt_text_detail(const struct tt_text *t, const struct tt_lock_class *c)
+{
+	if (!(t->r->opts.sections & 1u << TT_SECTION_CONTENTION))
+		return 0;
+	const struct tt_lock_class *x;
+	for (unsigned i = 0; (x = detail_at(t, i)); i++)
+		if (x == c)
+			return i + 1;
+	return 0;
 }
 
 void tt_text_contention(struct tt_text *t)
 {
-	unsigned number = 0;
-	const struct tt_lock_class *const *c;
-	vec_for_each (c, &t->r->classes) {
-		if ((*c)->use != TT_USE_LOCK || number == t->r->opts.details)
-			break;
-		if ((*c)->waits.total_ns == 0)
-			continue;
-		if (number == 0)
-			tt_text_heading(t, "Who waits where for whom");
-		put_lock(t, *c, ++number);
+	const struct tt_lock_class *c;
+	for (unsigned i = 0; (c = detail_at(t, i)); i++) {
+		if (i == 0)
+			tt_text_heading(t, TT_CONTENTION_HEADING);
+		put_lock(t, c, i + 1);
 	}
 }

@@ -9,6 +9,7 @@ static const enum tt_style level_styles[] = {
 
 static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t number)
 {
+	t->last_stack = NULL;
 	tt_text_newline(t);
 	tt_text_put(t, TT_STYLE_BOLD, "%zu. ", number);
 	tt_text_put(t, level_styles[f->level], "%s", tt_level_name(f->level));
@@ -27,6 +28,11 @@ static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t nu
 	tt_text_sentence(t, 3, "why:  ", TT_STYLE_NONE, "%s", f->why);
 	tt_text_sentence(t, 3, "sure: ", TT_STYLE_NONE, "%s, %s", tt_confidence_name(f->confidence), f->reason);
 	tt_text_sentence(t, 3, "do:   ", TT_STYLE_GOOD, "%s", f->advice);
+	unsigned detail = f->rule == TT_RULE_LOCK_CONTENTION && f->locks.len ? tt_text_detail(t, f->locks.data[0]->class) : 0;
+	if (detail) {
+		tt_text_sentence(t, 3, "", TT_STYLE_DIM, "stacks: number %u of \"%s\" below", detail, TT_CONTENTION_HEADING);
+		return;
+	}
 	const struct tt_finding_stack *s;
 	vec_for_each (s, &f->stacks)
 		tt_text_stack(t, 3, s->label, s->site, s->stack);

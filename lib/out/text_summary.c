@@ -15,8 +15,9 @@ static void put_end(struct tt_text *t, const struct tt_process *p)
 		break;
 	case TT_END_EXITED:
 	case TT_END_FORCED:
-		tt_text_put(t, p->exit_code ? TT_STYLE_WARNING : TT_STYLE_NONE, ", %s with status %d",
-			p->end == TT_END_EXITED ? "exited" : "ended by _exit", p->exit_code);
+		tt_text_put(t, TT_STYLE_NONE, ", %s", p->end == TT_END_EXITED ? "exited" : "ended by _exit");
+		if (p->exit_code != TTREC_EXIT_UNKNOWN)
+			tt_text_put(t, p->exit_code ? TT_STYLE_WARNING : TT_STYLE_NONE, " with status %d", p->exit_code);
 		break;
 	case TT_END_EXEC:
 		tt_text_put(t, TT_STYLE_NONE, ", replaced by exec");
