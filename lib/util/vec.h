@@ -15,6 +15,7 @@
 #define TT_UTIL_VEC_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,12 +47,12 @@ int tt_vec_grow(void **data, size_t *cap, size_t want, size_t size);
 	})
 
 /* Appends a value. 0 or -ENOMEM. */
-#define tt_vec_push(v, value)                                        \
-	({                                                           \
-		int tt_push_rc_ = tt_vec_reserve((v), (v)->len + 1); \
-		if (tt_push_rc_ == 0)                                \
-			(v)->data[(v)->len++] = (value);             \
-		tt_push_rc_;                                         \
+#define tt_vec_push(v, value)                                           \
+	({                                                              \
+		bool tt_room_ = tt_vec_reserve((v), (v)->len + 1) == 0; \
+		if (tt_room_)                                           \
+			(v)->data[(v)->len++] = (value);                \
+		tt_room_ ? 0 : -ENOMEM;                                 \
 	})
 
 /* compare: int (*)(const void *, const void *), as for qsort. */
