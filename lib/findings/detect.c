@@ -81,10 +81,10 @@ const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_
 const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thread *thread, uint64_t serial)
 {
 	if (thread && thread->name[0])
-		return tt_findings_text(d->set, "'%s' (thread %u)", thread->name, thread->tid);
+		return tt_findings_text(d->set, "'%s' (%u)", thread->name, thread->tid);
 	if (thread && thread->tid)
-		return tt_findings_text(d->set, "thread %u", thread->tid);
-	return tt_findings_text(d->set, "thread number %" PRIu64, serial);
+		return tt_findings_text(d->set, "%u", thread->tid);
+	return tt_findings_text(d->set, "number %" PRIu64, serial);
 }
 
 uint64_t tt_detect_program_ns(const struct tt_detect *d, unsigned program)

@@ -67,7 +67,8 @@ void tt_detect_identify(
 /* "mutex cache_lock" or "mutex of init_pool": how a report calls a lock or a class. */
 const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_class *c);
 
-/* "'worker' (thread 7)": how a report calls a thread; serial is used when the record is gone (thread NULL). */
+/* "'worker' (4711)", "4711" or "number 7": what a report puts behind the word thread; serial is used when the record is gone
+ * (thread NULL). */
 const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thread *thread, uint64_t serial);
 
 /* Wall time of all processes of a program: the base of its percentages. */

@@ -2,14 +2,16 @@
 /*
  * starvation.c - rule lock-starvation: one thread waits far longer for a lock than the others that use it.
  *
- * Told apart from one long hold (another rule) by the lock's holds: the starved thread waited many times longer than
- * anybody held the lock, so others got it again and again meanwhile. Rests on who blocked whom by thread, which comes from
- * the events that the ring still has.
+ * Two shapes: it waits many times longer than its peers do, again and again; or it waited many times longer than anybody held
+ * the lock, so that others got it again and again meanwhile. One long hold is neither (rule lock-long-hold). Rests on who
+ * blocked whom by thread, which comes from the events that the ring still has.
  */
 #include <inttypes.h>
 
 #include "lib/findings/detect.h"
 #include "lib/util/text.h"
+
+#define OFTEN 3 /* waits that make a habit */
 
 struct waiter {
 	const struct tt_lock *lock;
@@ -64,65 +66,95 @@ static void gather(const struct tt_model *m, struct waiters *w)
 	w->list.len = kept;
 }
 
-static void report(const struct tt_detect *d, const struct waiter *w, uint64_t peers, uint64_t peers_mean)
+/* What was found out about one starved thread. */
+struct verdict {
+	const struct waiter *worst;
+	uint64_t peers, peer_waits, peer_mean_ns, mean_ns;
+	bool overtaken; /* it waited many times longer than anybody held the lock */
+};
+
+static void give_reason(struct tt_finding *f, const struct verdict *v)
 {
-	const struct tt_lock *lock = w->lock;
-	struct tt_finding *f = tt_detect_add(d, TT_RULE_LOCK_STARVATION, lock->process);
-	if (!f)
-		return;
-	bool all = lock->process->events_lost == 0;
-	f->confidence = all ? TT_LIKELY : TT_POSSIBLE;
-	f->reason = all ? "each wait was seen; the holds in between were timed by samples"
-	                : "events were lost, so the waits of its peers may not be complete";
-	f->cost_ns = w->waits.total_ns;
-	const char *name = tt_detect_thread_name(d, w->thread, w->serial);
-	const char *object = tt_detect_lock_name(d, lock->class);
-	f->title = tt_findings_text(d->set, "%s starved: it waited up to %s for %s, which nobody held longer than %s", name,
-		tt_ns(w->waits.max_ns).s, object, tt_ns(lock->hold.max_ns).s);
-	tt_finding_evidence(d->set, f, "it waited %s times, %s on average", tt_count(w->waits.count).s,
-		tt_ns(w->waits.total_ns / w->waits.count).s);
-	if (peers)
-		tt_finding_evidence(d->set, f, "%" PRIu64 " other threads waited %s on average", peers, tt_ns(peers_mean).s);
-	else
-		tt_finding_evidence(d->set, f, "no other thread had to wait");
-	if (w->worst->holder_serial) {
-		tt_finding_evidence(
-			d->set, f, "mostly behind %s", tt_detect_thread_name(d, w->worst->holder, w->worst->holder_serial));
+	if (v->worst->lock->process->events_lost) {
+		f->confidence = TT_POSSIBLE;
+		f->reason = "events were lost, so the waits of its peers may not be complete";
+	} else if (v->overtaken) {
+		f->confidence = TT_LIKELY;
+		f->reason = "the lock was never held that long: others got it again and again meanwhile";
+	} else {
+		f->confidence = TT_POSSIBLE;
+		f->reason = "the holds that it waited for were long; its peers came at better moments";
 	}
-	tt_finding_figure(d->set, f, "wait_max_ns", w->waits.max_ns);
-	tt_finding_figure(d->set, f, "wait_mean_ns", w->waits.total_ns / w->waits.count);
-	tt_finding_figure(d->set, f, "peers_mean_ns", peers_mean);
-	tt_finding_thread(d->set, f, w->thread);
-	tt_finding_thread(d->set, f, w->worst->holder);
-	tt_finding_lock(d->set, f, lock);
-	tt_finding_identify(f, tt_kind_name(lock->kind));
-	tt_detect_identify(d, f, lock->birth_site, lock->birth_stack);
-	if (w->thread && w->thread->start_routine)
-		tt_detect_identify(d, f, w->thread->start_routine, NULL);
-	if (lock->pair_count)
-		tt_finding_stack(d->set, f, "waits for the lock here", lock->pairs[0].waiter, lock->pairs[0].waiter_stack);
 }
 
-/* All waiters of one lock: at most one is reported, the one that waited longest. */
+static void add_evidence(const struct tt_detect *d, struct tt_finding *f, const struct verdict *v)
+{
+	const struct waiter *w = v->worst;
+	tt_finding_evidence(d->set, f, "it waited %s times, %s on average, %s in all", tt_count(w->waits.count).s,
+		tt_ns(v->mean_ns).s, tt_ns(w->waits.total_ns).s);
+	if (v->peers)
+		tt_finding_evidence(d->set, f, "%" PRIu64 " other thread%s waited %s times, %s on average", v->peers,
+			v->peers == 1 ? "" : "s", tt_count(v->peer_waits).s, tt_ns(v->peer_mean_ns).s);
+	else
+		tt_finding_evidence(d->set, f, "no other thread had to wait");
+	if (w->lock->hold.samples)
+		tt_finding_evidence(
+			d->set, f, "nobody was seen to hold the lock longer than %s", tt_ns(w->lock->hold.max_ns).s);
+	if (w->worst->holder_serial)
+		tt_finding_evidence(d->set, f, "its longest wait was behind thread %s",
+			tt_detect_thread_name(d, w->worst->holder, w->worst->holder_serial));
+	tt_finding_figure(d->set, f, "wait_max_ns", w->waits.max_ns);
+	tt_finding_figure(d->set, f, "wait_mean_ns", v->mean_ns);
+	tt_finding_figure(d->set, f, "peers", v->peers);
+	tt_finding_figure(d->set, f, "peers_mean_ns", v->peer_mean_ns);
+	tt_finding_thread(d->set, f, w->thread);
+	tt_finding_thread(d->set, f, w->worst->holder);
+	tt_finding_lock(d->set, f, w->lock);
+	if (w->lock->pair_count)
+		tt_finding_stack(
+			d->set, f, "waits for the lock here", w->lock->pairs[0].waiter, w->lock->pairs[0].waiter_stack);
+}
+
+static void report(const struct tt_detect *d, const struct verdict *v)
+{
+	const struct waiter *w = v->worst;
+	struct tt_finding *f = tt_detect_add(d, TT_RULE_LOCK_STARVATION, w->lock->process);
+	if (!f)
+		return;
+	give_reason(f, v);
+	f->cost_ns = w->waits.total_ns;
+	const char *name = tt_detect_thread_name(d, w->thread, w->serial);
+	f->title = tt_findings_text(d->set, "Thread %s waited %s on average, up to %s, for %s; its peers %s", name,
+		tt_ns(v->mean_ns).s, tt_ns(w->waits.max_ns).s, tt_detect_lock_name(d, w->lock->class),
+		v->peers ? tt_ns(v->peer_mean_ns).s : "did not wait");
+	tt_finding_identify(f, tt_kind_name(w->lock->kind));
+	tt_detect_identify(d, f, w->lock->birth_site, w->lock->birth_stack);
+	if (w->thread && w->thread->start_routine)
+		tt_detect_identify(d, f, w->thread->start_routine, NULL);
+	add_evidence(d, f, v);
+}
+
+/* All waiters of one lock: at most one is reported, the one that lost most. */
 static void judge(const struct tt_detect *d, const struct waiter *w, size_t n)
 {
-	const struct waiter *worst = &w[0];
+	struct verdict v = {.worst = &w[0], .peers = n - 1};
 	uint64_t count = 0, total_ns = 0;
 	for (size_t i = 0; i < n; i++) {
-		worst = w[i].waits.max_ns > worst->waits.max_ns ? &w[i] : worst;
+		v.worst = w[i].waits.total_ns > v.worst->waits.total_ns ? &w[i] : v.worst;
 		count += w[i].waits.count;
 		total_ns += w[i].waits.total_ns;
 	}
+	const struct tt_waits *waits = &v.worst->waits;
+	const struct tt_hold *hold = &v.worst->lock->hold;
 	double factor = tt_limit(d, TT_THRESHOLD_STARVATION_FACTOR);
-	const struct tt_hold *hold = &worst->lock->hold;
-	uint64_t peer_waits = count - worst->waits.count;
-	uint64_t peer_mean = peer_waits ? (total_ns - worst->waits.total_ns) / peer_waits : 0;
-	uint64_t mean = worst->waits.total_ns / worst->waits.count;
-	if (worst->waits.max_ns < tt_limit_u64(d, TT_THRESHOLD_STARVATION_MIN) || hold->samples == 0)
-		return;
-	if ((double)worst->waits.max_ns < factor * (double)hold->max_ns || (double)mean < factor * (double)peer_mean)
-		return;
-	report(d, worst, n - 1, peer_mean);
+	v.mean_ns = waits->total_ns / waits->count;
+	v.peer_waits = count - waits->count;
+	v.peer_mean_ns = v.peer_waits ? (total_ns - waits->total_ns) / v.peer_waits : 0;
+	v.overtaken = hold->samples && (double)waits->max_ns >= factor * (double)hold->max_ns;
+	bool apart = (double)v.mean_ns >= factor * (double)v.peer_mean_ns;
+	bool often = waits->count >= OFTEN && v.peer_waits >= OFTEN;
+	if (waits->total_ns >= tt_limit_u64(d, TT_THRESHOLD_STARVATION_MIN) && apart && (often || v.overtaken))
+		report(d, &v);
 }
 
 void tt_detect_starvation(const struct tt_detect *d)
