@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define HOUR_NS UINT64_C(3600000000000)
@@ -21,19 +22,19 @@ static uint64_t clock_ns(clockid_t clock)
 }
 
 /* The prefix that every version of the format shares. */
-static int check_identity(const struct tt_rec *rec, const struct ttrec_header *h, struct tt_err *err)
+static int check_identity(uint64_t file_size, const struct ttrec_header *h, struct tt_err *err)
 {
-	if (rec->file_size < 12)
-		return tt_err_set(err, EINVAL, "not a recording: only %llu bytes", (unsigned long long)rec->file_size);
+	if (file_size < 12)
+		return tt_err_set(err, EINVAL, "not a recording: only %llu bytes", (unsigned long long)file_size);
 	if (memcmp(h->magic, TTREC_MAGIC, sizeof(h->magic)) != 0) {
 		if (memcmp(h->magic, TTREC_MAGIC, 5) == 0)
 			return tt_err_set(
 				err, EINVAL, "the beginning of the recording is damaged, as by a transfer in text mode");
 		return tt_err_set(err, EINVAL, "not a recording of threadcheck");
 	}
-	if (rec->file_size < sizeof(*h))
+	if (file_size < sizeof(*h))
 		return tt_err_set(err, EINVAL, "the recording is cut off within its header: %llu of %zu bytes",
-			(unsigned long long)rec->file_size, sizeof(*h));
+			(unsigned long long)file_size, sizeof(*h));
 	if (h->endian == __builtin_bswap32(TTREC_ENDIAN))
 		return tt_err_set(err, ENOTSUP, "recorded on a machine of the other byte order");
 	if (h->endian != TTREC_ENDIAN)
@@ -91,7 +92,7 @@ int tt_rec_check_header(struct tt_rec *rec, const struct tt_rec_opts *opts, stru
 {
 	struct ttrec_header *h = &rec->header;
 	memcpy(h, rec->base, rec->size < sizeof(*h) ? rec->size : sizeof(*h));
-	int rc = check_identity(rec, h, err);
+	int rc = check_identity(rec->file_size, h, err);
 	if (rc < 0)
 		return rc;
 	normalise(rec);
@@ -101,11 +102,27 @@ int tt_rec_check_header(struct tt_rec *rec, const struct tt_rec_opts *opts, stru
 		tt_rec_complain(rec, true, "the recording is cut off: %llu of %llu bytes", (unsigned long long)rec->file_size,
 			(unsigned long long)h->next);
 	rec->time_cap = time_cap(rec);
-	if (opts && opts->offline)
+	if (opts && opts->running && h->state == TTREC_STATE_RUNNING)
+		rec->life = TT_REC_RUNNING;
+	else if (opts && opts->offline)
 		rec->life = h->state == TTREC_STATE_RUNNING ? TT_REC_KILLED : TT_REC_ENDED;
 	else
 		rec->life = tt_life_of(h->state, h->pid, h->proc_start_ticks, h->pid_ns);
 	return 0;
+}
+
+int tt_rec_peek_fd(int fd, struct ttrec_header *ret, struct tt_err *err)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return tt_err_set(err, errno, "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return tt_err_set(err, EINVAL, "not a regular file");
+	uint64_t size = (uint64_t)st.st_size;
+	memset(ret, 0, sizeof(*ret));
+	if (!tt_rec_pread(fd, ret, size < sizeof(*ret) ? size : sizeof(*ret), 0))
+		return tt_err_set(err, EIO, "cannot read");
+	return check_identity(size, ret, err);
 }
 
 void tt_rec_settle_end(struct tt_rec *rec, const struct tt_rec_opts *opts)

@@ -9,7 +9,7 @@
  * callers use what the iterators and accessors return without further checks. Only the `chain` fields are never looked
  * at: they are the shim's private index.
  * What it is not: arithmetic over records (lib/model), names of addresses (lib/sym), text (lib/out). It never prints.
- * Called by lib/model, lib/rec/merge.c, lib/rec/find.c and the fuzzer. Not for threads.
+ * Called by lib/model, lib/rec/set.c, lib/rec/find.c and the fuzzer. Not for threads.
  */
 #ifndef TT_REC_READER_H
 #define TT_REC_READER_H
@@ -33,6 +33,7 @@ enum tt_rec_life {
 struct tt_rec_opts {
 	bool offline; /* do not ask /proc: an unfinished recording is TT_REC_KILLED (for files of other machines, tests) */
 	uint64_t now_mono_ns; /* CLOCK_MONOTONIC to take as now for a running process; 0: read the clock */
+	bool running;         /* the caller knows that the process lives (it was found through its mappings) */
 };
 
 struct tt_rec; /* opaque */
@@ -52,6 +53,9 @@ int tt_rec_open_fd(int fd, const char *name, const struct tt_rec_opts *opts, str
 /* The same from memory, which is copied. */
 int tt_rec_open_memory(const void *data, size_t size, const char *name, const struct tt_rec_opts *opts, struct tt_rec **ret,
 	struct tt_err *err);
+
+/* Reads and checks only the header, as it is in the file (texts may lack their NUL). Errors as above. For lists. */
+int tt_rec_peek_fd(int fd, struct ttrec_header *ret, struct tt_err *err);
 
 /* NULL is allowed. */
 void tt_rec_close(struct tt_rec *rec);
