@@ -128,7 +128,7 @@ TT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site);
-	int r = tt_mutex_trylock(s, m);
+	int r = m->__data.__kind & (16 | 64) ? REAL(pthread_mutex_trylock)(m) : tt_mutex_trylock(s, m);
 	if (r == 0 && ready.e)
 		tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	else if (r == 0 || r == EOWNERDEAD)

@@ -13,7 +13,7 @@
 
 TT_EXPORT pid_t fork(void)
 {
-	struct tt_self *s = tt_enter();
+	struct tt_self *s = tt_enter_if_known();
 	pid_t pid = REAL(fork)();
 	if (s && pid > 0) {
 		struct tt_caller c = {(uintptr_t)__builtin_return_address(0), HOOK_CFA()};
@@ -32,7 +32,7 @@ TT_EXPORT pid_t fork(void)
 
 /* The state is set first, because success does not return. */
 #define EXEC(call)                            \
-	tt_enter();                           \
+	tt_enter_if_known();                  \
 	tt_process_ends(TTREC_STATE_EXEC, 0); \
 	int r = call;                         \
 	tt_process_goes_on();                 \
@@ -117,7 +117,7 @@ TT_EXPORT int execle(const char *path, const char *arg, ...)
 
 TT_EXPORT void exit(int code)
 {
-	tt_enter();
+	tt_enter_if_known();
 	/* Handlers and destructors still run, and may record; our destructor ends the recording. */
 	tt_process_exit_code(code);
 	REAL(exit)(code);
@@ -125,28 +125,28 @@ TT_EXPORT void exit(int code)
 }
 TT_EXPORT void _exit(int code)
 {
-	tt_enter();
+	tt_enter_if_known();
 	tt_process_ends(TTREC_STATE_FORCED, code);
 	REAL(_exit)(code);
 	__builtin_unreachable();
 }
 TT_EXPORT void _Exit(int code)
 {
-	tt_enter();
+	tt_enter_if_known();
 	tt_process_ends(TTREC_STATE_FORCED, code);
 	REAL(_Exit)(code);
 	__builtin_unreachable();
 }
 TT_EXPORT void quick_exit(int code)
 {
-	tt_enter();
+	tt_enter_if_known();
 	tt_process_ends(TTREC_STATE_FORCED, code);
 	REAL(quick_exit)(code);
 	__builtin_unreachable();
 }
 TT_EXPORT void abort(void)
 {
-	tt_enter();
+	tt_enter_if_known();
 	/* A handler of SIGABRT may still leave by longjmp: then the process goes on, and the state says so at its real end. */
 	tt_process_ends(TTREC_STATE_ABORTED, 0);
 	REAL(abort)();
@@ -157,7 +157,7 @@ TT_EXPORT void abort(void)
 
 TT_EXPORT int dlclose(void *handle)
 {
-	struct tt_self *s = tt_enter();
+	struct tt_self *s = tt_enter_if_known();
 	int r = REAL(dlclose)(handle);
 	if (s) {
 		/* Other code may come to lie at these addresses. */
@@ -175,12 +175,9 @@ TT_EXPORT int prctl(int option, ...)
 	for (unsigned i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	if (unlikely(!tt_real.prctl))
-		tt_real_resolve(false);
+	struct tt_self *s = tt_enter_if_known();
 	int r = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
-	/* Names of threads that are known; prctl alone is no reason to begin a recording. */
-	struct tt_self *s = &tt_self;
-	if (option == PR_SET_NAME && r == 0 && s->t && s->epoch == tt_load_relaxed(&tt_epoch))
+	if (option == PR_SET_NAME && r == 0 && s)
 		TT_SYS(prctl, PR_GET_NAME, s->t->name, 0, 0);
 	return r;
 }

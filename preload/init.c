@@ -177,6 +177,14 @@ struct tt_self *tt_enter_slow(struct tt_self *s)
 	return tt_self_update(s);
 }
 
+struct tt_self *tt_enter_if_known(void)
+{
+	if (unlikely(!tt_real_ready))
+		tt_real_resolve(false);
+	struct tt_self *s = &tt_self;
+	return s->t && tt_load_relaxed(&tt_epoch) ? tt_enter() : NULL;
+}
+
 bool tt_is_recording_here(void)
 {
 	/* Not in a vfork child, which shares our memory but is another process. */
@@ -204,8 +212,8 @@ void tt_process_ends(uint32_t state, int code)
 		tt_busy_end(s);
 	}
 	const struct ttrec_header *h = tt_g.h;
-	/* One thread and nothing to tell: leave no file behind. */
-	bool keep = is_root || state == TTREC_STATE_EXEC || h->threads_created || h->threads_adopted || h->event_next;
+	/* One thread, no event loop and nothing to tell: leave no file behind. */
+	bool keep = is_root || h->threads_created || h->threads_adopted || h->event_next || tt_g.p->slab[TTREC_CHUNK_LOOP];
 	tt_file_end(state, code, keep);
 }
 

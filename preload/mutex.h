@@ -35,11 +35,28 @@ extern int tt_mutex_inline_kind __attribute__((visibility("hidden")));
 extern bool tt_mutex_inline_ok __attribute__((visibility("hidden"))); /* semaphores likewise */
 void tt_mutex_check(bool wanted);
 
-/* As pthread_mutex_trylock. */
+/*
+ * The try before a lock, for kinds that are not locked inline. A robust mutex that is not recoverable must not be tried: glibc's
+ * trylock (2.36, nptl/pthread_mutex_trylock.c) then leaves it locked for ever, where lock goes on reporting the error. For a
+ * priority-protected one, trylock and lock differ in the errors that they find.
+ */
+#define TT_TRY_NOT 1000 /* not tried: the real function is to decide */
+static inline int tt_mutex_try_other(pthread_mutex_t *m)
+{
+	int not_recoverable = 0x7ffffffe; /* PTHREAD_MUTEX_NOTRECOVERABLE, nptl/pthreadP.h */
+	if (m->__data.__kind & 16 && tt_load_relaxed(&m->__data.__owner) == not_recoverable)
+		return TT_TRY_NOT;
+	/* The low 19 bits of a PP mutex are its state, above them the ceiling. */
+	if (m->__data.__kind & 64)
+		return tt_load_relaxed(&m->__data.__lock) & 0x7ffff ? EBUSY : TT_TRY_NOT;
+	return REAL(pthread_mutex_trylock)(m);
+}
+
+/* As pthread_mutex_trylock, or TT_TRY_NOT. */
 TT_INLINE int tt_mutex_trylock(struct tt_self *s, pthread_mutex_t *m)
 {
 	if (unlikely(tt_load_relaxed(&m->__data.__kind) != tt_mutex_inline_kind))
-		return REAL(pthread_mutex_trylock)(m);
+		return tt_mutex_try_other(m);
 	int taken = 0;
 	if (unlikely(!__atomic_compare_exchange_n(&m->__data.__lock, &taken, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
 		return EBUSY;
