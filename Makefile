@@ -125,6 +125,8 @@ linked = $(patsubst %.c,$(O)/testobj/%.o,$(patsubst %.cc,$(O)/testobj/%.cc.o,$(s
 .SECONDEXPANSION:
 $(UNITS): $(O)/%: $(O)/%.o $(O)/libtt.a $$(call linked,$$*.c)
 	$(call say,LINK,$@) $(CC) $(SANFLAGS) $(COVFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libtt.a $(LIBS)
+# A program with holes between its segments, for the stack walker.
+$(O)/tests/unit/test_stack_gap: private LDFLAGS += -Wl,-z,max-page-size=0x200000
 # A benchmark does the same, and gets those parts as they are in the shim.
 linked_shim = $(patsubst $(O)/testobj/%,$(O)/%,$(call linked,$(1)))
 $(O)/tests/bench/%: tests/bench/%.c $(O)/.flags $$(call linked_shim,tests/bench/$$*.c)

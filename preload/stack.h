@@ -27,9 +27,9 @@ struct tt_stack_bounds {
 #define TT_STACK_CACHE_MIN   (2u << 10)
 
 /*
- * Gives the walker its cache: zeroed, 64-byte aligned, `bytes` long (rounded down to a power of two); it must stay mapped
- * for as long as anybody walks. It may turn to zeros at any moment (MADV_WIPEONFORK). memory == NULL or too small: no cache.
- * Not to be called while another thread walks with another cache.
+ * Before the first walk. Gives the walker its cache: zeroed, 64-byte aligned, `bytes` long (rounded down to a power of two); it
+ * must stay mapped for as long as anybody walks, and may turn to zeros at any moment (MADV_WIPEONFORK). memory == NULL or too
+ * small: no cache. Not to be called again while another thread walks.
  */
 void tt_stack_init(void *memory, size_t bytes);
 

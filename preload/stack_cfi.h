@@ -50,6 +50,9 @@ struct tt_cfi_fde {
 	bool signal;       /* frame of a signal trampoline: what it interrupted was not calling */
 };
 
+/* Once, before walks: asks what cannot be asked later. */
+void tt_cfi_init(void);
+
 /* Everything about the code address pc (of the instruction, not the one behind a call). */
 enum tt_cfi_where tt_cfi_find(uintptr_t pc, struct tt_cfi_fde *fde);
 

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 #include "preload/stack_cfi.h"
 
@@ -160,6 +161,38 @@ static void object_headers(struct object *o)
 	o->phnum = e->e_phnum;
 }
 
+/*
+ * The main program's headers, from the kernel. It may have been mapped with holes that others' mappings may fill; then
+ * _dl_find_object gives the one segment around pc only, and the tables are elsewhere. Written once, by tt_cfi_init().
+ */
+static struct {
+	const ElfW(Phdr) * ph;
+	unsigned phnum;
+} program;
+
+void tt_cfi_init(void)
+{
+	program.phnum = (unsigned)getauxval(AT_PHNUM);
+	program.ph = (const void *)getauxval(AT_PHDR);
+}
+
+/* The headers of an object whose tables are outside of its mapping: those of the main program, or none. */
+static void object_scattered(struct object *o)
+{
+	o->phnum = 0;
+	for (unsigned i = 0; program.ph && i < program.phnum; i++) {
+		const ElfW(Phdr) *p = program.ph + i;
+		if (p->p_type != PT_GNU_EH_FRAME || o->bias + p->p_vaddr != o->hdr)
+			continue;
+		o->ph = program.ph;
+		o->phnum = program.phnum;
+		o->low = 0;
+		o->high = UINTPTR_MAX;
+		return;
+	}
+	o->hdr = 0;
+}
+
 static bool object_find(uintptr_t pc, struct object *o)
 {
 	struct dl_find_object f;
@@ -170,7 +203,10 @@ static bool object_find(uintptr_t pc, struct object *o)
 	o->bias = f.dlfo_link_map ? f.dlfo_link_map->l_addr : 0;
 	o->hdr = (uintptr_t)f.dlfo_eh_frame;
 	o->phnum = 0;
-	object_headers(o);
+	if (o->hdr && (o->hdr < o->low || o->hdr >= o->high))
+		object_scattered(o);
+	else
+		object_headers(o);
 	return true;
 }
 

@@ -18,6 +18,7 @@ static struct {
 void tt_stack_init(void *memory, size_t bytes)
 {
 	uint32_t bits = 0;
+	tt_cfi_init();
 	tt_store_release(&cache.words, NULL);
 	if (!memory || bytes < TT_STACK_CACHE_MIN)
 		return;
