@@ -4,7 +4,7 @@
  *
  * The runtime's demangler can be made to print without end: a name of 200 bytes whose parts repeat each other doubles its
  * text with each part. So names are refused whose repeats could blow up beyond some megabytes; of 136,000 names of LLVM,
- * Node and libstdc++, 25 have that many. Called by store.c, and by whoever has a name.
+ * Node and libstdc++, 5 have that many. Called by store.c, and by whoever has a name.
  */
 #include "lib/sym/internal.h"
 
@@ -15,7 +15,7 @@
 /* From libstdc++; there is no C header for it. */
 extern char *__cxa_demangle(const char *mangled, char *out, size_t *len, int *status);
 
-#define REPEATS_MAX 24
+#define REPEATS_MAX 32
 #define PACKS_MAX   3
 
 /* Counts what makes the output longer than the name: back references (S_, T0_) and pack expansions (Dp, sp). */

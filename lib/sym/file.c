@@ -197,7 +197,8 @@ static bool try_vdso(struct sym_file *file)
 	struct sym_image *image = NULL;
 	if (file->build_id_len == 0 && file->pid == 0)
 		return false; /* perhaps from another kernel */
-	return try_image(file, sym_image_vdso(&image), image);
+	int rc = sym_image_vdso(&image);
+	return try_image(file, rc, image);
 }
 
 /* Without a build-id nothing tells whether the file that stands there now is the one that was deleted. */
