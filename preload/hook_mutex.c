@@ -56,6 +56,7 @@ void tt_mutex_check(bool wanted)
 	same = same && data == 2 && REAL(sem_trywait)(&sem) == 0;
 	__builtin_memcpy(&data, &sem, sizeof(data));
 	tt_store_relaxed(&tt_mutex_inline_ok, same && data == 1);
+	tt_rwlock_check();
 }
 
 const struct tt_birth tt_mutex_birth = {.kind = TTREC_KIND_MUTEX, .describe = mutex_describe};

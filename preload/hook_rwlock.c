@@ -5,7 +5,7 @@
  * A writer that waits is charged to the writer that glibc names (__cur_writer), else to one of the readers that hold it, found
  * in the held stacks: the lock itself keeps only their number.
  */
-#include "preload/acquire.h"
+#include "preload/mutex.h"
 
 static void rwlock_describe(struct tt_birth *b, uint64_t object)
 {
@@ -18,6 +18,61 @@ static void rwlock_describe(struct tt_birth *b, uint64_t object)
 }
 
 static const struct tt_birth rwlock_birth = {.kind = TTREC_KIND_RWLOCK, .describe = rwlock_describe};
+
+/* ------------------------------------------------------------------ the plain read pair, without a call */
+
+/*
+ * glibc since 2.25, nptl/pthread_rwlock_common.c: __readers holds the number of readers from bit 3 on; bit 0 says that it is
+ * the writers' phase, bit 1 that a writer has it or waits, bit 2 that readers wait. With none of them a reader comes and goes
+ * by a compare and swap of 8, which is what the library does then. Everything else is left to it.
+ */
+#define RW_FLAGS  7u
+#define RW_READER 8u
+#define RW_MANY   (1u << 30) /* far below glibc's limit on readers */
+
+bool tt_rwlock_inline_ok;
+
+TT_INLINE int rwlock_tryrdlock(pthread_rwlock_t *rw)
+{
+	unsigned r = tt_load_relaxed(&rw->__data.__readers);
+	if (likely(tt_rwlock_inline_ok))
+		while (likely(!(r & RW_FLAGS) && r < RW_MANY))
+			if (likely(__atomic_compare_exchange_n(
+				    &rw->__data.__readers, &r, r + RW_READER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+				return 0;
+	return REAL(pthread_rwlock_tryrdlock)(rw);
+}
+
+/* Gives back a lock that this thread holds for reading. */
+TT_INLINE int rwlock_rdunlock(pthread_rwlock_t *rw)
+{
+	unsigned r = tt_load_relaxed(&rw->__data.__readers);
+	if (likely(tt_rwlock_inline_ok))
+		while (likely(!(r & RW_FLAGS) && r >= RW_READER))
+			if (likely(__atomic_compare_exchange_n(
+				    &rw->__data.__readers, &r, r - RW_READER, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+				return 0;
+	return REAL(pthread_rwlock_unlock)(rw);
+}
+
+/* Proves on a lock of ours that library and shim mean the same. */
+void tt_rwlock_check(void)
+{
+	pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER, rest;
+	bool same = REAL(pthread_rwlock_rdlock)(&rw) == 0 && REAL(pthread_rwlock_rdlock)(&rw) == 0 &&
+	            rw.__data.__readers == 2 * RW_READER;
+	same = same && REAL(pthread_rwlock_unlock)(&rw) == 0 && rw.__data.__readers == RW_READER;
+	rw.__data.__readers += RW_READER;
+	same = same && REAL(pthread_rwlock_trywrlock)(&rw) == EBUSY && REAL(pthread_rwlock_unlock)(&rw) == 0;
+	rest = rw;
+	rest.__data.__readers = 0;
+	pthread_rwlock_t fresh = PTHREAD_RWLOCK_INITIALIZER;
+	same = same && rw.__data.__readers == RW_READER && __builtin_memcmp(&rest, &fresh, sizeof(rest)) == 0;
+	if (same)
+		tt_store_relaxed(&tt_rwlock_inline_ok, true);
+}
+
+/* ------------------------------------------------------------------ locking */
 
 struct rwlock_until {
 	const struct timespec *until; /* NULL: for ever */
@@ -68,7 +123,7 @@ static const struct rwlock_until read_for_ever = {.write = false}, write_for_eve
 TT_INLINE int rwlock_lock(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, const struct rwlock_until *u)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)rw, site);
-	int r = u->write ? REAL(pthread_rwlock_trywrlock)(rw) : REAL(pthread_rwlock_tryrdlock)(rw);
+	int r = u->write ? REAL(pthread_rwlock_trywrlock)(rw) : rwlock_tryrdlock(rw);
 	if (unlikely(r))
 		return rwlock_slow(s, rw, site, cfa, r, u);
 	if (likely(ready.e))
@@ -197,7 +252,8 @@ TT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *rw)
 		return REAL(pthread_rwlock_unlock)(rw);
 	if (unlikely(!tt_release_is_plain(s, (uintptr_t)rw)))
 		return rwlock_unlock_slow(s, rw, HOOK_SITE(OP_RDLOCK), HOOK_CFA());
-	int r = REAL(pthread_rwlock_unlock)(rw);
+	unsigned op = TTREC_SITE_OP(s->held[s->t->held_depth - 1].site);
+	int r = op == TTREC_OP_RDLOCK ? rwlock_rdunlock(rw) : REAL(pthread_rwlock_unlock)(rw);
 	if (likely(r == 0))
 		tt_release_plain(s);
 	return r;

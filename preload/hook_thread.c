@@ -6,7 +6,10 @@
  * nothing is allocated that could fail where the program would not. Its end is seen by a cleanup handler in thread_main's
  * frame: return, pthread_exit and cancellation all pass there. No thread-specific key, no atexit.
  */
+#include "preload/mutex.h"
 #include "preload/thread.h"
+
+bool tt_cancel_used;
 
 /* ------------------------------------------------------------------ create */
 
@@ -322,6 +325,7 @@ TT_EXPORT int pthread_cancel(pthread_t thread)
 {
 	struct tt_self *s = tt_enter();
 	struct ttrec_thread *t = s ? tt_thread_by_pthread((uint64_t)thread) : NULL;
+	tt_store_relaxed(&tt_cancel_used, true);
 	int r = REAL(pthread_cancel)(thread);
 	if (r == 0 && t)
 		tt_or_relaxed(&t->flags, TTREC_THREAD_CANCELLED);

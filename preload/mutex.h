@@ -33,12 +33,17 @@ void tt_mutex_reinit(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintp
 /* The kind that is locked inline: 0 when the check passed, else one that no mutex has. */
 extern int tt_mutex_inline_kind __attribute__((visibility("hidden")));
 extern bool tt_mutex_inline_ok __attribute__((visibility("hidden"))); /* semaphores likewise */
+extern bool tt_rwlock_inline_ok __attribute__((visibility("hidden")));
+void tt_rwlock_check(void);
 void tt_mutex_check(bool wanted);
 
+/* Somebody called pthread_cancel: from then on hooks of cancellation points that need not wait ask whether they are to act. */
+extern bool tt_cancel_used __attribute__((visibility("hidden")));
+
 /*
- * The try before a lock, for kinds that are not locked inline. A robust mutex that is not recoverable must not be tried: glibc's
- * trylock (2.36, nptl/pthread_mutex_trylock.c) then leaves it locked for ever, where lock goes on reporting the error. For a
- * priority-protected one, trylock and lock differ in the errors that they find.
+ * The try before a lock, for kinds that are not locked inline. A robust mutex that is not recoverable must not be tried:
+ * glibc's trylock (2.36, nptl/pthread_mutex_trylock.c) then leaves it locked for ever, where lock goes on reporting the error.
+ * For a priority-protected one, trylock and lock differ in the errors that they find.
  */
 #define TT_TRY_NOT 1000 /* not tried: the real function is to decide */
 static inline int tt_mutex_try_other(pthread_mutex_t *m)

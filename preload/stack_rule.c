@@ -35,8 +35,10 @@ void tt_stack_flush(void)
 	__atomic_fetch_add(&cache.epoch, 1, __ATOMIC_SEQ_CST); /* before any word is cleared */
 	if (!words)
 		return;
-	for (size_t i = 0; i < (size_t)TT_WAYS << cache.bits; i++)
-		tt_store_relaxed(&words[i], 0);
+	for (size_t i = 0; i < (size_t)TT_WAYS << cache.bits; i++) {
+		if (tt_load_relaxed(&words[i])) /* memory that was never used stays unused */
+			tt_store_relaxed(&words[i], 0);
+	}
 }
 
 struct tt_rule_view tt_rule_view(void)
