@@ -31,7 +31,6 @@ enum {
 	OP_PLUS_UCONST = 0x23,
 	OP_SHL = 0x24,
 	OP_SHR = 0x25,
-	OP_SHRA = 0x26,
 	OP_XOR = 0x27,
 	OP_BRA = 0x28,
 	OP_EQ = 0x29,
@@ -101,8 +100,6 @@ static uint64_t binary(struct eval *e, unsigned op)
 		return b < 64 ? a << b : 0;
 	case OP_SHR:
 		return b < 64 ? a >> b : 0;
-	case OP_SHRA:
-		return (uint64_t)((int64_t)a >> (b < 64 ? b : 63));
 	case OP_XOR:
 		return a ^ b;
 	case OP_EQ:

@@ -99,7 +99,7 @@ static bool rule_is_expr(const struct tt_cfi_fde *fde, const struct tt_cfi_row *
 	return row->rule[col] == TT_RULE_EXPR && expr_is_offset(fde, row->value[col], op, false, &found) && found == offset;
 }
 
-static uint64_t word(enum tt_rule_kind kind, int64_t cfa, uint64_t bp)
+static uint64_t pack(enum tt_rule_kind kind, int64_t cfa, uint64_t bp)
 {
 	if (cfa < 0 || cfa & 7 || cfa >> 3 >= 1 << TT_RULE_CFA_BITS)
 		return TT_KIND_NONE;
@@ -118,7 +118,7 @@ static uint64_t pack_expr(const struct tt_cfi_fde *fde, const struct tt_cfi_row 
 		return TT_KIND_NONE;
 	if (row->rule[TT_COL_PC] != TT_RULE_OFFSET || row->value[TT_COL_PC] != -8 || row->rule[TT_COL_SP] != TT_RULE_UNSET)
 		return TT_KIND_NONE;
-	return rule_is_expr(fde, row, TT_COL_BP, OP_BREG_BP, 0) ? word(TT_KIND_DRAP, -offset, 0) : TT_KIND_NONE;
+	return rule_is_expr(fde, row, TT_COL_BP, OP_BREG_BP, 0) ? pack(TT_KIND_DRAP, -offset, 0) : TT_KIND_NONE;
 }
 
 uint64_t tt_rule_pack(const struct tt_cfi_fde *fde, const struct tt_cfi_row *row)
@@ -139,6 +139,6 @@ uint64_t tt_rule_pack(const struct tt_cfi_fde *fde, const struct tt_cfi_row *row
 		return TT_KIND_NONE;
 	}
 	if (row->cfa_col == TT_COL_SP)
-		return word(TT_KIND_SP, row->cfa_value, bp);
-	return row->cfa_col == TT_COL_BP ? word(TT_KIND_BP, row->cfa_value, bp) : TT_KIND_NONE;
+		return pack(TT_KIND_SP, row->cfa_value, bp);
+	return row->cfa_col == TT_COL_BP ? pack(TT_KIND_BP, row->cfa_value, bp) : TT_KIND_NONE;
 }
