@@ -9,14 +9,15 @@
 
 struct class_key {
 	uint64_t home_offset;
-	uint32_t program, kind;
+	uint32_t program, kind, use;
 	uint32_t home;  /* module id + 1; 0: not static data */
 	uint32_t birth; /* site id + 1; 0: unknown, or static data */
+	uint32_t zero;  /* no padding: keys are compared as bytes */
 };
 
 static struct tt_lock_class *class_intern(struct tt_model *m, struct tt_lock *l)
 {
-	struct class_key key = {.program = l->process->program, .kind = l->kind};
+	struct class_key key = {.program = l->process->program, .kind = l->kind, .use = l->use};
 	if (l->home) {
 		key.home = l->home->id + 1;
 		key.home_offset = l->home_offset;
@@ -39,7 +40,7 @@ static struct tt_lock_class *class_intern(struct tt_model *m, struct tt_lock *l)
 	c->home = l->home;
 	c->home_offset = l->home_offset;
 	c->birth_site = l->birth_site;
-	c->use = TT_USE_UNKNOWN;
+	c->use = l->use;
 	return c;
 }
 
@@ -52,8 +53,6 @@ static void class_add(struct tt_model *m, struct tt_lock_class *c, struct tt_loc
 		c->birth_stack = l->birth_stack;
 	if (!c->name)
 		c->name = l->name;
-	if (l->use == TT_USE_LOCK || c->use == TT_USE_UNKNOWN)
-		c->use = l->use;
 	c->births += UINT64_C(1) + l->gen;
 	c->contended += l->contended;
 	model_merge_ops(&c->ops, &l->ops);

@@ -185,7 +185,6 @@ int tt_model_finish(struct tt_model *m, struct tt_err *err)
 	if (model_open_processes(m) < 0 || reserve(m) < 0)
 		return tt_err_set(err, ENOMEM, "out of memory");
 	each_process(m, model_read_modules);
-	each_process(m, model_read_groups);
 	each_process(m, model_read_threads);
 	each_process(m, model_read_locks);
 	each_process(m, model_read_stats);

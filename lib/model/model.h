@@ -163,7 +163,7 @@ struct tt_process {
 	const char *exe, *cwd, *options; /* texts of the header */
 	const char *command;             /* arguments, joined by blanks */
 	enum tt_end end;
-	int exit_code;          /* EXITED, FORCED */
+	int exit_code;          /* EXITED, FORCED; TTREC_EXIT_UNKNOWN: it did not say */
 	bool end_estimated;     /* end_ns is the time of the last recorded fact */
 	uint64_t start_real_ns; /* CLOCK_REALTIME */
 	uint64_t end_ns;
@@ -381,8 +381,8 @@ struct tt_lock {
 
 /*
  * Locks that are one to the programmer: a static object (same module and offset, over processes), or all locks with one birth
- * site, kind and program ("the lock of every connection"). Totals over instances; sites and pairs merged by site. A class of
- * one lock shares that lock's arrays (whose pairs name the lock).
+ * site, kind, use and program ("the lock of every connection"). Totals over instances; sites and pairs merged by site. A class
+ * of one lock shares that lock's arrays (whose pairs name the lock).
  */
 struct tt_lock_class {
 	unsigned id; /* position in model->classes */
@@ -392,7 +392,7 @@ struct tt_lock_class {
 	uint64_t home_offset;
 	const struct tt_site *birth_site;
 	const struct tt_stack *birth_stack;
-	enum tt_use use; /* LOCK if that of any instance is */
+	enum tt_use use;
 	const char *name;
 	TT_VEC(struct tt_lock *) locks;
 	struct tt_ops ops;

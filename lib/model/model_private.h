@@ -90,7 +90,6 @@ int model_open_processes(struct tt_model *m);
 void model_sum_processes(struct tt_model *m);
 
 /* threads.c */
-void model_read_groups(struct tt_model *m, struct model_process *mp);
 void model_read_threads(struct tt_model *m, struct model_process *mp);
 void model_sum_groups(struct tt_model *m);
 /* The class of the wait in progress; TTREC_WAIT_MAX: none, or one that no class counts. */

@@ -42,7 +42,7 @@ static struct tt_group *group_intern(struct tt_model *m, const struct tt_process
 static struct tt_group_part *group_part(struct tt_model *m, struct tt_group *g, struct tt_process *p)
 {
 	struct tt_group_part *last = g->parts.len ? &g->parts.data[g->parts.len - 1] : NULL;
-	if (last && last->process == p) /* processes are read one after another */
+	if (last && last->process == p) /* processes are read one after another, each with its groups and threads */
 		return last;
 	struct tt_group_part *part = tt_vec_add(&g->parts);
 	if (!part)
@@ -90,7 +90,7 @@ static void group_read(struct tt_model *m, struct model_process *mp, const struc
 	}
 }
 
-void model_read_groups(struct tt_model *m, struct model_process *mp)
+static void read_groups(struct tt_model *m, struct model_process *mp)
 {
 	struct tt_rec_iter it;
 	const struct ttrec_group *r;
@@ -232,6 +232,7 @@ static void link_kin(struct model_process *mp, struct tt_thread *t)
 
 void model_read_threads(struct tt_model *m, struct model_process *mp)
 {
+	read_groups(m, mp);
 	collect_records(m, mp);
 	mp->first_thread = m->threads.len;
 	for (size_t i = 0; i < mp->records.len; i++) {
