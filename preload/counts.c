@@ -46,7 +46,7 @@ static void count_evict(struct tt_self *s, struct ttrec_count *e)
 		if (!l) {
 			tt_add_relaxed(&tt_g.h->drop[TTREC_DROP_COUNT], n);
 		} else {
-			uint64_t seq = (t->journal.word >> 2) + 1;
+			uint64_t seq = (tt_load_relaxed(&t->journal.word) >> 2) + 1;
 			/* Slots beyond the tag's 12 bits share number 0: for them a kill in these few instructions may lose n.
 			 */
 			uint32_t slot = t->slot + 1 < 4096 ? t->slot + 1 : 0;
@@ -164,7 +164,8 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 	e->site = site;
 	e->uid = tt_lock_uid(l);
 	e->n = 0;
-	tt_count_next(s, e, ls ? ls->hold_samples : 0, ls && ls->hold_samples ? ls->hold_timed_ns / ls->hold_samples : 0);
+	uint64_t samples = ls ? tt_load_relaxed(&ls->hold_samples) : 0;
+	tt_count_next(s, e, samples, samples ? tt_load_relaxed(&ls->hold_timed_ns) / samples : 0);
 	tt_store_release(&e->lock, lock);
 	return e;
 }
@@ -174,7 +175,7 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
 	struct ttrec_count *e = tt_count_probe(s, lock, site);
 	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
 		return NULL;
-	e->n++;
+	tt_own_add(&e->n, 1);
 	return e;
 }
 

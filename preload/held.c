@@ -25,7 +25,7 @@ void tt_held_grow(struct tt_self *s)
 	uint32_t old_ref = t->held_ref;
 	tt_store_release(&t->held_seq, t->held_seq + 1);
 	tt_store_release(&t->held_ref, tt_ref(held));
-	t->held_cap = cap;
+	tt_store_relaxed(&t->held_cap, cap);
 	tt_store_release(&t->held_seq, t->held_seq + 1);
 	if (old_ref)
 		tt_block_free((struct ttrec_chunk *)(void *)((uint8_t *)s->held - 32) - 1);
@@ -43,8 +43,8 @@ void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site)
 	}
 	const struct ttrec_lock *l = tt_lock_find(lock);
 	struct ttrec_held *h = s->held + d;
-	h->lock = lock;
-	h->site = site;
+	tt_store_relaxed(&h->lock, lock);
+	tt_store_relaxed(&h->site, site);
 	h->hash = tt_held_hash(d ? h[-1].hash : 0, l ? tt_lock_uid(l) : 0xffffffffu, site);
 	tt_store_release(&t->held_depth, d + 1);
 }
@@ -72,8 +72,8 @@ struct ttrec_held *tt_acquired(
 	struct ttrec_held *h = s->held + d;
 	uint32_t uid = e ? e->uid : 0xffffffffu;
 	uint64_t below = d ? h[-1].hash : 0;
-	h->lock = lock;
-	h->site = site;
+	tt_store_relaxed(&h->lock, lock);
+	tt_store_relaxed(&h->site, site);
 	h->hash = tt_held_hash(below, uid, site);
 	tt_store_release(&t->held_depth, d + 1);
 	if (d && order) {
@@ -100,8 +100,8 @@ uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 	tt_store_release(&t->held_seq, t->held_seq + 1);
 	for (uint32_t i = at; i < t->held_depth; i++) {
 		struct ttrec_held *to = &s->held[i - 1], *from = &s->held[i];
-		to->lock = from->lock;
-		to->site = from->site;
+		tt_store_relaxed(&to->lock, from->lock);
+		tt_store_relaxed(&to->site, tt_load_relaxed(&from->site));
 		to->since_ns = from->since_ns;
 		const struct ttrec_lock *l = tt_lock_find(to->lock);
 		to->hash = tt_held_hash(i > 1 ? to[-1].hash : 0, l ? tt_lock_uid(l) : 0xffffffffu, to->site);

@@ -82,7 +82,7 @@ TT_INLINE bool sem_got_fast(struct tt_self *s, const struct tt_ready *ready, uin
 	if (unlikely(!ready->e))
 		return false;
 	if (ready->e->gap & GAP_FOREIGN) {
-		ready->e->n++;
+		tt_own_add(&ready->e->n, 1);
 		return true;
 	}
 	if (unlikely(ready->depth && ready->h[-1].lock == sem))
@@ -256,12 +256,12 @@ TT_EXPORT int sem_post(sem_t *sem)
 	if (unlikely(!e))
 		return sem_post_slow(s, sem, site, HOOK_CFA());
 	if (e->gap & GAP_FOREIGN) {
-		e->n++;
+		tt_own_add(&e->n, 1);
 		return sem_post_any(sem);
 	}
 	if (unlikely(!tt_release_is_plain(s, (uintptr_t)sem)))
 		return sem_post_slow(s, sem, site, HOOK_CFA());
-	e->n++;
+	tt_own_add(&e->n, 1);
 	int r = sem_post_any(sem);
 	if (likely(r == 0))
 		tt_release_plain(s);

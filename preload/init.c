@@ -113,30 +113,6 @@ static bool child_begin(struct tt_self *s)
 
 /* ------------------------------------------------------------------ entering */
 
-struct tt_self *tt_self_update(struct tt_self *s)
-{
-	uint32_t epoch = tt_load_acquire(&tt_epoch);
-	uint32_t was = s->epoch;
-	s->busy_sp = (uintptr_t)__builtin_frame_address(0);
-	s->epoch = TT_EPOCH_BUSY;
-	tt_barrier();
-	if (!s->t) {
-		if (s->refused || !tt_thread_adopt(s)) {
-			s->refused = 1;
-			tt_drop(TTREC_DROP_LATE);
-			s->epoch = TT_EPOCH_NEW;
-			return NULL;
-		}
-		epoch = s->saved_epoch;
-	} else {
-		tt_count_catch_up(s, was, epoch);
-		s->t->table_epoch = epoch;
-	}
-	tt_barrier();
-	s->epoch = epoch;
-	return s;
-}
-
 /* A handler that interrupted the recorder, or a thread that was torn out of it by longjmp? */
 static bool busy_is_stale(const struct tt_self *s)
 {

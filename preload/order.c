@@ -108,7 +108,7 @@ static void dep_add_thread(struct tt_self *s, struct ttrec_dep *d)
 	tt_add_relaxed(&d->seen, 1);
 	uint16_t n = tt_load_acquire(&d->thread_count);
 	for (uint16_t i = 0; i < n && i < TTREC_DEP_THREADS; i++)
-		if (d->threads[i].serial == t->serial && d->threads[i].segment == t->segment)
+		if (tt_load_acquire(&d->threads[i].serial) == t->serial && d->threads[i].segment == t->segment)
 			return;
 	if (n >= TTREC_DEP_THREADS || !tt_cas_acq_rel(&d->thread_count, &n, (uint16_t)(n + 1)))
 		return; /* named threads are examples: losing a race to be one is no loss */

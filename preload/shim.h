@@ -420,11 +420,11 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
 
 TT_INLINE void tt_acquire_commit(struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)
 {
-	r->e->n++;
-	s->t->held_depth = r->depth + 1;
+	tt_own_add(&r->e->n, 1);
+	tt_store_relaxed(&s->t->held_depth, r->depth + 1);
 	tt_barrier();
-	r->h->lock = lock;
-	r->h->site = site;
+	tt_store_relaxed(&r->h->lock, lock);
+	tt_store_relaxed(&r->h->site, site);
 	r->h->hash = r->hash;
 }
 
@@ -449,7 +449,7 @@ TT_INLINE bool tt_release_is_plain(const struct tt_self *s, uint64_t lock)
 /* Pops it, after the real unlock. One instruction, so that no handler comes in between. */
 TT_INLINE void tt_release_plain(struct tt_self *s)
 {
-	s->t->held_depth--;
+	tt_own_add(&s->t->held_depth, -1);
 }
 
 #endif /* TT_PRELOAD_SHIM_H */

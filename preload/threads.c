@@ -111,14 +111,15 @@ struct ttrec_thread *tt_thread_alloc(void)
 void tt_thread_free(struct ttrec_thread *t)
 {
 	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_FREE);
-	t->tid = 0;
+	tt_store_relaxed(&t->tid, 0u);
 	t->flags = 0;
-	t->pthread = t->start_routine = t->create_site = t->creator = t->joiner = 0;
+	tt_store_relaxed(&t->pthread, UINT64_C(0));
+	t->start_routine = t->create_site = t->creator = t->joiner = 0;
 	t->create_stack = t->group = t->creator_segment = t->segment = t->joiner_segment = t->end_segment = 0;
 	t->created_ns = t->started_ns = t->ended_ns = t->joined_ns = t->cpu_ns = 0;
 	t->stack_low = t->stack_high = t->contended = t->loop_return_ns = 0;
 	t->loop = 0;
-	t->held_depth = 0;
+	tt_store_relaxed(&t->held_depth, 0u);
 	t->pending.lock = 0;
 	__builtin_memset(t->name, 0, sizeof(t->name));
 	__builtin_memset(&t->waiting, 0, sizeof(t->waiting));
@@ -189,7 +190,7 @@ struct ttrec_thread *tt_thread_by_tid(uint32_t tid)
 void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 {
 	uint32_t epoch = tt_load_relaxed(&tt_epoch);
-	t->tid = (uint32_t)tt_sys_gettid();
+	tt_store_relaxed(&t->tid, (uint32_t)tt_sys_gettid());
 	t->started_ns = tt_now();
 	tt_thread_set_pthread(t, pthread);
 	tt_store_relaxed(&tt_g.p->tid_map[t->tid % TT_TID_MAP], t->slot + 1);
@@ -236,6 +237,31 @@ struct ttrec_thread *tt_thread_adopt(struct tt_self *s)
 	}
 	tt_thread_bind(s, t, self);
 	return t;
+}
+
+/* Registers the calling thread, or brings its caches up to date with the epoch. NULL: no record could be had; pass through. */
+struct tt_self *tt_self_update(struct tt_self *s)
+{
+	uint32_t epoch = tt_load_acquire(&tt_epoch);
+	uint32_t was = s->epoch;
+	s->busy_sp = (uintptr_t)__builtin_frame_address(0);
+	s->epoch = TT_EPOCH_BUSY;
+	tt_barrier();
+	if (!s->t) {
+		if (s->refused || !tt_thread_adopt(s)) {
+			s->refused = 1;
+			tt_drop(TTREC_DROP_LATE);
+			s->epoch = TT_EPOCH_NEW;
+			return NULL;
+		}
+		epoch = s->saved_epoch;
+	} else {
+		tt_count_catch_up(s, was, epoch);
+		s->t->table_epoch = epoch;
+	}
+	tt_barrier();
+	s->epoch = epoch;
+	return s;
 }
 
 /* The start routine has left, by return, pthread_exit or cancellation. Destructors of thread data may still come. */

@@ -76,16 +76,16 @@ static void waiting_set(struct ttrec_thread *t, const struct ttrec_waiting *to)
 {
 	struct ttrec_waiting *w = &t->waiting;
 	uint32_t seq = w->seq;
+	/* Release stores: none of the fields may be seen before the odd number. On x86 they cost nothing. */
 	tt_store_relaxed(&w->seq, seq + 1);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	w->op = to->op;
-	w->kind = to->kind;
-	w->object = to->object;
-	w->site = to->site;
-	w->since_ns = to->since_ns;
-	w->other = to->other;
-	w->stack = to->stack;
-	w->uid = to->uid;
+	tt_store_release(&w->op, to->op);
+	tt_store_release(&w->kind, to->kind);
+	tt_store_release(&w->object, to->object);
+	tt_store_release(&w->site, to->site);
+	tt_store_release(&w->since_ns, to->since_ns);
+	tt_store_release(&w->other, to->other);
+	tt_store_release(&w->stack, to->stack);
+	tt_store_release(&w->uid, to->uid);
 	tt_store_release(&w->seq, seq + 2);
 }
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* LINK: preload/arena.c preload/counts.c preload/events.c preload/file.c preload/held.c preload/locks.c preload/modules.c */
+/* LINK: preload/options.c preload/order.c preload/stacks.c preload/threads.c preload/wait.c preload/acquire.c */
+/* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
+/*
+ * test_state.c - the recorder's state core in an ordinary program: many threads at once, every count accounted for at the end.
+ *
+ * Built with SAN=thread it proves the core free of data races. No hook and no real lock is involved: threads call what hooks
+ * call, with made-up addresses.
+ */
+#include "preload/acquire.h"
+#include "preload/file.h"
+#include "tests/unit/tap.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define THREADS 8
+#define ROUNDS  20000
+
+static pthread_barrier_t together;
+static uint64_t acquired[THREADS]; /* acquisitions that each thread made */
+static const struct tt_birth birth = {.kind = TTREC_KIND_MUTEX};
+
+struct tt_self *tt_enter_slow(struct tt_self *s)
+{
+	return tt_self_update(s);
+}
+
+static uint64_t lock_address(unsigned i)
+{
+	return 0x7f0000001000ull + i * 40ull;
+}
+
+static void acquire(struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	struct tt_ready ready = tt_acquire_prepare(s, lock, site);
+	if (ready.e)
+		tt_acquire_commit(s, &ready, lock, site);
+	else
+		tt_got(s, lock, site, TT_STACK_CFA(), &birth, TTREC_OP_NONE);
+}
+
+static void release(struct tt_self *s, uint64_t lock)
+{
+	if (tt_release_is_plain(s, lock))
+		tt_release_plain(s);
+	else
+		tt_released(s, lock, tt_held_find(s, lock), tt_now(), TTREC_SITE(0x1000, TTREC_OP_LOCK), TT_STACK_CFA());
+}
+
+/* Nested locks from many, so that tables grow and evict; waits charged at once and deferred; deaths that others must see. */
+static void *worker(void *arg)
+{
+	unsigned me = (unsigned)(uintptr_t)arg, random = me * 7919u + 1;
+	uint64_t n = 0;
+	pthread_barrier_wait(&together);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct tt_self *s = tt_enter();
+		random = random * 1103515245u + 12345u;
+		uint64_t outer = lock_address((random >> 8) % 6000), inner = lock_address(6000 + (random >> 20) % 50);
+		uint64_t site = TTREC_SITE(0x400000 + (random >> 4) % 5 * 16, TTREC_OP_LOCK);
+		acquire(s, outer, site);
+		acquire(s, inner, site);
+		n += 2;
+		if (i % 64 == 0) {
+			struct tt_wait_for w;
+			struct ttrec_thread *other = tt_holder_scan(s, lock_address(6000));
+			tt_wait_begin(&w, s, lock_address(7000 + me % 2), site, TT_STACK_CFA(), &birth, TTREC_WAIT_LOCK, other,
+				0, true);
+			tt_wait_got(&w, TTREC_OP_NONE);
+			n++;
+			release(s, lock_address(7000 + me % 2));
+		}
+		if (i % 3)
+			release(s, inner), release(s, outer);
+		else
+			release(s, outer), release(s, inner);
+		if (i % 128 == me)
+			tt_died(s, lock_address((random >> 8) % 6000), TTREC_SITE(0x2000, TTREC_OP_NONE));
+	}
+	acquired[me] = n;
+	return NULL;
+}
+
+/* What a reader adds up: all tables, and all that they gave up. */
+static uint64_t counted(void)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < tt_g.p->slots; i++) {
+		const struct ttrec_thread *t = tt_thread_by_slot(i);
+		sum += tt_count_total(t) - t->evicted;
+	}
+	for (uint64_t at = TTREC_HEADER_SIZE; at < tt_g.h->next;) {
+		const struct ttrec_chunk *c = (const void *)(tt_g.base + at);
+		const struct ttrec_lsite *l = (const void *)(c + 1);
+		for (uint32_t i = 0; c->type == TTREC_CHUNK_LSITE && i < TTREC_SLAB_LSITES; i++)
+			sum += l[i].count >> 20;
+		at += c->size;
+	}
+	return sum;
+}
+
+static uint64_t drops(enum ttrec_drop a, enum ttrec_drop b)
+{
+	return tt_g.h->drop[a] + tt_g.h->drop[b];
+}
+
+static void run_all(void)
+{
+	pthread_t t[THREADS];
+	pthread_barrier_init(&together, NULL, THREADS);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		pthread_create(&t[i], NULL, worker, (void *)i);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	uint64_t expected = 0, waits = 0;
+	for (unsigned i = 0; i < THREADS; i++)
+		expected += acquired[i];
+	is_int((long)(counted() + tt_g.h->drop[TTREC_DROP_COUNT]), (long)expected,
+		"every acquisition of every thread is counted once");
+	for (uint32_t i = 0; i < tt_g.p->slots; i++)
+		waits += tt_thread_by_slot(i)->waits[TTREC_WAIT_LOCK].count;
+	is_int((long)waits, THREADS * ((ROUNDS + 63) / 64), "every wait is in its thread's totals");
+	is_int((long)drops(TTREC_DROP_NESTED, TTREC_DROP_HELD), 0,
+		"no event was taken for a nested one, no held stack was full");
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/test_state.XXXXXX";
+	plan(9);
+	if (!mkdtemp(dir))
+		return 1;
+	char text[128];
+	snprintf(text, sizeof(text), "output=%s/r.ttrec:max-size=32M", dir);
+	tt_options_parse(&tt_options, text);
+	tt_file_prepare(NULL, text);
+	tt_g.default_stack = 8 << 20;
+	ok(tt_file_create(0), "a recording is made");
+	tt_epoch = 1;
+	ok(tt_enter() != NULL, "the first thread registers");
+	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
+
+	run_all();
+
+	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
+	ok(l && l->sharers != 0, "a lock that all used is found");
+	tt_file_end(TTREC_STATE_EXITED, 0, false);
+	ok(tt_g.h->end_ns != 0, "the end is recorded");
+	ok(rmdir(dir) == 0, "and no file is left");
+	return done();
+}
