@@ -41,7 +41,7 @@ static void add_pairs(const struct tt_detect *d, struct tt_finding *f, const str
 	for (unsigned i = 0; i < c->pair_count && i < SHOWN_PAIRS; i++) {
 		const struct tt_wait *w = &c->pairs[i];
 		const char *waiter = tt_detect_where(d, w->waiter, w->waiter_stack);
-		const char *holder = w->holder ? tt_detect_where(d, w->holder, NULL) : "a holder that was not seen";
+		const char *holder = w->holder ? tt_detect_where(d, w->holder, w->holder_stack) : "a holder that was not seen";
 		tt_finding_evidence(d->set, f, "%s waited %s for %s: %s waits, longest %s", waiter, tt_ns(w->waits.total_ns).s,
 			holder, tt_count(w->waits.count).s, tt_ns(w->waits.max_ns).s);
 	}
@@ -101,7 +101,8 @@ static void report_class(const struct tt_detect *d, const struct tt_lock_class *
 	f->cost_ns = c->waits.total_ns;
 	f->wall_ns = wall_ns;
 	f->advice = advice_for(c);
-	const char *holder = c->pair_count && c->pairs[0].holder ? tt_detect_name(d, c->pairs[0].holder, NULL) : NULL;
+	const char *holder =
+		c->pair_count && c->pairs[0].holder ? tt_detect_name(d, c->pairs[0].holder, c->pairs[0].holder_stack) : NULL;
 	f->title = tt_findings_text(d->set, "Threads lost %s (%s of wall time) waiting for %s%s%s", tt_ns(f->cost_ns).s,
 		tt_pct(f->cost_ns, wall_ns).s, tt_detect_lock_name(d, c), holder ? ", held mostly by " : "",
 		holder ? holder : "");

@@ -61,8 +61,8 @@ static void judge_futexes(const struct tt_detect *d, const struct tt_lock *locks
 	}
 	if (words == 0)
 		return;
-	const char *evidence = tt_findings_text(d->set, "%s futex words, %s waits, %s in all; who held them is not known",
-		tt_count(words).s, tt_count(waits).s, tt_ns(wait_ns).s);
+	const char *evidence = tt_findings_text(d->set, "%s futex word%s, %s wait%s, %s in all", tt_count(words).s,
+		words == 1 ? "" : "s", tt_count(waits).s, waits == 1 ? "" : "s", tt_ns(wait_ns).s);
 	report(d, locks->process, "Locks built on the futex system call show their waits, but not who held them", NULL,
 		evidence, "futex");
 }

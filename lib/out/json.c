@@ -15,136 +15,167 @@
 
 /* ------------------------------------------------------------------ places */
 
-static json_t *json_place(const struct tt_place *p)
+/*
+ * A report names the same places again and again: the JSON of each address is made once and kept with the names, under a
+ * key of its own.
+ */
+static void put_place(struct tt_jsonw *j, const struct tt_place *p)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "function", tt_json_text(p->function));
-	tt_json_put(&o, "file", tt_json_text(p->file));
-	tt_json_put(&o, "line", p->file && p->line ? json_integer(p->line) : json_null());
-	return o;
+	tt_jsonw_text(j, "function", p->function);
+	tt_jsonw_text(j, "file", p->file);
+	if (p->file && p->line)
+		tt_jsonw_u64(j, "line", p->line);
+	else
+		tt_jsonw_null(j, "line");
 }
 
 /* The real frame, with what was inlined into it, innermost first. */
-static json_t *json_places(struct tt_places places, uint64_t pc)
+static void put_places(struct tt_jsonw *j, const char *key, struct tt_places places, uint64_t pc)
 {
 	const struct tt_place *real = &places.places[places.count - 1];
-	json_t *o = json_place(real);
-	tt_json_put(&o, "module", tt_json_text(real->module));
-	tt_json_put(&o, "offset", tt_json_hex(real->offset));
-	tt_json_put(&o, "address", tt_json_hex(pc));
-	json_t *inlined = json_array();
-	for (unsigned i = 0; i + 1 < places.count; i++)
-		tt_json_push(&inlined, json_place(&places.places[i]));
-	tt_json_put(&o, "inlined", inlined);
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	put_place(j, real);
+	tt_jsonw_text(j, "module", real->module);
+	tt_jsonw_hex(j, "offset", real->offset);
+	tt_jsonw_hex(j, "address", pc);
+	tt_jsonw_begin(j, "inlined", '[');
+	for (unsigned i = 0; i + 1 < places.count; i++) {
+		tt_jsonw_begin(j, NULL, '{');
+		put_place(j, &places.places[i]);
+		tt_jsonw_end(j, '}');
+	}
+	tt_jsonw_end(j, ']');
+	tt_jsonw_end(j, '}');
 }
 
-json_t *tt_json_site(struct tt_report *r, const struct tt_site *site)
+void tt_json_site(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_site *site)
 {
-	if (!site)
-		return json_null();
-	return json_places(tt_names_site(r->names, site), site->pc);
+	if (!site) {
+		tt_jsonw_null(j, key);
+		return;
+	}
+	const char *known = tt_hmap_ptr(&r->json_sites, site->id);
+	if (!known) {
+		struct tt_jsonw piece = {0};
+		put_places(&piece, NULL, tt_names_site(r->names, site), site->pc);
+		char *made = tt_buf_steal(&piece.buf);
+		if (!made || tt_hmap_put_ptr(&r->json_sites, site->id, made) < 0) {
+			free(made);
+			j->error = ENOMEM;
+			return;
+		}
+		known = made;
+	}
+	tt_jsonw_raw(j, key, known);
 }
 
-json_t *tt_json_stack(struct tt_report *r, const struct tt_stack *stack)
+void tt_json_stack(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_stack *stack)
 {
-	if (!stack)
-		return json_null();
+	if (!stack) {
+		tt_jsonw_null(j, key);
+		return;
+	}
 	unsigned visible[TT_JSON_FRAMES];
 	unsigned count = tt_names_visible(r->names, stack, false, visible, TT_JSON_FRAMES);
-	json_t *a = json_array();
+	tt_jsonw_begin(j, key, '[');
 	for (unsigned i = 0; i < count; i++) {
 		const struct tt_frame *f = &stack->frames[visible[i]];
-		tt_json_push(&a, json_places(tt_names_frame(r->names, stack->process, f), f->pc));
+		put_places(j, NULL, tt_names_frame(r->names, stack->process, f), f->pc);
 	}
-	return a;
+	tt_jsonw_end(j, ']');
 }
 
 /* ------------------------------------------------------------------ distributions */
 
-json_t *tt_json_waits(const struct tt_waits *waits, const struct tt_dist *dist)
+void tt_json_waits(struct tt_jsonw *j, const char *key, const struct tt_waits *waits, const struct tt_dist *dist)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "count", tt_json_u64(waits->count));
-	tt_json_put(&o, "total", tt_json_u64(waits->total_ns));
-	tt_json_put(&o, "max", tt_json_u64(waits->max_ns));
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "count", waits->count);
+	tt_jsonw_u64(j, "total", waits->total_ns);
+	tt_jsonw_u64(j, "max", waits->max_ns);
 	if (dist) {
-		tt_json_put(&o, "p50", tt_json_u64(dist->p50_ns));
-		tt_json_put(&o, "p99", tt_json_u64(dist->p99_ns));
+		tt_jsonw_u64(j, "p50", dist->p50_ns);
+		tt_jsonw_u64(j, "p99", dist->p99_ns);
 	}
-	tt_json_put(&o, "ongoing", tt_json_u64(waits->ongoing_ns));
-	return o;
+	tt_jsonw_u64(j, "ongoing", waits->ongoing_ns);
+	tt_jsonw_end(j, '}');
 }
 
-json_t *tt_json_hold(const struct tt_hold *hold)
+void tt_json_hold(struct tt_jsonw *j, const char *key, const struct tt_hold *hold)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "total", tt_json_u64(hold->total_ns));
-	tt_json_put(&o, "max", tt_json_u64(hold->max_ns));
-	tt_json_put(&o, "p50", tt_json_u64(hold->p50_ns));
-	tt_json_put(&o, "p99", tt_json_u64(hold->p99_ns));
-	tt_json_put(&o, "samples", tt_json_u64(hold->samples));
-	tt_json_put(&o, "sampled", json_boolean(!hold->exact));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "total", hold->total_ns);
+	tt_jsonw_u64(j, "max", hold->max_ns);
+	tt_jsonw_u64(j, "p50", hold->p50_ns);
+	tt_jsonw_u64(j, "p99", hold->p99_ns);
+	tt_jsonw_u64(j, "samples", hold->samples);
+	tt_jsonw_bool(j, "sampled", !hold->exact);
+	tt_jsonw_end(j, '}');
 }
 
 /* ------------------------------------------------------------------ processes */
 
 /* "2026-11-21T03:14:15.123456789Z"; null for 0. */
-static json_t *json_time(uint64_t real_ns)
+static void json_time(struct tt_jsonw *j, const char *key, uint64_t real_ns)
 {
-	if (real_ns == 0)
-		return json_null();
 	time_t seconds = (time_t)(real_ns / 1000000000u);
 	struct tm tm;
 	char date[32], text[64];
-	if (!gmtime_r(&seconds, &tm) || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		return json_null();
+	if (real_ns == 0 || !gmtime_r(&seconds, &tm) || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
+		tt_jsonw_null(j, key);
+		return;
+	}
 	snprintf(text, sizeof(text), "%s.%09" PRIu64 "Z", date, real_ns % 1000000000u);
-	return json_string(text);
+	tt_jsonw_text(j, key, text);
 }
 
-static json_t *json_exit(const struct tt_process *p)
+static void json_exit(struct tt_jsonw *j, const char *key, const struct tt_process *p)
 {
-	json_t *o = json_object();
+	tt_jsonw_begin(j, key, '{');
 	bool has_status = (p->end == TT_END_EXITED || p->end == TT_END_FORCED) && p->exit_code != TTREC_EXIT_UNKNOWN;
-	tt_json_put(&o, "kind", json_string(tt_end_name(p->end)));
-	tt_json_put(&o, "status", has_status ? json_integer(p->exit_code) : json_null());
-	return o;
+	tt_jsonw_text(j, "kind", tt_end_name(p->end));
+	if (has_status)
+		tt_jsonw_u64(j, "status", p->exit_code);
+	else
+		tt_jsonw_null(j, "status");
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_process(const struct tt_process *p)
+static void json_process(struct tt_jsonw *j, const char *key, const struct tt_process *p)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "id", json_integer(p->id));
-	tt_json_put(&o, "program", json_integer(p->program));
-	tt_json_put(&o, "pid", json_integer(p->pid));
-	tt_json_put(&o, "ppid", json_integer(p->ppid));
-	tt_json_put(&o, "exe", tt_json_text(p->exe));
-	tt_json_put(&o, "command", tt_json_text(p->command));
-	tt_json_put(&o, "cwd", tt_json_text(p->cwd));
-	tt_json_put(&o, "options", tt_json_text(p->options));
-	tt_json_put(&o, "recording", tt_json_text(p->recording));
-	tt_json_put(&o, "started", json_time(p->start_real_ns));
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "id", p->id);
+	tt_jsonw_u64(j, "program", p->program);
+	tt_jsonw_u64(j, "pid", p->pid);
+	tt_jsonw_u64(j, "ppid", p->ppid);
+	tt_jsonw_text(j, "exe", p->exe);
+	tt_jsonw_text(j, "command", p->command);
+	tt_jsonw_text(j, "cwd", p->cwd);
+	tt_jsonw_text(j, "options", p->options);
+	tt_jsonw_text(j, "recording", p->recording);
+	json_time(j, "started", p->start_real_ns);
 	bool ended = p->end != TT_END_RUNNING && p->end != TT_END_UNKNOWN;
-	tt_json_put(&o, "ended", ended ? json_time(tt_process_real_ns(p, p->end_ns)) : json_null());
-	tt_json_put(&o, "ended_estimated", json_boolean(p->end_estimated));
-	tt_json_put(&o, "exit", json_exit(p));
-	tt_json_put(&o, "wall_ns", tt_json_u64(p->wall_ns));
-	tt_json_put(&o, "thread_ns", tt_json_u64(p->thread_ns));
-	tt_json_put(&o, "threads_created", tt_json_u64(p->threads_created));
-	tt_json_put(&o, "threads_ended", tt_json_u64(p->threads_ended));
-	tt_json_put(&o, "threads_joined", tt_json_u64(p->threads_joined));
-	tt_json_put(&o, "threads_detached", tt_json_u64(p->threads_detached));
-	tt_json_put(&o, "threads_adopted", tt_json_u64(p->threads_adopted));
-	tt_json_put(&o, "threads_live", tt_json_u64(p->threads_live));
-	tt_json_put(&o, "threads_peak", tt_json_u64(p->threads_peak));
-	tt_json_put(&o, "hold_exact", json_boolean(p->hold_exact));
-	tt_json_put(&o, "partial", json_boolean(p->partial));
-	return o;
+	if (ended)
+		json_time(j, "ended", tt_process_real_ns(p, p->end_ns));
+	else
+		tt_jsonw_null(j, "ended");
+	tt_jsonw_bool(j, "ended_estimated", p->end_estimated);
+	json_exit(j, "exit", p);
+	tt_jsonw_u64(j, "wall_ns", p->wall_ns);
+	tt_jsonw_u64(j, "thread_ns", p->thread_ns);
+	tt_jsonw_u64(j, "threads_created", p->threads_created);
+	tt_jsonw_u64(j, "threads_ended", p->threads_ended);
+	tt_jsonw_u64(j, "threads_joined", p->threads_joined);
+	tt_jsonw_u64(j, "threads_detached", p->threads_detached);
+	tt_jsonw_u64(j, "threads_adopted", p->threads_adopted);
+	tt_jsonw_u64(j, "threads_live", p->threads_live);
+	tt_jsonw_u64(j, "threads_peak", p->threads_peak);
+	tt_jsonw_bool(j, "hold_exact", p->hold_exact);
+	tt_jsonw_bool(j, "partial", p->partial);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_summary(const struct tt_report *r)
+static void json_summary(struct tt_jsonw *j, const struct tt_report *r, const char *key)
 {
 	const struct tt_model *m = r->model;
 	uint64_t acquisitions = 0, contended = 0, wait_max = 0, locks = 0, created = 0, peak = 0;
@@ -160,68 +191,83 @@ static json_t *json_summary(const struct tt_report *r)
 		created += (*p)->threads_created;
 		peak = (*p)->threads_peak > peak ? (*p)->threads_peak : peak;
 	}
-	json_t *o = json_object();
-	tt_json_put(&o, "wall_ns", tt_json_u64(m->wall_ns));
-	tt_json_put(&o, "process_ns", tt_json_u64(m->process_ns));
-	tt_json_put(&o, "thread_ns", tt_json_u64(m->thread_ns));
-	tt_json_put(&o, "operations", tt_json_u64(m->operations));
-	tt_json_put(&o, "locks", tt_json_u64(locks));
-	tt_json_put(&o, "acquisitions", tt_json_u64(acquisitions));
-	tt_json_put(&o, "contended", tt_json_u64(contended));
-	tt_json_put(&o, "lock_wait_ns", tt_json_u64(m->lock_wait_ns));
-	tt_json_put(&o, "lock_wait_max_ns", tt_json_u64(wait_max));
-	tt_json_put(&o, "lock_wait_pct", json_real(tt_share_pct(m->lock_wait_ns, m->process_ns)));
-	tt_json_put(&o, "threads_created", tt_json_u64(created));
-	tt_json_put(&o, "threads_peak", tt_json_u64(peak));
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "wall_ns", m->wall_ns);
+	tt_jsonw_u64(j, "process_ns", m->process_ns);
+	tt_jsonw_u64(j, "thread_ns", m->thread_ns);
+	tt_jsonw_u64(j, "operations", m->operations);
+	tt_jsonw_u64(j, "locks", locks);
+	tt_jsonw_u64(j, "acquisitions", acquisitions);
+	tt_jsonw_u64(j, "contended", contended);
+	tt_jsonw_u64(j, "lock_wait_ns", m->lock_wait_ns);
+	tt_jsonw_u64(j, "lock_wait_max_ns", wait_max);
+	tt_jsonw_real(j, "lock_wait_pct", tt_share_pct(m->lock_wait_ns, m->process_ns));
+	tt_jsonw_u64(j, "threads_created", created);
+	tt_jsonw_u64(j, "threads_peak", peak);
 	for (unsigned level = 0; level < TT_LEVEL_MAX; level++) {
 		static const char *const keys[TT_LEVEL_MAX] = {"notes", "warnings", "errors"};
 		size_t n = tt_findings_count(&r->findings, level) - tt_findings_count(&r->findings, level + 1);
-		tt_json_put(&o, keys[level], tt_json_u64(n));
+		tt_jsonw_u64(j, keys[level], n);
 	}
-	return o;
+	tt_jsonw_end(j, '}');
 }
 
 /* ------------------------------------------------------------------ what is missing */
 
-static json_t *json_drop(const struct tt_process *p, unsigned which)
+static void json_drop(struct tt_jsonw *j, const char *key, const struct tt_process *p, unsigned which)
 {
 	const char *text = tt_rec_drop_text((enum ttrec_drop)which);
-	json_t *o = json_object();
-	tt_json_put(&o, "process", json_integer(p->id));
-	tt_json_put(&o, "what", tt_json_text(text ? text : "unknown"));
-	tt_json_put(&o, "count", tt_json_u64(p->drop[which]));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "process", p->id);
+	tt_jsonw_text(j, "what", text ? text : "unknown");
+	tt_jsonw_u64(j, "count", p->drop[which]);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_dropped(const struct tt_report *r)
+static void json_counters(struct tt_jsonw *j, const struct tt_report *r)
 {
-	json_t *counters = json_array(), *problems = json_array();
-	uint64_t events_lost = 0;
-	bool full = false;
-	struct tt_process *const *pp;
-	vec_for_each (pp, &r->model->processes) {
-		const struct tt_process *p = *pp;
-		const char *problem;
-		events_lost += p->events_lost;
-		full = full || p->full;
+	struct tt_process *const *p;
+	tt_jsonw_begin(j, "counters", '[');
+	vec_for_each (p, &r->model->processes)
 		for (unsigned i = 0; i < TTREC_DROP_SLOTS; i++)
-			if (p->drop[i])
-				tt_json_push(&counters, json_drop(p, i));
-		for (size_t i = 0; (problem = tt_process_problem(p, i)); i++) {
-			json_t *o = json_object();
-			tt_json_put(&o, "process", json_integer(p->id));
-			tt_json_put(&o, "text", tt_json_text(problem));
-			tt_json_push(&problems, o);
+			if ((*p)->drop[i])
+				json_drop(j, NULL, *p, i);
+	tt_jsonw_end(j, ']');
+}
+
+static void json_problems(struct tt_jsonw *j, const struct tt_report *r)
+{
+	struct tt_process *const *p;
+	tt_jsonw_begin(j, "problems", '[');
+	vec_for_each (p, &r->model->processes) {
+		const char *problem;
+		for (size_t i = 0; (problem = tt_process_problem(*p, i)); i++) {
+			tt_jsonw_begin(j, NULL, '{');
+			tt_jsonw_u64(j, "process", (*p)->id);
+			tt_jsonw_text(j, "text", problem);
+			tt_jsonw_end(j, '}');
 		}
 	}
-	json_t *o = json_object();
-	tt_json_put(&o, "any", json_boolean(r->model->dropped));
-	tt_json_put(&o, "partial", json_boolean(r->model->partial));
-	tt_json_put(&o, "full", json_boolean(full));
-	tt_json_put(&o, "events_lost", tt_json_u64(events_lost));
-	tt_json_put(&o, "counters", counters);
-	tt_json_put(&o, "problems", problems);
-	return o;
+	tt_jsonw_end(j, ']');
+}
+
+static void json_dropped(struct tt_jsonw *j, const struct tt_report *r)
+{
+	uint64_t events_lost = 0;
+	bool full = false;
+	struct tt_process *const *p;
+	vec_for_each (p, &r->model->processes) {
+		events_lost += (*p)->events_lost;
+		full = full || (*p)->full;
+	}
+	tt_jsonw_begin(j, "dropped", '{');
+	tt_jsonw_bool(j, "any", r->model->dropped);
+	tt_jsonw_bool(j, "partial", r->model->partial);
+	tt_jsonw_bool(j, "full", full);
+	tt_jsonw_u64(j, "events_lost", events_lost);
+	json_counters(j, r);
+	json_problems(j, r);
+	tt_jsonw_end(j, '}');
 }
 
 /* ------------------------------------------------------------------ the document */
@@ -229,24 +275,24 @@ static json_t *json_dropped(const struct tt_report *r)
 int tt_report_json(struct tt_report *r, FILE *file, const struct tt_term *term, struct tt_err *err)
 {
 	(void)term;
-	struct tt_jsonw w = {.file = file};
-	json_t *tool = json_object();
-	tt_json_put(&tool, "name", tt_json_text(r->opts.tool));
-	tt_json_put(&tool, "version", json_string(TT_VERSION));
-	tt_jsonw_begin(&w, NULL, '{');
-	tt_jsonw_value(&w, "schema", json_string("threadtools.report/1"));
-	tt_jsonw_value(&w, "tool", tool);
-	tt_jsonw_begin(&w, "processes", '[');
+	struct tt_jsonw w = {.file = file}, *j = &w;
+	tt_jsonw_begin(j, NULL, '{');
+	tt_jsonw_text(j, "schema", "threadtools.report/1");
+	tt_jsonw_begin(j, "tool", '{');
+	tt_jsonw_text(j, "name", r->opts.tool);
+	tt_jsonw_text(j, "version", TT_VERSION);
+	tt_jsonw_end(j, '}');
+	tt_jsonw_begin(j, "processes", '[');
 	struct tt_process *const *p;
 	vec_for_each (p, &r->model->processes)
-		tt_jsonw_value(&w, NULL, json_process(*p));
-	tt_jsonw_end(&w, ']');
-	tt_jsonw_value(&w, "summary", json_summary(r));
-	tt_json_findings(r, &w);
-	tt_json_locks(r, &w);
-	tt_json_threads(r, &w);
-	tt_jsonw_value(&w, "dropped", json_dropped(r));
-	tt_jsonw_end(&w, '}');
-	int rc = tt_jsonw_finish(&w);
+		json_process(j, NULL, *p);
+	tt_jsonw_end(j, ']');
+	json_summary(j, r, "summary");
+	tt_json_findings(j, r);
+	tt_json_locks(j, r);
+	tt_json_threads(j, r);
+	json_dropped(j, r);
+	tt_jsonw_end(j, '}');
+	int rc = tt_jsonw_finish(j);
 	return rc < 0 ? tt_err_set(err, -rc, "cannot write the report: %s", strerror(-rc)) : 0;
 }

@@ -6,19 +6,19 @@
 #include "lib/out/jsonw.h"
 #include "lib/out/report.h"
 
-/* A place: {function, file, line, module, offset, address, inlined[]}; null for NULL. */
-json_t *tt_json_site(struct tt_report *r, const struct tt_site *site);
+/* A place: {function, file, line, module, offset, address, inlined[]}; null for NULL. key: NULL inside an array. */
+void tt_json_site(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_site *site);
 
 /* An array of such places, innermost first; null for NULL. */
-json_t *tt_json_stack(struct tt_report *r, const struct tt_stack *stack);
+void tt_json_stack(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_stack *stack);
 
-/* {count, total, max, p50, p99} of a distribution, with `ongoing` of the waits. Times in ns. */
-json_t *tt_json_waits(const struct tt_waits *waits, const struct tt_dist *dist);
-json_t *tt_json_hold(const struct tt_hold *hold);
+/* {count, total, max, p50, p99, ongoing}: times in ns; p50 and p99 only with dist. */
+void tt_json_waits(struct tt_jsonw *j, const char *key, const struct tt_waits *waits, const struct tt_dist *dist);
+void tt_json_hold(struct tt_jsonw *j, const char *key, const struct tt_hold *hold);
 
-void tt_json_locks(struct tt_report *r, struct tt_jsonw *w);
-void tt_json_threads(struct tt_report *r, struct tt_jsonw *w);
-void tt_json_findings(struct tt_report *r, struct tt_jsonw *w);
+void tt_json_locks(struct tt_jsonw *j, struct tt_report *r);
+void tt_json_threads(struct tt_jsonw *j, struct tt_report *r);
+void tt_json_findings(struct tt_jsonw *j, struct tt_report *r);
 
 /* How many of `total` rows opts.top_all allows. */
 static inline size_t tt_json_rows(const struct tt_report *r, size_t total)

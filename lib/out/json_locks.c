@@ -4,24 +4,25 @@
 
 #include "lib/out/json.h"
 
-static json_t *json_lock_site(struct tt_report *r, const struct tt_lock_site *s)
+static void json_lock_site(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_lock_site *s)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "site", tt_json_site(r, s->site));
-	tt_json_put(&o, "op", json_string(tt_op_name(s->site->op)));
-	tt_json_put(&o, "count", tt_json_u64(s->count));
-	tt_json_put(&o, "wait_ns", tt_json_waits(&s->waited, NULL));
-	tt_json_put(&o, "blocked_ns", tt_json_waits(&s->blocked, NULL));
-	tt_json_put(&o, "hold_ns", tt_json_hold(&s->hold));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_json_site(j, r, "site", s->site);
+	tt_jsonw_text(j, "op", tt_op_name(s->site->op));
+	tt_jsonw_u64(j, "count", s->count);
+	tt_json_waits(j, "wait_ns", &s->waited, NULL);
+	tt_json_waits(j, "blocked_ns", &s->blocked, NULL);
+	tt_json_hold(j, "hold_ns", &s->hold);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_lock_sites(struct tt_report *r, const struct tt_lock_site *sites, unsigned count)
+static void json_lock_sites(
+	struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_lock_site *sites, unsigned count)
 {
-	json_t *a = json_array();
+	tt_jsonw_begin(j, key, '[');
 	for (unsigned i = 0; i < count; i++)
-		tt_json_push(&a, json_lock_site(r, &sites[i]));
-	return a;
+		json_lock_site(j, r, NULL, &sites[i]);
+	tt_jsonw_end(j, ']');
 }
 
 static const char *use_name(enum tt_use use)
@@ -30,87 +31,102 @@ static const char *use_name(enum tt_use use)
 	return names[use];
 }
 
-static void put_ops(json_t **o, const struct tt_ops *ops, uint64_t contended)
+static void put_ops(struct tt_jsonw *j, const struct tt_ops *ops, uint64_t contended)
 {
-	tt_json_put(o, "acquisitions", tt_json_u64(ops->acquisitions));
-	tt_json_put(o, "exclusive", tt_json_u64(ops->exclusive));
-	tt_json_put(o, "shared", tt_json_u64(ops->shared));
-	tt_json_put(o, "contended", tt_json_u64(contended));
-	tt_json_put(o, "try_failed", tt_json_u64(ops->try_failed));
-	tt_json_put(o, "timeouts", tt_json_u64(ops->timeouts));
-	tt_json_put(o, "wakes", tt_json_u64(ops->signals + ops->broadcasts + ops->posts));
+	tt_jsonw_u64(j, "acquisitions", ops->acquisitions);
+	tt_jsonw_u64(j, "exclusive", ops->exclusive);
+	tt_jsonw_u64(j, "shared", ops->shared);
+	tt_jsonw_u64(j, "contended", contended);
+	tt_jsonw_u64(j, "try_failed", ops->try_failed);
+	tt_jsonw_u64(j, "timeouts", ops->timeouts);
+	tt_jsonw_u64(j, "wakes", ops->signals + ops->broadcasts + ops->posts);
 }
 
-static json_t *json_lock(struct tt_report *r, const struct tt_lock *l)
+static void json_lock(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_lock *l)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "id", json_integer(l->id));
-	tt_json_put(&o, "process", json_integer(l->process->id));
-	tt_json_put(&o, "class", json_integer(l->class->id));
-	tt_json_put(&o, "address", tt_json_hex(l->address));
-	tt_json_put(&o, "kind", json_string(tt_kind_name(l->kind)));
-	tt_json_put(&o, "type", json_string(tt_type_name(l->type)));
-	tt_json_put(&o, "use", json_string(use_name(l->use)));
-	tt_json_put(&o, "name", tt_json_text(tt_names_lock(r->names, l)));
-	tt_json_put(&o, "site", tt_json_site(r, l->birth_site));
-	tt_json_put(&o, "generations", tt_json_u64((uint64_t)l->gen + 1));
-	put_ops(&o, &l->ops, l->contended);
-	tt_json_put(&o, "wait_ns", tt_json_waits(&l->waits, &l->wait));
-	tt_json_put(&o, "read_wait_ns", l->rdwait.count ? tt_json_u64(l->rdwait.total_ns) : json_integer(0));
-	tt_json_put(&o, "hold_ns", tt_json_hold(&l->hold));
-	tt_json_put(&o, "owner", l->owner ? json_integer(l->owner->id) : json_null());
-	tt_json_put(&o, "waiters", json_integer(l->waiters));
-	tt_json_put(&o, "sites", json_lock_sites(r, l->sites, l->site_count));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "id", l->id);
+	tt_jsonw_u64(j, "process", l->process->id);
+	tt_jsonw_u64(j, "class", l->class->id);
+	tt_jsonw_hex(j, "address", l->address);
+	tt_jsonw_text(j, "kind", tt_kind_name(l->kind));
+	tt_jsonw_text(j, "type", tt_type_name(l->type));
+	tt_jsonw_text(j, "use", use_name(l->use));
+	tt_jsonw_text(j, "name", tt_names_lock(r->names, l));
+	tt_json_site(j, r, "site", l->birth_site);
+	tt_jsonw_u64(j, "generations", (uint64_t)l->gen + 1);
+	put_ops(j, &l->ops, l->contended);
+	tt_json_waits(j, "wait_ns", &l->waits, &l->wait);
+	tt_jsonw_u64(j, "read_wait_ns", l->rdwait.total_ns);
+	tt_json_hold(j, "hold_ns", &l->hold);
+	if (l->owner)
+		tt_jsonw_u64(j, "owner", l->owner->id);
+	else
+		tt_jsonw_null(j, "owner");
+	tt_jsonw_u64(j, "waiters", l->waiters);
+	json_lock_sites(j, r, "sites", l->sites, l->site_count);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_class(struct tt_report *r, const struct tt_lock_class *c)
+static void json_class(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_lock_class *c)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "id", json_integer(c->id));
-	tt_json_put(&o, "program", json_integer(c->program));
-	tt_json_put(&o, "kind", json_string(tt_kind_name(c->kind)));
-	tt_json_put(&o, "use", json_string(use_name(c->use)));
-	tt_json_put(&o, "name", tt_json_text(tt_names_class(r->names, c)));
-	tt_json_put(&o, "site", tt_json_site(r, c->birth_site));
-	tt_json_put(&o, "locks", tt_json_u64(c->locks.len));
-	put_ops(&o, &c->ops, c->contended);
-	tt_json_put(&o, "wait_ns", tt_json_waits(&c->waits, &c->wait));
-	tt_json_put(&o, "hold_ns", tt_json_hold(&c->hold));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "id", c->id);
+	tt_jsonw_u64(j, "program", c->program);
+	tt_jsonw_text(j, "kind", tt_kind_name(c->kind));
+	tt_jsonw_text(j, "use", use_name(c->use));
+	tt_jsonw_text(j, "name", tt_names_class(r->names, c));
+	tt_json_site(j, r, "site", c->birth_site);
+	tt_jsonw_u64(j, "locks", c->locks.len);
+	put_ops(j, &c->ops, c->contended);
+	tt_json_waits(j, "wait_ns", &c->waits, &c->wait);
+	tt_json_hold(j, "hold_ns", &c->hold);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_wait(struct tt_report *r, const struct tt_wait *w)
+static void json_wait(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_wait *w)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "class", w->class ? json_integer(w->class->id) : json_null());
-	tt_json_put(&o, "process", w->process ? json_integer(w->process->id) : json_null());
-	tt_json_put(&o, "kind", json_string(w->class ? tt_kind_name(w->class->kind) : "thread"));
-	tt_json_put(&o, "use", json_string(w->class ? use_name(w->class->use) : "signal"));
-	tt_json_put(&o, "waiter_site", tt_json_site(r, w->waiter));
-	tt_json_put(&o, "holder_site", tt_json_site(r, w->holder));
-	tt_json_put(&o, "count", tt_json_u64(w->waits.count));
-	tt_json_put(&o, "timeouts", tt_json_u64(w->waits.timeouts));
-	tt_json_put(&o, "wait_ns", tt_json_waits(&w->waits, NULL));
-	tt_json_put(&o, "max_waiter", w->max_waiter ? json_integer(w->max_waiter->id) : json_null());
-	tt_json_put(&o, "max_holder", w->max_holder ? json_integer(w->max_holder->id) : json_null());
-	tt_json_put(&o, "waiter_stack", tt_json_stack(r, w->waiter_stack));
-	tt_json_put(&o, "holder_stack", tt_json_stack(r, w->holder_stack));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	if (w->class)
+		tt_jsonw_u64(j, "class", w->class->id);
+	else
+		tt_jsonw_null(j, "class");
+	if (w->process)
+		tt_jsonw_u64(j, "process", w->process->id);
+	else
+		tt_jsonw_null(j, "process");
+	tt_jsonw_text(j, "kind", w->class ? tt_kind_name(w->class->kind) : "thread");
+	tt_jsonw_text(j, "use", w->class ? use_name(w->class->use) : "signal");
+	tt_json_site(j, r, "waiter_site", w->waiter);
+	tt_json_site(j, r, "holder_site", w->holder);
+	tt_jsonw_u64(j, "count", w->waits.count);
+	tt_jsonw_u64(j, "timeouts", w->waits.timeouts);
+	tt_json_waits(j, "wait_ns", &w->waits, NULL);
+	if (w->max_waiter)
+		tt_jsonw_u64(j, "max_waiter", w->max_waiter->id);
+	else
+		tt_jsonw_null(j, "max_waiter");
+	if (w->max_holder)
+		tt_jsonw_u64(j, "max_holder", w->max_holder->id);
+	else
+		tt_jsonw_null(j, "max_holder");
+	tt_json_stack(j, r, "waiter_stack", w->waiter_stack);
+	tt_json_stack(j, r, "holder_stack", w->holder_stack);
+	tt_jsonw_end(j, '}');
 }
 
-void tt_json_locks(struct tt_report *r, struct tt_jsonw *w)
+void tt_json_locks(struct tt_jsonw *j, struct tt_report *r)
 {
-	tt_jsonw_begin(w, "lock_classes", '[');
+	tt_jsonw_begin(j, "lock_classes", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->classes.len); i++)
-		tt_jsonw_value(w, NULL, json_class(r, r->classes.data[i]));
-	tt_jsonw_end(w, ']');
-	tt_jsonw_begin(w, "locks", '[');
+		json_class(j, r, NULL, r->classes.data[i]);
+	tt_jsonw_end(j, ']');
+	tt_jsonw_begin(j, "locks", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->locks.len); i++)
-		tt_jsonw_value(w, NULL, json_lock(r, r->locks.data[i]));
-	tt_jsonw_end(w, ']');
-	tt_jsonw_begin(w, "waits", '[');
+		json_lock(j, r, NULL, r->locks.data[i]);
+	tt_jsonw_end(j, ']');
+	tt_jsonw_begin(j, "waits", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->waits.len); i++)
-		tt_jsonw_value(w, NULL, json_wait(r, r->waits.data[i]));
-	tt_jsonw_end(w, ']');
+		json_wait(j, r, NULL, r->waits.data[i]);
+	tt_jsonw_end(j, ']');
 }

@@ -5,247 +5,309 @@
 
 #include "lib/out/json.h"
 
-static json_t *json_ns(uint64_t time_ns)
+static void json_ns(struct tt_jsonw *j, const char *key, uint64_t time_ns)
 {
-	return time_ns ? tt_json_u64(time_ns - 1) : json_null();
+	if (time_ns)
+		tt_jsonw_u64(j, key, time_ns - 1);
+	else
+		tt_jsonw_null(j, key);
 }
 
-static json_t *json_wait_classes(const struct ttrec_total waits[TTREC_WAIT_SLOTS])
+static void json_wait_classes(struct tt_jsonw *j, const char *key, const struct ttrec_total waits[TTREC_WAIT_SLOTS])
 {
-	json_t *o = json_object();
+	tt_jsonw_begin(j, key, '{');
 	for (unsigned i = 0; i < TTREC_WAIT_MAX; i++)
-		tt_json_put(&o, tt_wait_class_name((enum ttrec_wait_class)i), tt_json_u64(waits[i].ns));
-	return o;
+		tt_jsonw_u64(j, tt_wait_class_name((enum ttrec_wait_class)i), waits[i].ns);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_waiting(struct tt_report *r, const struct tt_waiting *w)
+static void json_waiting(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_waiting *w)
 {
-	if (w->op == TTREC_OP_NONE)
-		return json_null();
-	json_t *o = json_object();
-	tt_json_put(&o, "op", json_string(tt_op_name(w->op)));
-	tt_json_put(&o, "kind", json_string(tt_kind_name(w->kind)));
-	tt_json_put(&o, "lock", w->lock ? json_integer(w->lock->id) : json_null());
-	tt_json_put(&o, "address", tt_json_hex(w->object));
-	tt_json_put(&o, "target", w->target ? json_integer(w->target->id) : json_null());
-	tt_json_put(&o, "idle", json_boolean(w->idle));
-	tt_json_put(&o, "since_ns", json_ns(w->since_ns));
-	tt_json_put(&o, "waited_ns", tt_json_u64(w->dur_ns));
-	tt_json_put(&o, "site", tt_json_site(r, w->site));
-	tt_json_put(&o, "stack", tt_json_stack(r, w->stack));
-	return o;
+	if (w->op == TTREC_OP_NONE) {
+		tt_jsonw_null(j, key);
+		return;
+	}
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_text(j, "op", tt_op_name(w->op));
+	tt_jsonw_text(j, "kind", tt_kind_name(w->kind));
+	if (w->lock)
+		tt_jsonw_u64(j, "lock", w->lock->id);
+	else
+		tt_jsonw_null(j, "lock");
+	tt_jsonw_hex(j, "address", w->object);
+	if (w->target)
+		tt_jsonw_u64(j, "target", w->target->id);
+	else
+		tt_jsonw_null(j, "target");
+	tt_jsonw_bool(j, "idle", w->idle);
+	json_ns(j, "since_ns", w->since_ns);
+	tt_jsonw_u64(j, "waited_ns", w->dur_ns);
+	tt_json_site(j, r, "site", w->site);
+	tt_json_stack(j, r, "stack", w->stack);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_held(struct tt_report *r, const struct tt_thread *t)
+static void json_held(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_thread *t)
 {
-	json_t *a = json_array();
+	tt_jsonw_begin(j, key, '[');
 	for (unsigned i = 0; i < t->held_count; i++) {
 		const struct tt_held *h = &t->held[i];
-		json_t *o = json_object();
-		tt_json_put(&o, "lock", h->lock ? json_integer(h->lock->id) : json_null());
-		tt_json_put(&o, "address", tt_json_hex(h->address));
-		tt_json_put(&o, "shared", json_boolean(h->shared));
-		tt_json_put(&o, "site", tt_json_site(r, h->site));
-		tt_json_push(&a, o);
+		tt_jsonw_begin(j, NULL, '{');
+		if (h->lock)
+			tt_jsonw_u64(j, "lock", h->lock->id);
+		else
+			tt_jsonw_null(j, "lock");
+		tt_jsonw_hex(j, "address", h->address);
+		tt_jsonw_bool(j, "shared", h->shared);
+		tt_json_site(j, r, "site", h->site);
+		tt_jsonw_end(j, '}');
 	}
-	return a;
+	tt_jsonw_end(j, ']');
 }
 
-static json_t *json_thread(struct tt_report *r, const struct tt_thread *t)
+static void json_thread(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_thread *t)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "id", json_integer(t->id));
-	tt_json_put(&o, "process", json_integer(t->process->id));
-	tt_json_put(&o, "tid", t->tid ? json_integer(t->tid) : json_null());
-	tt_json_put(&o, "serial", tt_json_u64(t->serial));
-	tt_json_put(&o, "name", tt_json_text(t->name));
-	tt_json_put(&o, "state", json_string(tt_thread_state_name(t->state)));
-	tt_json_put(&o, "alive", json_boolean(t->alive));
-	tt_json_put(&o, "main", json_boolean(t->flags & TTREC_THREAD_MAIN));
-	tt_json_put(&o, "detached", json_boolean(t->flags & TTREC_THREAD_DETACHED));
-	tt_json_put(&o, "adopted", json_boolean(t->flags & TTREC_THREAD_ADOPTED));
-	tt_json_put(&o, "pool", t->group ? json_integer(t->group->id) : json_null());
-	tt_json_put(&o, "creator", t->creator ? json_integer(t->creator->id) : json_null());
-	tt_json_put(&o, "joiner", t->joiner ? json_integer(t->joiner->id) : json_null());
-	tt_json_put(&o, "start_routine", tt_json_site(r, t->start_routine));
-	tt_json_put(&o, "create_site", tt_json_site(r, t->create_site));
-	tt_json_put(&o, "created_ns", json_ns(t->created_ns));
-	tt_json_put(&o, "started_ns", json_ns(t->started_ns));
-	tt_json_put(&o, "ended_ns", json_ns(t->ended_ns));
-	tt_json_put(&o, "joined_ns", json_ns(t->joined_ns));
-	tt_json_put(&o, "life_ns", tt_json_u64(t->life_ns));
-	tt_json_put(&o, "cpu_ns", t->cpu_ns ? tt_json_u64(t->cpu_ns) : json_null());
-	tt_json_put(&o, "operations", tt_json_u64(t->operations));
-	tt_json_put(&o, "contended", tt_json_u64(t->contended));
-	tt_json_put(&o, "lock_wait_ns", tt_json_u64(t->lock_wait_ns));
-	tt_json_put(&o, "wait_ns", json_wait_classes(t->waits));
-	tt_json_put(&o, "held", json_held(r, t));
-	tt_json_put(&o, "waiting", json_waiting(r, &t->waiting));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "id", t->id);
+	tt_jsonw_u64(j, "process", t->process->id);
+	if (t->tid)
+		tt_jsonw_u64(j, "tid", t->tid);
+	else
+		tt_jsonw_null(j, "tid");
+	tt_jsonw_u64(j, "serial", t->serial);
+	tt_jsonw_text(j, "name", t->name);
+	tt_jsonw_text(j, "state", tt_thread_state_name(t->state));
+	tt_jsonw_bool(j, "alive", t->alive);
+	tt_jsonw_bool(j, "main", t->flags & TTREC_THREAD_MAIN);
+	tt_jsonw_bool(j, "detached", t->flags & TTREC_THREAD_DETACHED);
+	tt_jsonw_bool(j, "adopted", t->flags & TTREC_THREAD_ADOPTED);
+	if (t->group)
+		tt_jsonw_u64(j, "pool", t->group->id);
+	else
+		tt_jsonw_null(j, "pool");
+	if (t->creator)
+		tt_jsonw_u64(j, "creator", t->creator->id);
+	else
+		tt_jsonw_null(j, "creator");
+	if (t->joiner)
+		tt_jsonw_u64(j, "joiner", t->joiner->id);
+	else
+		tt_jsonw_null(j, "joiner");
+	tt_json_site(j, r, "start_routine", t->start_routine);
+	tt_json_site(j, r, "create_site", t->create_site);
+	json_ns(j, "created_ns", t->created_ns);
+	json_ns(j, "started_ns", t->started_ns);
+	json_ns(j, "ended_ns", t->ended_ns);
+	json_ns(j, "joined_ns", t->joined_ns);
+	tt_jsonw_u64(j, "life_ns", t->life_ns);
+	if (t->cpu_ns)
+		tt_jsonw_u64(j, "cpu_ns", t->cpu_ns);
+	else
+		tt_jsonw_null(j, "cpu_ns");
+	tt_jsonw_u64(j, "operations", t->operations);
+	tt_jsonw_u64(j, "contended", t->contended);
+	tt_jsonw_u64(j, "lock_wait_ns", t->lock_wait_ns);
+	json_wait_classes(j, "wait_ns", t->waits);
+	json_held(j, r, "held", t);
+	json_waiting(j, r, "waiting", &t->waiting);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_pool(struct tt_report *r, const struct tt_group *g)
+static void json_pool(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_group *g)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "id", json_integer(g->id));
-	tt_json_put(&o, "program", json_integer(g->program));
-	tt_json_put(&o, "name", tt_json_text(g->name));
-	tt_json_put(&o, "start_routine", tt_json_site(r, g->start_routine));
-	tt_json_put(&o, "create_site", tt_json_site(r, g->create_site));
-	tt_json_put(&o, "create_stack", tt_json_stack(r, g->create_stack));
-	tt_json_put(&o, "created", tt_json_u64(g->created));
-	tt_json_put(&o, "failed", tt_json_u64(g->failed));
-	tt_json_put(&o, "ended", tt_json_u64(g->ended));
-	tt_json_put(&o, "joined", tt_json_u64(g->joined));
-	tt_json_put(&o, "detached", tt_json_u64(g->detached));
-	tt_json_put(&o, "peak", tt_json_u64(g->peak));
-	tt_json_put(&o, "unjoined", tt_json_u64(g->unjoined));
-	tt_json_put(&o, "running", tt_json_u64(g->running));
-	tt_json_put(&o, "life_ns", tt_json_u64(g->life_ns));
-	tt_json_put(&o, "cpu_ns", tt_json_u64(g->cpu_ns));
-	tt_json_put(&o, "wait_ns", json_wait_classes(g->waits));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "id", g->id);
+	tt_jsonw_u64(j, "program", g->program);
+	tt_jsonw_text(j, "name", g->name);
+	tt_json_site(j, r, "start_routine", g->start_routine);
+	tt_json_site(j, r, "create_site", g->create_site);
+	tt_json_stack(j, r, "create_stack", g->create_stack);
+	tt_jsonw_u64(j, "created", g->created);
+	tt_jsonw_u64(j, "failed", g->failed);
+	tt_jsonw_u64(j, "ended", g->ended);
+	tt_jsonw_u64(j, "joined", g->joined);
+	tt_jsonw_u64(j, "detached", g->detached);
+	tt_jsonw_u64(j, "peak", g->peak);
+	tt_jsonw_u64(j, "unjoined", g->unjoined);
+	tt_jsonw_u64(j, "running", g->running);
+	tt_jsonw_u64(j, "life_ns", g->life_ns);
+	tt_jsonw_u64(j, "cpu_ns", g->cpu_ns);
+	json_wait_classes(j, "wait_ns", g->waits);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_loop(struct tt_report *r, const struct tt_loop *l)
+static void json_loop(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_loop *l)
 {
-	json_t *away = json_object(), *o = json_object();
-	tt_json_put(&away, "total", tt_json_u64(l->away.total_ns));
-	tt_json_put(&away, "max", tt_json_u64(l->away.max_ns));
-	tt_json_put(&away, "p50", tt_json_u64(l->away.p50_ns));
-	tt_json_put(&away, "p99", tt_json_u64(l->away.p99_ns));
-	tt_json_put(&o, "process", json_integer(l->process->id));
-	tt_json_put(&o, "thread", l->thread ? json_integer(l->thread->id) : json_null());
-	tt_json_put(&o, "site", tt_json_site(r, l->site));
-	tt_json_put(&o, "turns", tt_json_u64(l->calls));
-	tt_json_put(&o, "wait_ns", tt_json_u64(l->wait_ns));
-	tt_json_put(&o, "away_ns", away);
-	tt_json_put(&o, "stalls", tt_json_u64(l->stalls));
-	tt_json_put(&o, "stall_limit_ns", tt_json_u64(l->stall_limit_ns));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_u64(j, "process", l->process->id);
+	if (l->thread)
+		tt_jsonw_u64(j, "thread", l->thread->id);
+	else
+		tt_jsonw_null(j, "thread");
+	tt_json_site(j, r, "site", l->site);
+	tt_jsonw_u64(j, "turns", l->calls);
+	tt_jsonw_u64(j, "wait_ns", l->wait_ns);
+	tt_jsonw_begin(j, "away_ns", '{');
+	tt_jsonw_u64(j, "total", l->away.total_ns);
+	tt_jsonw_u64(j, "max", l->away.max_ns);
+	tt_jsonw_u64(j, "p50", l->away.p50_ns);
+	tt_jsonw_u64(j, "p99", l->away.p99_ns);
+	tt_jsonw_end(j, '}');
+	tt_jsonw_u64(j, "stalls", l->stalls);
+	tt_jsonw_u64(j, "stall_limit_ns", l->stall_limit_ns);
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_blocking(const struct tt_blocking *b)
+static void json_blocking(struct tt_jsonw *j, const char *key, const struct tt_blocking *b)
 {
-	json_t *o = json_object();
-	tt_json_put(&o, "lock", b->lock ? json_integer(b->lock->id) : json_null());
-	tt_json_put(&o, "process", json_integer(b->process->id));
-	tt_json_put(&o, "waiter", b->waiter ? json_integer(b->waiter->id) : json_null());
-	tt_json_put(&o, "holder", b->holder ? json_integer(b->holder->id) : json_null());
-	tt_json_put(&o, "waiter_serial", tt_json_u64(b->waiter_serial));
-	tt_json_put(&o, "holder_serial", b->holder_serial ? tt_json_u64(b->holder_serial) : json_null());
-	tt_json_put(&o, "wait_ns", tt_json_waits(&b->waits, NULL));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	if (b->lock)
+		tt_jsonw_u64(j, "lock", b->lock->id);
+	else
+		tt_jsonw_null(j, "lock");
+	tt_jsonw_u64(j, "process", b->process->id);
+	if (b->waiter)
+		tt_jsonw_u64(j, "waiter", b->waiter->id);
+	else
+		tt_jsonw_null(j, "waiter");
+	if (b->holder)
+		tt_jsonw_u64(j, "holder", b->holder->id);
+	else
+		tt_jsonw_null(j, "holder");
+	tt_jsonw_u64(j, "waiter_serial", b->waiter_serial);
+	if (b->holder_serial)
+		tt_jsonw_u64(j, "holder_serial", b->holder_serial);
+	else
+		tt_jsonw_null(j, "holder_serial");
+	tt_json_waits(j, "wait_ns", &b->waits, NULL);
+	tt_jsonw_end(j, '}');
 }
 
-void tt_json_threads(struct tt_report *r, struct tt_jsonw *w)
+void tt_json_threads(struct tt_jsonw *j, struct tt_report *r)
 {
-	tt_jsonw_begin(w, "threads", '[');
+	tt_jsonw_begin(j, "threads", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->threads.len); i++)
-		tt_jsonw_value(w, NULL, json_thread(r, r->threads.data[i]));
-	tt_jsonw_end(w, ']');
-	tt_jsonw_begin(w, "pools", '[');
+		json_thread(j, r, NULL, r->threads.data[i]);
+	tt_jsonw_end(j, ']');
+	tt_jsonw_begin(j, "pools", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->groups.len); i++)
-		tt_jsonw_value(w, NULL, json_pool(r, r->groups.data[i]));
-	tt_jsonw_end(w, ']');
-	tt_jsonw_begin(w, "event_loops", '[');
+		json_pool(j, r, NULL, r->groups.data[i]);
+	tt_jsonw_end(j, ']');
+	tt_jsonw_begin(j, "event_loops", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->loops.len); i++)
-		tt_jsonw_value(w, NULL, json_loop(r, r->loops.data[i]));
-	tt_jsonw_end(w, ']');
-	tt_jsonw_begin(w, "blockings", '[');
+		json_loop(j, r, NULL, r->loops.data[i]);
+	tt_jsonw_end(j, ']');
+	tt_jsonw_begin(j, "blockings", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->model->blockings.len); i++)
-		tt_jsonw_value(w, NULL, json_blocking(&r->model->blockings.data[i]));
-	tt_jsonw_end(w, ']');
+		json_blocking(j, NULL, &r->model->blockings.data[i]);
+	tt_jsonw_end(j, ']');
 }
 
 /* ------------------------------------------------------------------ findings */
 
-static json_t *json_finding_threads(const struct tt_finding *f)
+static void json_finding_threads(struct tt_jsonw *j, const char *key, const struct tt_finding *f)
 {
-	json_t *a = json_array();
+	tt_jsonw_begin(j, key, '[');
 	const struct tt_thread *const *t;
 	vec_for_each (t, &f->threads) {
-		json_t *o = json_object();
-		tt_json_put(&o, "id", json_integer((*t)->id));
-		tt_json_put(&o, "tid", (*t)->tid ? json_integer((*t)->tid) : json_null());
-		tt_json_put(&o, "name", tt_json_text((*t)->name));
-		tt_json_push(&a, o);
+		tt_jsonw_begin(j, NULL, '{');
+		tt_jsonw_u64(j, "id", (*t)->id);
+		if ((*t)->tid)
+			tt_jsonw_u64(j, "tid", (*t)->tid);
+		else
+			tt_jsonw_null(j, "tid");
+		tt_jsonw_text(j, "name", (*t)->name);
+		tt_jsonw_end(j, '}');
 	}
-	return a;
+	tt_jsonw_end(j, ']');
 }
 
-static json_t *json_finding_locks(struct tt_report *r, const struct tt_finding *f)
+static void json_finding_locks(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_finding *f)
 {
-	json_t *a = json_array();
+	tt_jsonw_begin(j, key, '[');
 	const struct tt_lock *const *l;
 	vec_for_each (l, &f->locks) {
-		json_t *o = json_object();
-		tt_json_put(&o, "id", json_integer((*l)->id));
-		tt_json_put(&o, "name", tt_json_text(tt_names_lock(r->names, *l)));
-		tt_json_put(&o, "address", tt_json_hex((*l)->address));
-		tt_json_push(&a, o);
+		tt_jsonw_begin(j, NULL, '{');
+		tt_jsonw_u64(j, "id", (*l)->id);
+		tt_jsonw_text(j, "name", tt_names_lock(r->names, *l));
+		tt_jsonw_hex(j, "address", (*l)->address);
+		tt_jsonw_end(j, '}');
 	}
-	return a;
+	tt_jsonw_end(j, ']');
 }
 
-static json_t *json_finding_stacks(struct tt_report *r, const struct tt_finding *f)
+static void json_finding_stacks(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_finding *f)
 {
-	json_t *a = json_array();
 	const struct tt_finding_stack *s;
+	tt_jsonw_begin(j, key, '[');
 	vec_for_each (s, &f->stacks) {
-		json_t *o = json_object();
-		json_t *frames = s->stack ? tt_json_stack(r, s->stack) : json_array();
-		if (!s->stack)
-			tt_json_push(&frames, tt_json_site(r, s->site));
-		tt_json_put(&o, "label", tt_json_text(s->label));
-		tt_json_put(&o, "frames", frames);
-		tt_json_push(&a, o);
+		tt_jsonw_begin(j, NULL, '{');
+		tt_jsonw_text(j, "label", s->label);
+		if (s->stack) {
+			tt_json_stack(j, r, "frames", s->stack);
+		} else {
+			tt_jsonw_begin(j, "frames", '[');
+			tt_json_site(j, r, NULL, s->site);
+			tt_jsonw_end(j, ']');
+		}
+		tt_jsonw_end(j, '}');
 	}
-	return a;
+	tt_jsonw_end(j, ']');
 }
 
-static json_t *json_evidence(const struct tt_finding *f)
+static void json_evidence(struct tt_jsonw *j, const char *key, const struct tt_finding *f)
 {
-	json_t *lines = json_array(), *figures = json_object(), *o = json_object();
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_begin(j, "lines", '[');
 	const char *const *line;
 	vec_for_each (line, &f->evidence)
-		tt_json_push(&lines, tt_json_text(*line));
+		tt_jsonw_text(j, NULL, *line);
+	tt_jsonw_end(j, ']');
+	tt_jsonw_begin(j, "figures", '{');
 	const struct tt_figure *figure;
 	vec_for_each (figure, &f->figures)
-		tt_json_put(&figures, figure->key, tt_json_u64(figure->value));
-	tt_json_put(&o, "lines", lines);
-	tt_json_put(&o, "figures", figures);
-	return o;
+		tt_jsonw_u64(j, figure->key, figure->value);
+	tt_jsonw_end(j, '}');
+	tt_jsonw_end(j, '}');
 }
 
-static json_t *json_finding(struct tt_report *r, const struct tt_finding *f)
+static void json_finding(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_finding *f)
 {
 	char fingerprint[20];
 	snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, f->fingerprint);
-	json_t *o = json_object();
-	tt_json_put(&o, "rule", json_string(tt_rules[f->rule].id));
-	tt_json_put(&o, "level", json_string(tt_level_name(f->level)));
-	tt_json_put(&o, "confidence", json_string(tt_confidence_name(f->confidence)));
-	tt_json_put(&o, "reason", tt_json_text(f->reason));
-	tt_json_put(&o, "title", tt_json_text(f->title));
-	tt_json_put(&o, "fingerprint", json_string(fingerprint));
-	tt_json_put(&o, "process", f->process ? json_integer(f->process->id) : json_null());
-	tt_json_put(&o, "count", json_integer(f->count));
-	tt_json_put(&o, "cost_ns", f->cost_ns ? tt_json_u64(f->cost_ns) : json_null());
-	tt_json_put(&o, "cost_pct", f->cost_ns ? json_real(tt_share_pct(f->cost_ns, f->wall_ns)) : json_null());
-	tt_json_put(&o, "threads", json_finding_threads(f));
-	tt_json_put(&o, "locks", json_finding_locks(r, f));
-	tt_json_put(&o, "stacks", json_finding_stacks(r, f));
-	tt_json_put(&o, "evidence", json_evidence(f));
-	tt_json_put(&o, "why", tt_json_text(f->why));
-	tt_json_put(&o, "advice", tt_json_text(f->advice));
-	return o;
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_text(j, "rule", tt_rules[f->rule].id);
+	tt_jsonw_text(j, "level", tt_level_name(f->level));
+	tt_jsonw_text(j, "confidence", tt_confidence_name(f->confidence));
+	tt_jsonw_text(j, "reason", f->reason);
+	tt_jsonw_text(j, "title", f->title);
+	tt_jsonw_text(j, "fingerprint", fingerprint);
+	if (f->process)
+		tt_jsonw_u64(j, "process", f->process->id);
+	else
+		tt_jsonw_null(j, "process");
+	tt_jsonw_u64(j, "count", f->count);
+	if (f->cost_ns)
+		tt_jsonw_u64(j, "cost_ns", f->cost_ns);
+	else
+		tt_jsonw_null(j, "cost_ns");
+	if (f->cost_ns)
+		tt_jsonw_real(j, "cost_pct", tt_share_pct(f->cost_ns, f->wall_ns));
+	else
+		tt_jsonw_null(j, "cost_pct");
+	json_finding_threads(j, "threads", f);
+	json_finding_locks(j, r, "locks", f);
+	json_finding_stacks(j, r, "stacks", f);
+	json_evidence(j, "evidence", f);
+	tt_jsonw_text(j, "why", f->why);
+	tt_jsonw_text(j, "advice", f->advice);
+	tt_jsonw_end(j, '}');
 }
 
-void tt_json_findings(struct tt_report *r, struct tt_jsonw *w)
+void tt_json_findings(struct tt_jsonw *j, struct tt_report *r)
 {
-	tt_jsonw_begin(w, "findings", '[');
+	tt_jsonw_begin(j, "findings", '[');
 	for (size_t i = 0; i < r->findings.list.len; i++)
-		tt_jsonw_value(w, NULL, json_finding(r, &r->findings.list.data[i]));
-	tt_jsonw_end(w, ']');
+		json_finding(j, r, NULL, &r->findings.list.data[i]);
+	tt_jsonw_end(j, ']');
 }

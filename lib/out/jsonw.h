@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * jsonw.h - a JSON document written piece by piece: the frame streams, each piece is a small jansson tree.
- * So a report of a million rows never stands in memory as a whole. Errors are sticky. Called by the JSON outputs of lib/out.
+ * jsonw.h - writes a JSON document piece by piece, so that a report of a million rows never stands in memory.
+ * What it is not: jansson, which builds the whole document first and spent seconds on a large report. Reading JSON is
+ * jansson's. Errors are sticky. Called by the JSON outputs of lib/out.
  */
 #ifndef TT_OUT_JSONW_H
 #define TT_OUT_JSONW_H
@@ -9,34 +10,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <jansson.h>
 
-#define TT_JSONW_DEPTH 8
+#include "lib/util/buf.h"
+
+#define TT_JSONW_DEPTH 16
+#define TT_JSONW_LINES 2 /* elements down to this depth stand on lines of their own */
 
 struct tt_jsonw {
-	FILE *file;
+	FILE *file; /* NULL: everything stays in buf */
+	struct tt_buf buf;
 	unsigned depth;
 	bool used[TT_JSONW_DEPTH]; /* something was written at this depth: a comma is due */
 	int error;                 /* 0 or a positive errno */
 };
 
-/* key: NULL inside an array and at the top. */
+/* key: a literal in snake_case; NULL inside an array and at the top. */
 void tt_jsonw_begin(struct tt_jsonw *w, const char *key, char bracket); /* '{' or '[' */
 void tt_jsonw_end(struct tt_jsonw *w, char bracket);                    /* '}' or ']' */
+void tt_jsonw_u64(struct tt_jsonw *w, const char *key, uint64_t value);
+void tt_jsonw_int(struct tt_jsonw *w, const char *key, int64_t value);
+void tt_jsonw_real(struct tt_jsonw *w, const char *key, double value); /* not finite: null */
+void tt_jsonw_bool(struct tt_jsonw *w, const char *key, bool value);
+void tt_jsonw_null(struct tt_jsonw *w, const char *key);
+void tt_jsonw_hex(struct tt_jsonw *w, const char *key, uint64_t value);     /* "0x7f12" */
+void tt_jsonw_text(struct tt_jsonw *w, const char *key, const char *value); /* NULL: null; invalid UTF-8: U+FFFD */
+void tt_jsonw_raw(struct tt_jsonw *w, const char *key, const char *json);   /* a value that is JSON already */
 
-/* Writes one value; takes over the reference. NULL counts as out of memory. */
-void tt_jsonw_value(struct tt_jsonw *w, const char *key, json_t *value);
-
-/* Ends the document with a newline and flushes. 0 or -errno of the first error. */
+/* Ends the document with a newline, flushes, frees. 0 or -errno of the first error. */
 int tt_jsonw_finish(struct tt_jsonw *w);
-
-/* Helpers for pieces; a NULL text gives null, invalid UTF-8 becomes U+FFFD. All return NULL when out of memory. */
-json_t *tt_json_text(const char *text);
-json_t *tt_json_hex(uint64_t value); /* "0x7f12..." */
-json_t *tt_json_u64(uint64_t value); /* cut to what JSON integers of jansson hold: 2^63-1 */
-
-/* Adds value (taken over) to an object; does nothing when either is NULL, after which tt_jsonw_value(NULL) reports it. */
-void tt_json_put(json_t **object, const char *key, json_t *value);
-void tt_json_push(json_t **array, json_t *value);
 
 #endif

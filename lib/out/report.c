@@ -123,6 +123,10 @@ void tt_report_destroy(struct tt_report *r)
 	tt_vec_deinit(&r->threads);
 	tt_vec_deinit(&r->waits);
 	tt_vec_deinit(&r->loops);
+	struct tt_hmap_entry *e;
+	hmap_for_each (e, &r->json_sites)
+		free(e->ptr);
+	tt_hmap_deinit(&r->json_sites);
 	tt_findings_deinit(&r->findings);
 	tt_names_destroy(r->names);
 	tt_model_destroy(r->model);

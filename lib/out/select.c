@@ -128,6 +128,8 @@ static int by_rank(const void *a, const void *b)
 		return x->value > y->value ? -1 : 1;
 	if (x->wait_ns != y->wait_ns)
 		return x->wait_ns > y->wait_ns ? -1 : 1;
+	if (x->acquisitions != y->acquisitions)
+		return x->acquisitions > y->acquisitions ? -1 : 1;
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 

@@ -23,7 +23,7 @@ static void put_pairs(struct tt_text *t, const struct tt_lock_class *c)
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(w->waits.count).s);
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(w->waits.max_ns).s);
 		tt_table_cell(table, TT_STYLE_CODE, "%s", tt_text_place(t, w->waiter, w->waiter_stack, "not known"));
-		tt_table_cell(table, TT_STYLE_CODE, "%s", tt_text_place(t, w->holder, NULL, "not known"));
+		tt_table_cell(table, TT_STYLE_CODE, "%s", tt_text_place(t, w->holder, w->holder_stack, "not known"));
 	}
 	tt_text_table(t, table, 5);
 	if (c->pair_count > SHOWN_PAIRS)

@@ -119,7 +119,7 @@ static void top_costs(struct tt_text *t)
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(c->waits.total_ns, tt_report_program_ns(t->r, c->program)).s);
 		tt_table_cell(table, TT_STYLE_LOCK, "%s", tt_names_class(t->r->names, c));
 		tt_table_cell(table, TT_STYLE_CODE, "%s", w ? tt_text_place(t, w->waiter, w->waiter_stack, "?") : "?");
-		tt_table_cell(table, TT_STYLE_CODE, "%s", w ? tt_text_place(t, w->holder, NULL, "not known") : "?");
+		tt_table_cell(table, TT_STYLE_CODE, "%s", w ? tt_text_place(t, w->holder, w->holder_stack, "not known") : "?");
 		shown++;
 	}
 	if (!table)
