@@ -120,19 +120,22 @@ static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const
 	if (b->caller)
 		l->birth_stack = tt_stack_capture(s, b->caller);
 
+	/* Published for readers of the file before it is found by other threads, who look at the kind. */
+	tt_store_release(&l->kind, (uint8_t)b->kind);
 	uint32_t *head = &tt_g.p->lock_heads[lock_bucket(address)];
 	uint32_t first = tt_load_acquire(head);
 	do {
-		/* Somebody may have inserted the same lock meanwhile: his record stands, ours stays unpublished. */
+		/* Somebody may have inserted the same lock meanwhile: his record stands, ours is taken back. */
 		for (uint32_t i = first; i; i = tt_lock_by_index(i - 1)->chain) {
 			struct ttrec_lock *o = tt_lock_by_index(i - 1);
-			if (o->address == address && !lock_is_dead(o))
+			if (o->address == address && !lock_is_dead(o)) {
+				tt_store_relaxed(&l->kind, (uint8_t)TTREC_KIND_NONE);
 				return o;
+			}
 		}
 		l->chain = first;
 	} while (!tt_cas_acq_rel(head, &first, l->index + 1));
 	filter_set(address);
-	tt_store_release(&l->kind, (uint8_t)b->kind);
 	return l;
 }
 
