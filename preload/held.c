@@ -62,20 +62,23 @@ struct ttrec_held *tt_acquired(
 	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, bool order, const struct tt_caller *c)
 {
 	struct ttrec_thread *t = s->t;
-	struct ttrec_count *e = tt_count(s, lock, site, birth);
 	uint32_t d = t->held_depth;
-	if (d >= t->held_cap) {
+	if (d >= t->held_cap)
 		tt_held_grow(s);
-		if (d >= t->held_cap)
-			return NULL;
-	}
+	bool room = d < t->held_cap;
 	struct ttrec_held *h = s->held + d;
+	if (room) {
+		/* Pushed first: whoever waits for the lock meanwhile finds who has it. */
+		tt_store_relaxed(&h->lock, lock);
+		tt_store_relaxed(&h->site, site);
+		tt_store_release(&t->held_depth, d + 1);
+	}
+	struct ttrec_count *e = tt_count(s, lock, site, birth);
+	if (!room)
+		return NULL;
 	uint32_t uid = e ? e->uid : 0xffffffffu;
 	uint64_t below = d ? h[-1].hash : 0;
-	tt_store_relaxed(&h->lock, lock);
-	tt_store_relaxed(&h->site, site);
 	h->hash = tt_held_hash(below, uid, site);
-	tt_store_release(&t->held_depth, d + 1);
 	if (d && order) {
 		uint64_t key = tt_order_key(below, uid, site);
 		if (!s->deps || s->deps[key & s->deps_mask] != key)
@@ -121,8 +124,9 @@ static void hold_account(
 	tt_add_relaxed(&ls->hold_weight, weight);
 	uint64_t samples = tt_add_relaxed(&ls->hold_samples, 1) + 1;
 	struct ttrec_lock *l = tt_lock_by_index(ls->lock);
-	/* A histogram is 560 bytes: only for locks with some history. Its buckets count timed holds, unweighted. */
-	if (l && (samples >= 8 || ns >= 100000 || tt_load_relaxed(&l->stat_hold)))
+	/* A histogram is 560 bytes: for locks that are waited for, held long or used much. Its buckets count timed holds,
+	 * unweighted. */
+	if (l && (tt_load_relaxed(&l->stat_wait) || samples >= 64 || ns >= 100000 || tt_load_relaxed(&l->stat_hold)))
 		tt_stat_add(&l->stat_hold, ls->lock, 2, ns, now);
 	if (e && (uint16_t)e->n == e->next)
 		tt_count_next(s, e, samples, ns);

@@ -11,6 +11,9 @@
 
 bool tt_cancel_used;
 
+#define STACKS_FIRST 16u
+#define STACKS_EVERY 64u
+
 /* ------------------------------------------------------------------ create */
 
 /* Before the real create: afterwards the thread may already have ended. attr may be NULL. */
@@ -37,12 +40,19 @@ void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, u
 	if (t) {
 		t->start_routine = routine;
 		t->create_site = TTREC_SITE_PC(site);
-		t->create_stack = tt_stack_capture(s, &c);
 		t->creator = s->t->serial;
 		t->creator_segment = s->t->segment;
 		tt_module_seen(routine);
-		struct ttrec_group *g = tt_group_get(routine, t->create_site, t->create_stack);
+		struct ttrec_group *g = tt_group_get(routine, t->create_site);
+		uint64_t before = g ? tt_load_relaxed(&g->created) : 0;
+		/* The first of a kind all keep their stack; later ones mostly take over the latest. */
+		if (before < STACKS_FIRST || before % STACKS_EVERY == 0)
+			t->create_stack = tt_stack_capture(s, &c);
 		if (g) {
+			if (t->create_stack)
+				tt_store_relaxed(&g->create_stack, t->create_stack);
+			else
+				t->create_stack = tt_load_relaxed(&g->create_stack);
 			t->group = tt_ref(g);
 			tt_add_relaxed(&g->created, 1);
 			uint64_t live = tt_add_relaxed(&g->live, 1) + 1;

@@ -274,7 +274,7 @@ void tt_thread_set_pthread(struct ttrec_thread *t, uint64_t pthread);
 void tt_thread_gone(struct ttrec_thread *t); /* joined, or detached and gone: fold and free the slot */
 void tt_thread_reap_later(struct ttrec_thread *t);
 struct ttrec_loop *tt_loop_alloc(struct ttrec_thread *t, uint64_t pc);
-struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site, uint32_t stack);
+struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site);
 
 /* ------------------------------------------------------------------ wait.c: the contended path */
 

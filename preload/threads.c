@@ -101,7 +101,6 @@ struct ttrec_thread *tt_thread_alloc(void)
 		return NULL;
 	}
 	t->serial = tt_add_relaxed(&tt_g.h->serials, 1) + 1;
-	t->base = tt_count_total(t);
 	t->created_ns = tt_now();
 	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_CREATING);
 	return t;
@@ -357,8 +356,11 @@ void tt_thread_gone(struct ttrec_thread *t)
 				tt_add_relaxed(&g->waits[i].count, t->waits[i].count);
 				tt_add_relaxed(&g->waits[i].ns, t->waits[i].ns);
 			}
-		tt_add_relaxed(&g->operations, tt_count_total(t) - t->base);
 	}
+	uint64_t total = tt_count_total(t);
+	if (g)
+		tt_add_relaxed(&g->operations, total - t->base);
+	t->base = total; /* where the slot's next thread begins */
 	if (t->loop)
 		loop_done(t);
 	if (t->flags & TTREC_THREAD_HAS_DEPS)
@@ -368,7 +370,7 @@ void tt_thread_gone(struct ttrec_thread *t)
 
 /* ------------------------------------------------------------------ groups */
 
-struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site, uint32_t stack)
+struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site)
 {
 	uint32_t *head = &tt_g.p->group_heads[(tt_mix(routine, site) >> 20) & (TT_GROUP_HEADS - 1)];
 	uint32_t first = tt_load_acquire(head);
@@ -387,7 +389,6 @@ struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site, uint32_t stack
 				return NULL;
 			}
 			mine->create_site = site;
-			mine->create_stack = stack;
 			mine->first_ns = tt_now();
 		}
 		mine->chain = first;
