@@ -41,22 +41,60 @@ struct sym_dwarf {
 	Dwarf_Aranges *aranges;
 	TT_VEC(struct unit_range) ranges; /* of all units, when indexed */
 	bool indexed;
-	struct tt_hmap units; /* offset of the unit's DIE -> struct unit */
+	struct tt_hmap units;          /* offset of the unit's DIE -> struct unit */
+	struct sym_bytes info, abbrev; /* sections for diescan.c; size 0: not usable */
 	size_t scan_budget;
 };
 
 /* ------------------------------------------------------------------ life */
+
+/* libdw decompresses all that it finds when it begins. What is not needed here is made invisible, in our private copy. */
+static void hide_unused(const struct sym_image *image)
+{
+	static const char *const names[] = {
+		".debug_loc", ".debug_loclists", ".debug_macro", ".debug_macinfo", ".debug_frame", ".debug_names"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		GElf_Shdr shdr;
+		Elf_Scn *scn = sym_image_section(image, names[i], &shdr);
+		if (scn && (shdr.sh_flags & SHF_COMPRESSED)) {
+			shdr.sh_type = SHT_NOBITS;
+			gelf_update_shdr(scn, &shdr);
+		}
+	}
+}
+
+/* A section as libdw left it: decompressed. */
+static struct sym_bytes section_bytes(const struct sym_image *image, const char *name)
+{
+	GElf_Shdr shdr;
+	Elf_Scn *scn = sym_image_section(image, name, &shdr);
+	Elf_Data *data = scn && !(shdr.sh_flags & SHF_COMPRESSED) ? elf_rawdata(scn, NULL) : NULL;
+	return data && data->d_buf ? (struct sym_bytes){data->d_buf, data->d_size} : (struct sym_bytes){0};
+}
+
+static void keep_sections(struct sym_dwarf *dwarf, const struct sym_image *image)
+{
+	GElf_Ehdr ehdr;
+	bool ours = gelf_getehdr(image->elf, &ehdr) &&
+	            ehdr.e_ident[EI_DATA] == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB);
+	if (!ours)
+		return;
+	dwarf->info = section_bytes(image, ".debug_info");
+	dwarf->abbrev = section_bytes(image, ".debug_abbrev");
+}
 
 struct sym_dwarf *sym_dwarf_create(const struct sym_image *image)
 {
 	struct sym_dwarf *dwarf = calloc(1, sizeof(*dwarf));
 	if (!dwarf)
 		return NULL;
+	hide_unused(image);
 	dwarf->dbg = dwarf_begin_elf(image->elf, DWARF_C_READ, NULL);
 	if (!dwarf->dbg) {
 		free(dwarf);
 		return NULL;
 	}
+	keep_sections(dwarf, image);
 	dwarf->scan_budget = image->size * 4 + ((size_t)64 << 20); /* more DIEs than there are bytes: only in circles */
 	size_t count;
 	if (dwarf_getaranges(dwarf->dbg, &dwarf->aranges, &count) || count == 0)
@@ -250,11 +288,38 @@ static int func_by_low(const void *a, const void *b)
 	return x->low < y->low ? -1 : x->low > y->low;
 }
 
+struct scan_arg {
+	struct sym_dwarf *dwarf;
+	struct unit *unit;
+};
+
+static bool add_found(void *arg, uint64_t offset)
+{
+	struct scan_arg *scan = arg;
+	Dwarf_Die die;
+	if (dwarf_offdie(scan->dwarf->dbg, offset, &die))
+		add_function(scan->dwarf, scan->unit, &die);
+	return scan->dwarf->scan_budget > 0;
+}
+
+/* The usual functions, by the fast scan; false when it does not understand the unit. */
+static bool scan_fast(struct sym_dwarf *dwarf, struct unit *unit)
+{
+	struct scan_arg arg = {dwarf, unit};
+	if (dwarf->info.size == 0 || unit->tree.addr != unit->die.addr)
+		return false;
+	Dwarf_Off die = dwarf_dieoffset(&unit->die);
+	return sym_diescan(&dwarf->info, &dwarf->abbrev, die - dwarf_cuoffset(&unit->die), die, add_found, &arg) == 0;
+}
+
 static void scan_unit(struct sym_dwarf *dwarf, struct unit *unit, enum scan scan)
 {
 	unit->depth_scanned = scan;
 	unit->funcs.len = 0;
-	scan_children(dwarf, unit, &unit->tree, scan, 0);
+	if (scan == SCAN_DEEP || !scan_fast(dwarf, unit)) {
+		unit->funcs.len = 0;
+		scan_children(dwarf, unit, &unit->tree, scan, 0);
+	}
 	tt_vec_sort(&unit->funcs, func_by_low);
 	uint64_t reach = 0;
 	struct func *func;

@@ -8,6 +8,7 @@
  *   image.c    bytes of an ELF file in memory: mapping, vdso, xz             (sym_image)
  *   symtab.c   sorted symbol arrays; plt.c adds foo@plt                      (sym_table)
  *   dwarf.c    compilation units, lines, inlined functions                   (sym_dwarf)
+ *   diescan.c  the fast part of dwarf.c: finding functions
  *   perfmap.c  names of JIT code                                             (sym_perfmap)
  *   debugfile.c  separate debug files
  *   demangle.c, rust_v0.c, names.c                                           text
@@ -103,6 +104,23 @@ struct sym_store;
 
 /* Adds "foo@plt" for each stub of an x86-64 image. 0 or -ENOMEM. */
 int sym_plt_collect(struct sym_table *table, const struct sym_image *image, struct sym_store *store);
+
+/* ------------------------------------------------------------------ diescan.c */
+
+struct sym_bytes {
+	const unsigned char *data;
+	size_t size;
+};
+
+/* Called with the offset of a subprogram's DIE in .debug_info; false stops the scan. */
+typedef bool sym_diescan_fn(void *arg, uint64_t die_offset);
+
+/*
+ * Reports the subprograms with code of one unit, at its top and in namespaces. info, abbrev: the sections, in this machine's
+ * byte order. 0, -EINVAL when something in the unit is not understood (some may have been reported), -ENOMEM.
+ */
+int sym_diescan(const struct sym_bytes *info, const struct sym_bytes *abbrev, uint64_t unit_offset, uint64_t die_offset,
+	sym_diescan_fn *found, void *arg);
 
 /* ------------------------------------------------------------------ dwarf.c */
 

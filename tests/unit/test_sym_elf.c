@@ -101,7 +101,7 @@ static void bad_debug_files(void)
 	char debug_dirs[200];
 	snprintf(debug_dirs, sizeof(debug_dirs), "%s", subject_path("wrong"));
 	ok(subject_shell("mkdir -p wrong/.build-id/01 && cp by_link.debug "
-	                 "wrong/.build-id/01/02030405060708090a0b0c0d0e0f1011121314.debug"),
+			 "wrong/.build-id/01/02030405060708090a0b0c0d0e0f1011121314.debug"),
 		"a debug file lies under a wrong build-id");
 	s = subject_sym(&module, debug_dirs);
 	ok(!info_of(s).debug_opened, "a debug file with another build-id is refused");
