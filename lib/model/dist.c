@@ -4,6 +4,15 @@
  */
 #include "lib/model/model_private.h"
 
+/* Counts of damaged files may be anything: beyond 2^53 a double has no fraction, beyond 2^64 no integer type has room. */
+static double round_up(double x)
+{
+	if (x >= 0x1p53)
+		return x;
+	double whole = (double)(uint64_t)x;
+	return whole < x ? whole + 1 : whole;
+}
+
 /*
  * The value of rank ceil(p * n) when the values of a bucket lie evenly in it: the k-th of c values in [low, high) is taken to
  * be low + (high - low) * (k - 1/2) / c. The last bucket, and the one that holds the maximum, end at the maximum.
@@ -15,8 +24,9 @@ uint64_t model_hist_rank(const uint64_t *hist, uint64_t max_ns, double p)
 		n += (double)hist[b];
 	if (n <= 0)
 		return 0;
-	double rank = p * n;
-	rank = rank < 1 ? 1 : (double)(uint64_t)rank < rank ? (double)(uint64_t)rank + 1 : rank;
+	double rank = round_up(p * n);
+	if (rank < 1)
+		rank = 1;
 	unsigned b = 0;
 	while (b < TTREC_HIST_BUCKETS - 1 && below + (double)hist[b] < rank)
 		below += (double)hist[b++];

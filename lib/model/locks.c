@@ -241,8 +241,10 @@ static void hold_estimate(struct model_lock_site *a)
 	struct tt_hold *h = &a->s.hold;
 	uint64_t done = span(a->holding, a->s.count);
 	h->exact = h->samples >= done && h->samples == h->weight;
-	if (h->samples && h->weight && h->weight != done && !h->exact)
-		h->total_ns = (uint64_t)((double)h->total_ns * ((double)done / (double)h->weight));
+	if (h->samples && h->weight && h->weight != done && !h->exact) {
+		double total = (double)h->total_ns * ((double)done / (double)h->weight);
+		h->total_ns = total < 0x1p64 ? (uint64_t)total : UINT64_MAX;
+	}
 	h->total_ns += a->ongoing_hold_ns;
 }
 

@@ -283,7 +283,13 @@ static void test_percentiles(void)
 	struct ttrec_lock *one = rb_lock(rb, TTREC_KIND_MUTEX, 0x9000, A), *huge = rb_lock(rb, TTREC_KIND_MUTEX, 0x9100, A);
 	rb_stat_add(rb_stat(rb, one, 0), 70, 1);
 	rb_stat_add(rb_stat(rb, huge, 0), UINT64_C(1) << 40, 3);
+	struct ttrec_lock *wild = rb_lock(rb, TTREC_KIND_MUTEX, 0x9200, A);
+	struct ttrec_stat *s = rb_stat(rb, wild, 0);
+	memset(s->hist, 0xff, sizeof(s->hist)); /* damage: more than any integer holds */
+	s->max_ns = UINT64_MAX;
+	held_site(rb, wild, UINT64_C(1) << 43, 1, 1, UINT64_MAX);
 	struct tt_model *m = rb_model(rb, NULL);
+	ok(m->locks.data[2].wait.p99_ns > 0 && m->locks.data[2].hold.total_ns == UINT64_MAX, "absurd counts do no harm");
 	const struct tt_dist *d = &m->locks.data[0].wait;
 	ok(d->p50_ns <= 70 && d->p99_ns <= 70 && d->p50_ns >= 64, "never above the maximum");
 	d = &m->locks.data[1].wait;
