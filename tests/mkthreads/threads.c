@@ -291,8 +291,8 @@ static const char *const hostile_names[] = {
 	"a\tb\nc",
 	"\xff\xfe bad utf8",
 	"\"quote\\",
-	"\xe2\x80\xae"
-	"rtl",
+	("\xe2\x80\xae"
+	 "rtl"),
 	"",
 };
 
