@@ -59,11 +59,13 @@ static void stack_facts(void)
 static void prepare(void)
 {
 	uint32_t expected = MODE_NEW;
+	if (!environ) /* a .preinit_array: even libc has not begun; not recorded, and decided later */
+		return;
 	if (!tt_cas_acq_rel(&mode, &expected, (uint32_t)MODE_STARTING))
 		return;
-	const char *text = environ ? env_get("THREADCHECK_OPTIONS") : NULL;
+	const char *text = env_get("THREADCHECK_OPTIONS");
 	tt_options_parse(&tt_options, text);
-	bool ok = tt_real_resolve(tt_options.direct) && !getauxval(AT_SECURE) && environ;
+	bool ok = tt_real_resolve(tt_options.direct) && !getauxval(AT_SECURE);
 	if (ok) {
 		tt_file_prepare(env_get("XDG_RUNTIME_DIR"), text);
 		stack_facts();

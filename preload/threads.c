@@ -53,7 +53,8 @@ static struct ttrec_thread *slot_new(void)
 	return t;
 }
 
-/* Detached threads that ended: once the kernel does not know the tid any more, the slot is free. Looks at a few per call. */
+/* Detached threads that ended, and adopted ones: once the kernel does not know the tid any more, the slot is free. Looks at a
+ * few per call. */
 static void limbo_reap(void)
 {
 	struct tt_private *p = tt_g.p;
@@ -64,10 +65,28 @@ static void limbo_reap(void)
 			continue;
 		if (tt_cas_acq_rel(at, &w, UINT64_C(0))) {
 			struct ttrec_thread *t = tt_thread_by_slot((uint32_t)w - 1);
+			if (t && tt_load_relaxed(&t->state) == TTREC_THREAD_RUNNING) {
+				/* An adopted one: nobody saw it end. */
+				tt_add_relaxed(&tt_g.h->threads_ended, 1);
+				tt_sub_relaxed(&tt_g.h->threads_live, 1);
+			}
 			if (t)
 				tt_thread_gone(t);
 		}
 	}
+}
+
+static void limbo_put(struct ttrec_thread *t)
+{
+	if (tt_or_relaxed(&t->flags, TTREC_THREAD_LIMBO) & TTREC_THREAD_LIMBO)
+		return;
+	uint64_t w = (uint64_t)t->tid << 32 | (t->slot + 1);
+	for (unsigned k = 0; k < ARRAY_SIZE(tt_g.p->limbo); k++) {
+		uint64_t none = 0;
+		if (!tt_load_relaxed(&tt_g.p->limbo[k]) && tt_cas_acq_rel(&tt_g.p->limbo[k], &none, w))
+			return;
+	}
+	/* No room: the slot stays as it is. */
 }
 
 /*
@@ -78,15 +97,7 @@ void tt_thread_reap_later(struct ttrec_thread *t)
 {
 	if (!(tt_load_acquire(&t->flags) & TTREC_THREAD_DETACHED) || tt_load_acquire(&t->state) < TTREC_THREAD_ENDING)
 		return;
-	if (tt_or_relaxed(&t->flags, TTREC_THREAD_LIMBO) & TTREC_THREAD_LIMBO)
-		return;
-	uint64_t w = (uint64_t)t->tid << 32 | (t->slot + 1);
-	for (unsigned k = 0; k < ARRAY_SIZE(tt_g.p->limbo); k++) {
-		uint64_t none = 0;
-		if (!tt_load_relaxed(&tt_g.p->limbo[k]) && tt_cas_acq_rel(&tt_g.p->limbo[k], &none, w))
-			return;
-	}
-	/* No room: the slot stays as it is, a detached thread that ended. */
+	limbo_put(t);
 }
 
 /* A slot for a new thread, in state CREATING; NULL: no space (counted). */
@@ -235,6 +246,8 @@ struct ttrec_thread *tt_thread_adopt(struct tt_self *s)
 		tt_add_relaxed(&tt_g.h->threads_adopted, 1);
 	}
 	tt_thread_bind(s, t, self);
+	if (t->flags & TTREC_THREAD_ADOPTED)
+		limbo_put(t); /* nobody will tell when it ends */
 	return t;
 }
 
