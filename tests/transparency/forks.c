@@ -206,7 +206,8 @@ static void others(void)
 		_exit(8);
 	}
 	TR_NUM("clone", wait_for(pid));
-	char *argv[] = {"sh", "-c", "exit 9", NULL}, *envp[] = {NULL};
+	char sh[] = "sh", c[] = "-c", text[] = "exit 9";
+	char *argv[] = {sh, c, text, NULL}, *envp[] = {NULL};
 	TR("posix_spawn", posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, envp));
 	TR_NUM("its status", wait_for(pid));
 	TR("posix_spawn of nothing", posix_spawn(&pid, "/nonexistent", NULL, NULL, argv, envp));
