@@ -289,6 +289,42 @@ static void deleted(void)
 	}
 }
 
+/* The process has a root directory of its own: its paths mean files below that. */
+static void container(const char *dir)
+{
+	skip(geteuid() == 0, 2, "needs root")
+	{
+		int ready[2];
+		struct sym_truth truth;
+		subject_run("c_o2", &truth);
+		if (pipe(ready))
+			return;
+		pid_t pid = fork();
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (chroot(dir))
+				_exit(1);
+			close(ready[1]);
+			for (;;)
+				pause();
+		}
+		close(ready[1]);
+		char byte;
+		while (read(ready[0], &byte, 1) > 0)
+			continue;
+		close(ready[0]);
+		struct tt_sym_module module = subject_module(&truth, "/c_o2");
+		struct tt_sym *s = subject_sym(&module, NULL);
+		is_int(info_of(s).status, TT_SYM_FILE_MISSING, "a path of a container means nothing here");
+		module.pid = pid; /* the same file again, now that it can be found */
+		tt_sym_add_module(s, &module, NULL);
+		is_int(count_right(s, &truth, true), truth.call_count, "it is found through the process");
+		tt_sym_destroy(s);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
 static void vdso(void)
 {
 	uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
@@ -404,6 +440,7 @@ int main(void)
 	debug_only(dir);
 	sysroot(dir);
 	deleted();
+	container(dir);
 	vdso();
 	overlaps();
 	jit();
