@@ -14,8 +14,8 @@ docdir      = $(PREFIX)/share/doc/threadtools
 bashcompdir = $(PREFIX)/share/bash-completion/completions
 
 OPT      ?= -O2 -g
-WARN      = -Wall -Wextra -Wpointer-arith -Wwrite-strings $(if $(DEVELOPER),-Werror)
-CWARN     = $(WARN) -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+WARN      = -Wall -Wextra -Wpointer-arith $(if $(DEVELOPER),-Werror)
+CWARN     = $(WARN) -Wwrite-strings -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 SANFLAGS  = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 COVFLAGS  = $(if $(COVERAGE),--coverage)
 CPPFLAGS += -I. -D_GNU_SOURCE -DTT_VERSION='"$(VERSION)"'
