@@ -10,8 +10,8 @@
 
 #define GROW_EVICTIONS 16u /* evictions between two looks at growing */
 #define TABLE_MAX      4096u
-#define LONG_HOLD_NS   2000u /* holds at least this long are all timed: two clock reads are a small part of them */
-#define FIRST_SAMPLES  8u    /* the first holds of a (lock, site) are all timed */
+#define LONG_HOLD_NS   20000u /* holds at least this long are all timed: the books of one are about 1 % of it */
+#define FIRST_SAMPLES  8u     /* the first holds of a (lock, site) are all timed */
 
 /* ------------------------------------------------------------------ eviction */
 
