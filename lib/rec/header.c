@@ -6,10 +6,13 @@
 #include "lib/rec/rec_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HOUR_NS UINT64_C(3600000000000)
 
@@ -111,6 +114,23 @@ int tt_rec_check_header(struct tt_rec *rec, const struct tt_rec_opts *opts, stru
 	return 0;
 }
 
+int tt_rec_note_end(const char *path, uint64_t end_mono_ns, struct tt_err *err)
+{
+	struct ttrec_header h;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return tt_err_set(err, errno, "cannot open '%s': %s", path, strerror(errno));
+	int rc = tt_rec_peek_fd(fd, &h, err);
+	if (rc == 0 && h.state == TTREC_STATE_RUNNING && !h.end_ns && end_mono_ns > h.start_mono_ns &&
+		tt_life_of(h.state, h.pid, h.proc_start_ticks, h.pid_ns) == TT_REC_KILLED) {
+		uint64_t end_ns = end_mono_ns - h.start_mono_ns + 1;
+		if (pwrite(fd, &end_ns, sizeof(end_ns), offsetof(struct ttrec_header, end_ns)) != sizeof(end_ns))
+			rc = tt_err_set(err, EIO, "cannot write '%s'", path);
+	}
+	close(fd);
+	return rc;
+}
+
 int tt_rec_peek_fd(int fd, struct ttrec_header *ret, struct tt_err *err)
 {
 	struct stat st;
@@ -130,7 +150,8 @@ void tt_rec_settle_end(struct tt_rec *rec, const struct tt_rec_opts *opts)
 	const struct ttrec_header *h = &rec->header;
 	uint64_t now = opts && opts->now_mono_ns ? opts->now_mono_ns : clock_ns(CLOCK_MONOTONIC);
 	rec->end_estimated = false;
-	if (rec->life == TT_REC_ENDED && h->end_ns && h->end_ns <= rec->time_cap) {
+	/* A killed process cannot say when: an observer may have (tt_rec_note_end). */
+	if (rec->life != TT_REC_RUNNING && h->end_ns && h->end_ns <= rec->time_cap) {
 		rec->end_ns = h->end_ns;
 	} else if (rec->life == TT_REC_RUNNING && now >= h->start_mono_ns) {
 		rec->end_ns = now - h->start_mono_ns + 1;

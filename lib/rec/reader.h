@@ -57,6 +57,13 @@ int tt_rec_open_memory(const void *data, size_t size, const char *name, const st
 /* Reads and checks only the header, as it is in the file (texts may lack their NUL). Errors as above. For lists. */
 int tt_rec_peek_fd(int fd, struct ttrec_header *ret, struct tt_err *err);
 
+/*
+ * Notes in the recording of a process that was killed when that was (CLOCK_MONOTONIC), which it could not do itself: for
+ * whoever saw it die. Without this its end is taken to be the last recorded fact, and waits in progress seem shorter than they
+ * were. Does nothing (0) when the process lives, recorded its end, or an end was noted already.
+ */
+int tt_rec_note_end(const char *path, uint64_t end_mono_ns, struct tt_err *err);
+
 /* NULL is allowed. */
 void tt_rec_close(struct tt_rec *rec);
 
@@ -69,8 +76,9 @@ enum tt_rec_life tt_rec_life(const struct tt_rec *rec);
 const struct ttrec_header *tt_rec_header(const struct tt_rec *rec);
 
 /*
- * The recording's last moment, in its own time (ns since its start, + 1). Ended: as recorded. Running: now. Killed or
- * unknown: the latest time found anywhere in the records (*estimated, which may be NULL, becomes true).
+ * The recording's last moment, in its own time (ns since its start, + 1). Ended: as recorded. Running: now. Killed: as noted by
+ * tt_rec_note_end; else, and when unknown, the latest time found anywhere in the records (*estimated, which may be NULL,
+ * becomes true).
  */
 uint64_t tt_rec_end_ns(const struct tt_rec *rec, bool *estimated);
 

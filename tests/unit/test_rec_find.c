@@ -33,6 +33,8 @@ static void put(const char *name, uint32_t pid, enum ttrec_state state, uint64_t
 	struct recbuild *rb = rb_create("/bin/prog", pid);
 	struct stat st;
 	rb->header->state = state;
+	if (state == TTREC_STATE_RUNNING)
+		rb->header->end_ns = 0;
 	rb->header->proc_start_ticks = 0;
 	rb->header->start_real_ns = start_s * 1000000000;
 	rb->header->pid_ns = stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
@@ -215,6 +217,32 @@ static void test_pid(void)
 	has_str(err.msg, "no process", "in words");
 }
 
+static void test_note_end(void)
+{
+	struct tt_rec *rec = NULL;
+	struct tt_err err = {0};
+	put("killed.ttrec", 999999980, TTREC_STATE_RUNNING, 10);
+	put("ended.ttrec", 999999981, TTREC_STATE_EXITED, 10);
+	const char *killed = in_dir("killed.ttrec"), *ended = in_dir("ended.ttrec");
+	/* rb_create: began at 5 s, ended (if it did) after 1 s. */
+	ok(tt_rec_note_end(killed, UINT64_C(7500000000), &err) == 0 &&
+			tt_rec_note_end(ended, UINT64_C(7500000000), &err) == 0 &&
+			tt_rec_note_end(killed, UINT64_C(9000000000), &err) == 0,
+		"whoever saw a process die notes when: %s", err.msg);
+	bool estimated = true;
+	if (tt_rec_open(killed, NULL, &rec, &err) == 0) {
+		is_u64(tt_rec_end_ns(rec, &estimated), 2500000001, "the first note stays");
+		ok(!estimated && tt_rec_life(rec) == TT_REC_KILLED, "and it is no estimate");
+		tt_rec_close(rec);
+	}
+	if (tt_rec_open(ended, NULL, &rec, &err) == 0) {
+		is_u64(tt_rec_end_ns(rec, NULL), 1000000001, "an end that was recorded stands");
+		tt_rec_close(rec);
+	}
+	unlink(killed);
+	unlink(ended);
+}
+
 /* ------------------------------------------------------------------ sets */
 
 static void test_set(void)
@@ -249,6 +277,7 @@ int main(void)
 	test_default_folders();
 	test_clean();
 	test_pid();
+	test_note_end();
 	test_set();
 	static const char *const left[] = {"live.3.ttrec", ".hidden.ttrec", "not-one.ttrec.x", "noise.ttrec", "link.ttrec",
 		"fifo.ttrec", "a.ttrec", "b.ttrec", "a-copy.ttrec"};

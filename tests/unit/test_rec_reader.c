@@ -395,6 +395,7 @@ static void test_end(void)
 {
 	struct recbuild *rb = rb_create("x", 1);
 	rb->header->state = TTREC_STATE_RUNNING;
+	rb->header->end_ns = 0;
 	struct ttrec_thread *t = rb_thread(rb, 1, TTREC_THREAD_RUNNING);
 	t->started_ns = 300;
 	rb_lock(rb, TTREC_KIND_MUTEX, 0x10, 1)->birth_ns = 7000;
