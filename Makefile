@@ -25,7 +25,7 @@ TOOLFLAGS = $(BASE) -fno-strict-aliasing -fstack-protector-strong $(SANFLAGS) $(
 
 # The shim never sees a sanitizer, pkg-config or stack protector: it runs inside other people's programs.
 SHIMFLAGS = $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions -fasynchronous-unwind-tables \
-            -fno-optimize-sibling-calls -fno-stack-protector -fno-plt -fno-strict-aliasing -fstack-usage $(SHIM_DEFS)
+            -fno-stack-protector -fno-plt -fno-strict-aliasing -fstack-usage $(SHIM_DEFS)
 SHIMLINK  = -shared -Wl,-z,now,-z,relro,-z,nodelete -Wl,--no-undefined -Wl,--no-undefined-version -Wl,-soname,libthreadcheck.so
 
 # Subject programs of the tests: ordinary programs, without sanitizers.

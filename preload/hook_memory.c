@@ -10,35 +10,33 @@
 #include "preload/acquire.h"
 #include "preload/module.h"
 
-static int allocator; /* 0 not asked yet, 1 glibc's, 2 another */
+/*
+ * The filter, once this process records and frees with glibc's allocator. In a forked child the pointer stays and the bits read
+ * 0. NULL: nothing is asked (allocator == OTHER: see freed_elsewhere).
+ */
+static const uint64_t *filter;
+static enum { UNKNOWN, GLIBC, OTHER } allocator;
 
-static int allocator_ask(void)
+/* First free of a recording: whose allocator is it? Taken from where `free` lies. */
+static TT_NOINLINE void allocator_ask(void)
 {
 	struct tt_object a, b;
 	bool same = tt_object_find((uint64_t)(uintptr_t)tt_real.free, &a) &&
 	            tt_object_find((uint64_t)(uintptr_t)tt_real.pthread_mutex_lock, &b) && a.start == b.start;
-	int kind = same ? 1 : 2;
-	tt_store_relaxed(&allocator, kind);
-	return kind;
+	if (same)
+		tt_store_relaxed(&filter, tt_g.p->filter);
+	tt_store_relaxed(&allocator, same ? GLIBC : OTHER);
 }
 
-TT_INLINE bool granule_has_lock(uint64_t granule)
+TT_INLINE bool granule_has_lock(const uint64_t *bits, uint64_t granule)
 {
 	uint64_t bit = granule & (TT_FILTER_BITS - 1);
-	return tt_load_relaxed(&tt_g.p->filter[bit / 64]) >> bit % 64 & 1;
-}
-
-/* glibc, malloc/malloc.c: the word before a block is its size with three flag bits; a block mapped by itself has one word more
- * before it. */
-TT_INLINE size_t glibc_size(const void *p)
-{
-	size_t word = ((const size_t *)p)[-1];
-	return (word & ~(size_t)7) - (word & 2 ? 16 : 8);
+	return tt_load_relaxed(&bits[bit / 64]) >> bit % 64 & 1;
 }
 
 static TT_NOINLINE void memory_given_back(uint64_t start, uint64_t size, uint64_t pc)
 {
-	struct tt_self *s = tt_enter();
+	struct tt_self *s = tt_enter_if_known();
 	if (!s)
 		return;
 	tt_busy_begin(s);
@@ -46,72 +44,68 @@ static TT_NOINLINE void memory_given_back(uint64_t start, uint64_t size, uint64_
 	tt_busy_end(s);
 }
 
+/*
+ * glibc, malloc/malloc.c: the word before a block is its size with three flag bits; 8 bytes of it, 16 of a block mapped by
+ * itself, are no use to the program.
+ */
+TT_INLINE uint64_t glibc_size(const void *p)
+{
+	uint64_t word = ((const uint64_t *)p)[-1];
+	return (word & ~UINT64_C(7)) - (word & 2 ? 16 : 8);
+}
+
+/* Whether a lock may lie in [start, start + size). Blocks of many granules are looked at by tt_memory_death. */
+TT_INLINE bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size)
+{
+	uint64_t first = start >> 8, last = (start + size - 1) >> 8;
+	return unlikely(last - first > 1 || granule_has_lock(bits, first) || granule_has_lock(bits, last));
+}
+
+/* Not glibc's allocator, or not known yet. */
 static TT_NOINLINE void freed_elsewhere(void *p, uint64_t pc)
 {
+	if (!tt_load_relaxed(&tt_epoch))
+		return;
+	if (tt_load_relaxed(&allocator) == UNKNOWN)
+		allocator_ask();
 	uint64_t g = (uintptr_t)p >> 8;
-	if (tt_real.malloc_usable_size && (granule_has_lock(g) || granule_has_lock(g + 1)))
+	const uint64_t *bits = tt_g.p->filter;
+	if (tt_load_relaxed(&allocator) == OTHER && tt_real.malloc_usable_size &&
+		(granule_has_lock(bits, g) || granule_has_lock(bits, g + 1)))
 		memory_given_back((uintptr_t)p, REAL(malloc_usable_size)(p), pc);
 }
 
-TT_INLINE void freed(void *p, uint64_t pc)
-{
-	int kind = tt_load_relaxed(&allocator);
-	if (unlikely(kind != 1)) {
-		if (kind == 2 || allocator_ask() == 2) {
-			freed_elsewhere(p, pc);
-			return;
-		}
-	}
-	size_t size = glibc_size(p);
-	uint64_t first = (uintptr_t)p >> 8, last = ((uintptr_t)p + size - 1) >> 8;
-	if (likely(last - first < 2)) {
-		if (likely(!granule_has_lock(first) && !granule_has_lock(last)))
-			return;
-	}
-	memory_given_back((uintptr_t)p, size, pc);
-}
-
-/* A forked child reads 0: it forgets its locks anyway. */
-TT_INLINE bool filter_is_live(void)
-{
-	return tt_load_relaxed(&tt_epoch) != 0;
-}
-
+/* Ends in a jump, not in a call: the pair of malloc and free is the most frequent thing that programs do. */
 TT_EXPORT void free(void *p)
 {
-	if (p && filter_is_live())
-		freed(p, (uintptr_t)__builtin_return_address(0));
-	if (unlikely(!tt_real.free))
-		tt_real_resolve(false);
+	const uint64_t *bits = tt_load_relaxed(&filter);
+	if (p && likely(bits)) {
+		uint64_t size = glibc_size(p);
+		if (may_hold_lock(bits, (uintptr_t)p, size))
+			memory_given_back((uintptr_t)p, size, (uintptr_t)__builtin_return_address(0));
+	} else if (p && tt_load_relaxed(&tt_epoch)) {
+		freed_elsewhere(p, (uintptr_t)__builtin_return_address(0));
+	}
 	REAL(free)(p);
 }
 
 TT_EXPORT void *realloc(void *p, size_t size)
 {
-	if (unlikely(!tt_real.realloc))
-		tt_real_resolve(false);
 	/*
 	 * Where the block goes is known afterwards, and then its old memory may belong to somebody else. A mutex must not be
 	 * moved, so that any lock inside is over either way, unless the block stays.
 	 */
-	uint64_t pc = (uintptr_t)__builtin_return_address(0);
-	uint64_t old = (uintptr_t)p, old_size = 0;
-	if (p && filter_is_live() && tt_load_relaxed(&allocator) == 1)
-		old_size = glibc_size(p);
+	const uint64_t *bits = tt_load_relaxed(&filter);
+	uint64_t old = (uintptr_t)p, old_size = p && bits ? glibc_size(p) : 0;
 	void *q = REAL(realloc)(p, size);
-	if (old_size && q && (uintptr_t)q != old) {
-		uint64_t first = old >> 8, last = (old + old_size - 1) >> 8;
-		if (last - first >= 2 || granule_has_lock(first) || granule_has_lock(last))
-			memory_given_back(old, old_size, pc);
-	}
+	if (old_size && q && (uintptr_t)q != old && may_hold_lock(bits, old, old_size))
+		memory_given_back(old, old_size, (uintptr_t)__builtin_return_address(0));
 	return q;
 }
 
 TT_EXPORT int munmap(void *p, size_t size)
 {
-	if (size && filter_is_live())
+	if (size && tt_load_relaxed(&tt_epoch))
 		memory_given_back((uintptr_t)p, size, (uintptr_t)__builtin_return_address(0));
-	if (unlikely(!tt_real.munmap))
-		tt_real_resolve(false);
 	return REAL(munmap)(p, size);
 }

@@ -7,7 +7,27 @@
 #include "preload/real.h"
 #include "preload/sys.h"
 
-struct tt_real tt_real;
+/*
+ * These may be called before anything else of ours: until they are known, their stubs lead here. A call that comes while they
+ * are being looked up (dlsym frees an error text) finds the same functions again.
+ */
+static void early_free(void *p)
+{
+	tt_real_resolve(false);
+	if (tt_real.free != early_free)
+		tt_real.free(p);
+}
+static void *early_realloc(void *p, size_t size)
+{
+	tt_real_resolve(false);
+	return tt_real.realloc != early_realloc ? tt_real.realloc(p, size) : NULL;
+}
+static int early_munmap(void *p, size_t size)
+{
+	return (int)TT_SYS(munmap, p, size, 0, 0);
+}
+
+struct tt_real tt_real = {.free = early_free, .realloc = early_realloc, .munmap = early_munmap};
 bool tt_real_ready;
 
 #define ROW_BYTES 8
@@ -75,13 +95,13 @@ static void stubs_rewrite(void *const *target)
 
 /*
  * Never a tail call: the loader finds "next" by the return address, which must lie in this library.
- * -fno-optimize-sibling-calls sees to it for the whole shim; noinline keeps the frame.
  */
 static __attribute__((noinline)) void *find(const char *name, const char *version)
 {
 	void *p = version[0] ? dlvsym(RTLD_NEXT, name, version) : NULL;
 	if (!p)
 		p = dlsym(RTLD_NEXT, name);
+	__asm__ volatile("" : "+r"(p)); /* something to do after the call */
 	return p;
 }
 
