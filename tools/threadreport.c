@@ -244,7 +244,7 @@ static int run_report(int count, char **operands)
 	struct tt_err err = {0};
 	if (tt_model_create(&g.model, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
-	int status = count ? 0 : opt.folder ? add_folder(&g, opt.folder) : add_newest(&g);
+	int status = count ? 0 : add_newest(&g);
 	for (int i = 0; i < count && status == 0; i++)
 		status = add_operand(&g, operands[i]);
 	if (status == 0 && g.opened == 0)

@@ -55,13 +55,17 @@ static void report(const struct tt_detect *d, const struct tt_loop *loop, uint64
 }
 
 /*
- * A program that polls its files between pieces of its own work (xz does) serves no loop: it hardly ever waits there, and most
- * of its time goes by in what would be stalls.
+ * A program that polls its files between pieces of its own work (xz does) serves no loop: it hardly ever waits there, most of
+ * its time goes by in what would be stalls, and it spends that waiting for its workers.
  */
 static bool is_own_work(const struct tt_loop *loop, uint64_t stalled_ns)
 {
+	if (!loop->thread)
+		return false;
+	const struct ttrec_total *waits = loop->thread->waits;
 	uint64_t all_ns = loop->wait_ns + loop->away.total_ns;
-	return loop->wait_ns < all_ns / 20 && stalled_ns > all_ns / 2;
+	uint64_t workers_ns = waits[TTREC_WAIT_COND].ns + waits[TTREC_WAIT_SEM].ns + waits[TTREC_WAIT_JOIN].ns;
+	return loop->wait_ns < all_ns / 20 && stalled_ns > all_ns / 2 && workers_ns > stalled_ns / 2;
 }
 
 void tt_detect_event_loops(const struct tt_detect *d)

@@ -81,10 +81,11 @@ static void put_lock(struct tt_text *t, const struct tt_lock_class *c, unsigned 
 	tt_text_put(t, TT_STYLE_LOCK, "%s", tt_names_class(t->r->names, c));
 	tt_text_put(t, TT_STYLE_NONE, "  %s lost, %s of wall time", tt_ns(c->waits.total_ns).s,
 		tt_pct(c->waits.total_ns, tt_report_program_ns(t->r, c->program)).s);
-	if (c->birth_site)
-		tt_text_put(t, TT_STYLE_DIM, "  (%s %s)", c->birth_site->op == TTREC_OP_NONE ? "made in" : "first used in",
-			tt_text_place(t, c->birth_site, c->birth_stack, "?"));
 	tt_text_newline(t);
+	if (c->birth_site)
+		tt_text_sentence(t, 5, "", TT_STYLE_DIM, "%s %s",
+			c->birth_site->op == TTREC_OP_NONE ? "made in" : "first used in",
+			tt_text_place(t, c->birth_site, c->birth_stack, "?"));
 	if (c->pair_count) {
 		put_pairs(t, c);
 		put_stacks(t, &c->pairs[0]);

@@ -17,38 +17,59 @@ static const char *pool_name(struct tt_text *t, const struct tt_group *g)
 	                             : "not created by the program";
 }
 
-static void list_pools(struct tt_text *t)
+static void pool_row(struct tt_text *t, struct tt_table *table, const struct tt_group *g, bool wide)
 {
-	static const struct tt_column columns[] = {
+	uint64_t lock_ns = tt_waits_lock_ns(g->waits);
+	tt_table_cell(table, TT_STYLE_THREAD, "%s", pool_name(t, g));
+	tt_table_cell(table, TT_STYLE_CODE, "%s", tt_text_place(t, g->create_site, g->create_stack, "-"));
+	tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(g->created ? g->created : g->threads.len).s);
+	tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(g->running).s);
+	if (wide) {
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(g->peak).s);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", g->cpu_ns ? tt_ns(g->cpu_ns).s : "-");
+	}
+	tt_table_cell(table, lock_ns ? TT_STYLE_BOLD : TT_STYLE_NONE, "%s", tt_ns(lock_ns).s);
+	tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(lock_ns, g->life_ns).s);
+	if (wide)
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(tt_waits_idle_ns(g->waits)).s);
+}
+
+static struct tt_table *make_pools(bool wide)
+{
+	static const struct tt_column wide_columns[] = {
 		{.header = "POOL", .flexible = true, .min = 14, .cut = TT_CUT_MIDDLE},
 		{.header = "CREATED IN", .flexible = true, .min = 10, .cut = TT_CUT_MIDDLE},
 		{.header = "THREADS", .align = TT_ALIGN_RIGHT},
-		{.header = "PEAK", .align = TT_ALIGN_RIGHT},
 		{.header = "LIVE", .align = TT_ALIGN_RIGHT},
+		{.header = "PEAK", .align = TT_ALIGN_RIGHT},
 		{.header = "CPU", .align = TT_ALIGN_RIGHT},
 		{.header = "LOCK WAIT", .align = TT_ALIGN_RIGHT},
 		{.header = "OF LIFE", .align = TT_ALIGN_RIGHT},
 		{.header = "OTHER WAITS", .align = TT_ALIGN_RIGHT},
 	};
+	static const struct tt_column narrow_columns[] = {
+		{.header = "POOL", .flexible = true, .min = 12, .cut = TT_CUT_MIDDLE},
+		{.header = "CREATED IN", .flexible = true, .min = 10, .cut = TT_CUT_MIDDLE},
+		{.header = "THREADS", .align = TT_ALIGN_RIGHT},
+		{.header = "LIVE", .align = TT_ALIGN_RIGHT},
+		{.header = "LOCK WAIT", .align = TT_ALIGN_RIGHT},
+		{.header = "OF LIFE", .align = TT_ALIGN_RIGHT},
+	};
+	return wide ? tt_table_create(wide_columns, sizeof(wide_columns) / sizeof(*wide_columns))
+	            : tt_table_create(narrow_columns, sizeof(narrow_columns) / sizeof(*narrow_columns));
+}
+
+static void list_pools(struct tt_text *t)
+{
 	const struct tt_report *r = t->r;
 	if (r->groups.len == 0)
 		return;
-	struct tt_table *table = tt_table_create(columns, sizeof(columns) / sizeof(*columns));
+	bool wide = t->term->width == 0 || t->term->width >= 110;
+	struct tt_table *table = make_pools(wide);
 	uint64_t rows = tt_text_rows(t, r->groups.len);
 	tt_text_heading(t, "Pools of threads (same start routine, created at one place)");
-	for (uint64_t i = 0; table && i < rows; i++) {
-		const struct tt_group *g = r->groups.data[i];
-		uint64_t lock_ns = tt_waits_lock_ns(g->waits);
-		tt_table_cell(table, TT_STYLE_THREAD, "%s", pool_name(t, g));
-		tt_table_cell(table, TT_STYLE_CODE, "%s", tt_text_place(t, g->create_site, g->create_stack, "-"));
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(g->created ? g->created : g->threads.len).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(g->peak).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(g->running).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", g->cpu_ns ? tt_ns(g->cpu_ns).s : "-");
-		tt_table_cell(table, lock_ns ? TT_STYLE_BOLD : TT_STYLE_NONE, "%s", tt_ns(lock_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(lock_ns, g->life_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(tt_waits_idle_ns(g->waits)).s);
-	}
+	for (uint64_t i = 0; table && i < rows; i++)
+		pool_row(t, table, r->groups.data[i], wide);
 	tt_text_table(t, table, 2);
 	tt_text_more(t, 2, rows, r->groups.len);
 }

@@ -384,12 +384,13 @@ static void test_growth(void)
 
 /* ------------------------------------------------------------------ event loops, what is invisible */
 
-static void loop(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns)
+static void loop(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns, uint64_t cond_ns)
 {
 	begin();
 	struct ttrec_thread *t = rb_thread(x.rb, 1, TTREC_THREAD_RUNNING);
 	struct ttrec_loop *l = rb_loop(x.rb, 1, 0x401300);
 	t->loop = rb_ref(x.rb, l);
+	t->waits[TTREC_WAIT_COND] = (struct ttrec_total){1, cond_ns};
 	l->calls = calls;
 	l->wait_ns = wait_ns;
 	l->max_ns = stall_ns;
@@ -403,21 +404,24 @@ static void loop(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns)
 
 static void test_loops(void)
 {
-	loop(1000, 250 * MS, 500 * MS);
+	loop(1000, 250 * MS, 500 * MS, 0);
 	const struct tt_finding *f = found(TT_RULE_EVENT_LOOP_BLOCKED);
 	if (ok(f, "a loop that stood still for 250 ms is reported")) {
 		is_str(f->title, "The event loop of thread 4242 was blocked for 250 ms", "with its thread and the time");
 		is_int(figure(f, "stall_max_ns"), 250 * MS, "and as a figure");
 	}
 	end();
-	loop(1000, 80 * MS, 500 * MS);
+	loop(1000, 80 * MS, 500 * MS, 0);
 	ok(!found(TT_RULE_EVENT_LOOP_BLOCKED), "80 ms are not");
 	end();
-	loop(3, 250 * MS, 500 * MS);
+	loop(3, 250 * MS, 500 * MS, 0);
 	ok(!found(TT_RULE_EVENT_LOOP_BLOCKED), "a thread that polled three times serves no loop");
 	end();
-	loop(1000, 900 * MS, 1 * MS);
-	ok(!found(TT_RULE_EVENT_LOOP_BLOCKED), "nor does one that polls between pieces of its own work");
+	loop(1000, 900 * MS, 1 * MS, 0);
+	ok(found(TT_RULE_EVENT_LOOP_BLOCKED), "a loop that hardly ever waits can be blocked too");
+	end();
+	loop(1000, 900 * MS, 1 * MS, 800 * MS);
+	ok(!found(TT_RULE_EVENT_LOOP_BLOCKED), "one that polls between waits for its workers is none");
 	end();
 }
 
