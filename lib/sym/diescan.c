@@ -233,8 +233,10 @@ static int read_abbrevs(struct bytes b, struct unit *unit)
 		if (code == 0)
 			return 0;
 		int rc = read_abbrev(&b, unit, &abbrev);
-		while (rc == 0 && unit->abbrevs.len <= code)
-			rc = tt_vec_add(&unit->abbrevs) ? 0 : -ENOMEM;
+		while (rc == 0 && unit->abbrevs.len <= code) {
+			if (!tt_vec_add(&unit->abbrevs))
+				rc = -ENOMEM;
+		}
 		if (rc)
 			return rc;
 		unit->abbrevs.data[code] = abbrev;

@@ -109,6 +109,8 @@ void sym_dwarf_destroy(struct sym_dwarf *dwarf)
 	struct tt_hmap_entry *entry;
 	hmap_for_each (entry, &dwarf->units) {
 		struct unit *unit = entry->ptr;
+		if (!unit) /* an offset where no unit is */
+			continue;
 		tt_vec_deinit(&unit->funcs);
 		free(unit);
 	}

@@ -363,38 +363,49 @@ static bool frame_outermost(
 	return true;
 }
 
+#define FOUND_MAX (TT_SYM_MAX_INLINES + 1)
+
+/* What DWARF says of lookup, innermost first; *entry gets the outermost function's start. Returns the number of frames. */
+static size_t frames_dwarf(struct sym_file *file, uint64_t lookup, unsigned flags, bool named,
+	struct sym_dwarf_frame found[FOUND_MAX], uint64_t *entry)
+{
+	struct sym_dwarf *dwarf = flags & TT_SYM_LINES ? sym_file_dwarf(file) : NULL;
+	bool inlines = flags & TT_SYM_INLINES;
+	*entry = UINT64_MAX;
+	size_t count = dwarf ? sym_dwarf_lookup(dwarf, lookup - file->dwarf_delta, inlines || !named, found, FOUND_MAX) : 0;
+	if (count == 0)
+		return 0;
+	const struct sym_dwarf_frame *outermost = &found[count - 1];
+	if (outermost->entry != UINT64_MAX)
+		*entry = outermost->entry + file->dwarf_delta;
+	if (!inlines) { /* the place of the innermost, the name of the outermost */
+		found[0].linkage = outermost->linkage;
+		found[0].name = outermost->name;
+		return 1;
+	}
+	return count;
+}
+
 static struct tt_sym_frames *frames_build(struct sym_file *file, uint64_t vaddr, unsigned flags)
 {
-	uint64_t lookup = vaddr - (flags & TT_SYM_RETADDR ? 1 : 0);
-	const struct sym_entry *symbol =
-		sym_table_find(sym_file_table(file, flags & TT_SYM_DATA ? SYM_TABLE_DATA : SYM_TABLE_TEXT), lookup);
-	struct sym_dwarf *dwarf = flags & TT_SYM_LINES ? sym_file_dwarf(file) : NULL;
-	struct sym_dwarf_frame found[TT_SYM_MAX_INLINES + 1];
-	size_t count = 0;
-	if (dwarf)
-		count = sym_dwarf_lookup(dwarf, lookup - file->dwarf_delta, (flags & TT_SYM_INLINES) || !symbol, found,
-			sizeof(found) / sizeof(found[0]));
-	uint64_t entry =
-		count && found[count - 1].entry != UINT64_MAX ? found[count - 1].entry + file->dwarf_delta : UINT64_MAX;
-	if (count > 1 && !(flags & TT_SYM_INLINES)) { /* the place of the innermost, the name of the outermost */
-		found[0].linkage = found[count - 1].linkage;
-		found[0].name = found[count - 1].name;
-		count = 1;
-	}
-	size_t total = count ? count : 1;
-	struct tt_sym_frames *frames = sym_store_alloc(file->store, sizeof(*frames) + total * sizeof(frames->frames[0]));
+	uint64_t lookup = vaddr - (flags & TT_SYM_RETADDR ? 1 : 0), entry;
+	enum sym_table_what what = flags & TT_SYM_DATA ? SYM_TABLE_DATA : SYM_TABLE_TEXT;
+	const struct sym_entry *symbol = sym_table_find(sym_file_table(file, what), lookup);
+	struct sym_dwarf_frame found[FOUND_MAX] = {0};
+	size_t known = frames_dwarf(file, lookup, flags, symbol, found, &entry), count = known ? known : 1;
+	struct tt_sym_frames *frames = sym_store_alloc(file->store, sizeof(*frames) + count * sizeof(frames->frames[0]));
 	if (!frames)
 		return NULL;
-	frames->count = total;
-	for (size_t i = 0; i < total; i++) {
+	frames->count = count;
+	for (size_t i = 0; i < count; i++) {
 		struct tt_sym_frame *frame = &frames->frames[i];
 		*frame = (struct tt_sym_frame){.kind = TT_SYM_MODULE, .inlined = true};
 		frame->module = file->base;
 		frame->module_path = file->path;
-		if (count && !frame_from_dwarf(file->store, frame, &found[i]))
+		if (known && !frame_from_dwarf(file->store, frame, &found[i]))
 			return NULL;
 	}
-	return frame_outermost(file->store, &frames->frames[total - 1], symbol, vaddr, entry) ? frames : NULL;
+	return frame_outermost(file->store, &frames->frames[count - 1], symbol, vaddr, entry) ? frames : NULL;
 }
 
 static const struct tt_sym_frames *resolve_in_module(struct module *module, uint64_t addr, unsigned flags)
