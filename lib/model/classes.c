@@ -18,7 +18,11 @@ struct class_key {
 static struct tt_lock_class *class_intern(struct tt_model *m, struct tt_lock *l)
 {
 	struct class_key key = {.program = l->process->program, .kind = l->kind, .use = l->use};
-	if (l->home) {
+	uint64_t regroup = m->private->class_key ? m->private->class_key(m->private->class_ctx, l) : 0;
+	if (regroup) {
+		key.home = UINT32_MAX;
+		key.home_offset = regroup;
+	} else if (l->home) {
 		key.home = l->home->id + 1;
 		key.home_offset = l->home_offset;
 	} else {
@@ -212,6 +216,21 @@ static void rank(struct tt_model *m)
 			model_fail(m);
 	tt_vec_sort(&m->locks_by_wait, locks_by_wait);
 	tt_vec_sort(&m->classes_by_wait, classes_by_wait);
+}
+
+int tt_model_regroup(struct tt_model *m, uint64_t (*key)(void *ctx, const struct tt_lock *lock), void *ctx, struct tt_err *err)
+{
+	struct tt_lock_class *c;
+	vec_for_each (c, &m->classes)
+		tt_vec_deinit(&c->locks);
+	m->classes.len = m->classes_by_wait.len = m->locks_by_wait.len = 0;
+	m->lock_wait_ns = 0;
+	tt_smap_deinit(&m->private->classes);
+	m->private->class_key = key;
+	m->private->class_ctx = ctx;
+	model_make_classes(m);
+	m->private->class_key = NULL;
+	return model_failed(m) ? tt_err_set(err, ENOMEM, "out of memory") : 0;
 }
 
 void model_make_classes(struct tt_model *m)

@@ -510,6 +510,14 @@ int tt_model_add(struct tt_model *m, struct tt_rec *rec, struct tt_err *err);
 /* Computes everything. Once. 0 or -ENOMEM. A model of no recordings is empty, not an error. */
 int tt_model_finish(struct tt_model *m, struct tt_err *err);
 
+/*
+ * Makes the classes anew, after tt_model_finish(), by a key that needs what the model does not know (names): locks of one
+ * program, kind, use and key are one class; key 0: as the model would. So the locks that one wrapper function makes are told
+ * apart by its callers, and the elements of an array belong together. Pointers to classes from before are invalid. 0 or
+ * -ENOMEM.
+ */
+int tt_model_regroup(struct tt_model *m, uint64_t (*key)(void *ctx, const struct tt_lock *lock), void *ctx, struct tt_err *err);
+
 /* Frees the model and its recordings. NULL is allowed. */
 void tt_model_destroy(struct tt_model *m);
 

@@ -54,6 +54,8 @@ struct tt_model_private {
 	struct tt_smap programs, modules, sites, groups, classes;
 	struct tt_hmap lock_sites; /* lock id << 32 | site id -> position in acc */
 	TT_VEC(struct model_lock_site) acc;
+	uint64_t (*class_key)(void *ctx, const struct tt_lock *lock); /* NULL but inside tt_model_regroup() */
+	void *class_ctx;
 	uint64_t orphans; /* records of locks that are not readable */
 };
 

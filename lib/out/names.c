@@ -388,6 +388,37 @@ const char *tt_names_lock(struct tt_names *n, const struct tt_lock *lock)
 	return tt_names_format(n, "%s %s", tt_kind_name(lock->kind), lock->name);
 }
 
+/* The frame that the headline shows: where its address lies tells callers of one wrapper apart, without symbols too. */
+static uint64_t birth_hash(struct tt_names *n, const struct tt_lock *l)
+{
+	const struct tt_place place = tt_names_headline(n, l->birth_site, l->birth_stack);
+	if (!place.function && !place.module)
+		return 0;
+	uint64_t hash = TT_HASH_STABLE_INIT;
+	const char *function = tt_names_text(n, &place);
+	hash = tt_hash_stable(hash, function, strlen(function) + 1);
+	if (place.module)
+		hash = tt_hash_stable(hash, place.module, strlen(place.module) + 1);
+	/* One line is one place, also when the compiler made several of it. */
+	uint64_t where = place.file && place.line ? place.line : place.offset;
+	return tt_hash_stable(hash, &where, sizeof(where));
+}
+
+uint64_t tt_names_lock_key(void *names, const struct tt_lock *l)
+{
+	struct tt_names *n = names;
+	if ((!l->birth_site && !l->birth_stack) || l->name)
+		return 0;
+	uint64_t hash = birth_hash(n, l), offset;
+	if (!hash || !l->home)
+		return hash;
+	const char *variable = variable_of(n, l, &offset);
+	if (!variable)
+		return 0;
+	hash = tt_hash_stable(hash, &l->home->id, sizeof(l->home->id));
+	return tt_hash_stable(hash, variable, strlen(variable) + 1);
+}
+
 /* ------------------------------------------------------------------ for the detectors */
 
 static struct tt_place namer_place(void *ctx, const struct tt_site *site, const struct tt_stack *stack)

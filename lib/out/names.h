@@ -51,6 +51,12 @@ const char *tt_names_lock(struct tt_names *names, const struct tt_lock *lock);
 /* Any formatted text that lives as long as the names; "" when out of memory. */
 const char *tt_names_format(struct tt_names *names, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * What a lock has in common with others of its class, for tt_model_regroup(): the place that made it, behind all wrappers
+ * (uv_mutex_init is called from many), and the variable that it is an element of. 0: nothing better than what the model knows.
+ */
+uint64_t tt_names_lock_key(void *names, const struct tt_lock *lock);
+
 struct tt_namer tt_names_namer(struct tt_names *names);
 
 #endif

@@ -87,6 +87,9 @@ static int build(struct tt_report *r, struct tt_err *err)
 	int rc = tt_names_create(r->model, &r->opts.names, &r->names, err);
 	if (rc < 0)
 		return rc;
+	rc = tt_model_regroup(r->model, tt_names_lock_key, r->names, err);
+	if (rc < 0)
+		return rc;
 	struct tt_namer namer = tt_names_namer(r->names);
 	struct tt_detect detect = {r->model, &r->opts.thresholds, &namer, &r->findings};
 	if (tt_detect_all(&detect) < 0 || tt_select_all(r) < 0)
