@@ -72,22 +72,56 @@ static unsigned ask_everything(const char *path, const char *debug_dirs, uint64_
 	return named;
 }
 
-/* One of: a few bits anywhere, bits in the headers, a large number somewhere, zeros over a range, a cut end. */
-static size_t damage(unsigned char *data, size_t size)
+/* Places worth damaging: the headers, and each section that is read. */
+struct places {
+	struct {
+		size_t offset, size;
+	} list[32];
+	size_t count;
+};
+
+static void find_places(const char *path, size_t size, struct places *places)
 {
-	unsigned kind = (unsigned)rand() % 5;
-	size_t at = ((size_t)rand() * 32768 + (size_t)rand()) % size;
-	if (kind == 0 || kind == 1) {
-		size_t within = kind == 0 ? size : 0x400;
+	char command[200], line[400], name[64];
+	snprintf(command, sizeof(command), "readelf -SW %s 2>/dev/null", path);
+	*places = (struct places){.count = 1, .list = {{0, 0x400}}};
+	FILE *pipe = popen(command, "r");
+	while (pipe && places->count < 32 && fgets(line, sizeof(line), pipe)) {
+		size_t offset, length;
+		const char *text = strchr(line, ']');
+		if (text && sscanf(text, "] %63s %*s %*x %zx %zx", name, &offset, &length) == 3 && length &&
+			offset + length <= size &&
+			(strstr(name, "debug") || strstr(name, "sym") || strstr(name, "str") || strstr(name, "note"))) {
+			places->list[places->count].offset = offset;
+			places->list[places->count++].size = length;
+		}
+	}
+	if (pipe)
+		pclose(pipe);
+}
+
+static size_t random_below(size_t n)
+{
+	return ((size_t)rand() * 32768 + (size_t)rand()) % n;
+}
+
+/* One of: some bits anywhere, some in one section, a large number there, zeros or ones over a range, a cut end. */
+static size_t damage(unsigned char *data, size_t size, const struct places *places)
+{
+	unsigned kind = (unsigned)rand() % 6;
+	__auto_type place = &places->list[kind == 0 ? 0 : random_below(places->count)];
+	size_t from = kind == 0 ? 0 : place->offset, length = kind == 0 ? size : place->size, at = from + random_below(length);
+	if (kind <= 2) {
 		for (int n = 1 + rand() % 30; n > 0; n--)
-			data[((size_t)rand() * 32768 + (size_t)rand()) % within] ^= (unsigned char)(1 << rand() % 8);
-	} else if (kind == 2 && at + 8 < size) {
+			data[from + random_below(length)] ^= (unsigned char)(1 << rand() % 8);
+	} else if (kind == 3) {
 		static const uint64_t numbers[] = {
 			0, 0xff, 0x7fffffff, 0xffffffff, UINT64_MAX, (uint64_t)1 << 63, 0x8080808080808080};
-		memcpy(data + at, &numbers[rand() % 7], 1 + (size_t)rand() % 8);
-	} else if (kind == 3) {
-		memset(data + at, rand() % 2 ? 0 : 0xff, size - at < 64 ? size - at : 64);
+		size_t n = 1 + (size_t)rand() % 8;
+		memcpy(data + at, &numbers[rand() % 7], n < size - at ? n : size - at);
 	} else if (kind == 4) {
+		memset(data + at, rand() % 2 ? 0 : 0xff, size - at < 64 ? size - at : 64);
+	} else {
 		return at;
 	}
 	return size;
@@ -116,11 +150,13 @@ static void damaged(const char *what, const char *original, const char *target, 
 	unsigned char *good = read_file(original, &size), *data = good ? malloc(size) : NULL;
 	if (!ok(data && size > 0x400, "%s is there", what))
 		return;
+	struct places places;
+	find_places(original, size, &places);
 	for (unsigned long i = 0; i < rounds; i++) {
 		unsigned this_seed = (unsigned)(seed * 1000003 + i);
 		srand(this_seed);
 		memcpy(data, good, size);
-		size_t left = damage(data, size);
+		size_t left = damage(data, size, &places);
 		write_file(target, data, left);
 		int status = in_child(path, debug_dirs, 1 << 20, this_seed);
 		if (status && bad++ < 5)
