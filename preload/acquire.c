@@ -46,6 +46,19 @@ void tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted)
 	tt_busy_end(s);
 }
 
+void tt_wait_failed(struct tt_wait_for *w, int error)
+{
+	struct tt_self *s = w->s;
+	if (error == ETIMEDOUT) {
+		tt_wait_over(w, true, TTREC_OP_TIMED_OUT);
+		return;
+	}
+	w->s = NULL;
+	tt_busy_begin(s);
+	tt_block_end(s, &w->b);
+	tt_busy_end(s);
+}
+
 void tt_wait_cancelled(struct tt_wait_for *w)
 {
 	if (w->s)

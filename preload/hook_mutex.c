@@ -114,7 +114,7 @@ TT_NOINLINE int tt_mutex_lock_slow(
 		return r;
 	}
 	if (w.s)
-		tt_wait_over(&w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+		tt_wait_failed(&w, r);
 	if (r != ETIMEDOUT)
 		tt_call_failed(s, (uintptr_t)m, site, cfa, r);
 	return r;

@@ -112,7 +112,7 @@ static TT_NOINLINE int rwlock_slow(
 		return r;
 	}
 	if (w.s)
-		tt_wait_over(&w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+		tt_wait_failed(&w, r);
 	if (r != ETIMEDOUT)
 		tt_call_failed(s, (uintptr_t)rw, site, cfa, r);
 	return r;

@@ -131,8 +131,7 @@ static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, ui
 		}
 		return 0;
 	}
-	int error = errno;
-	tt_wait_over(&w, error == ETIMEDOUT, error == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+	tt_wait_failed(&w, errno);
 	return r;
 }
 

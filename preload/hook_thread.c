@@ -85,6 +85,11 @@ void tt_create_end(struct tt_self *s, struct tt_create *k, int r, pthread_t thre
 			!(k->detached))
 			tt_thread_set_pthread(t, (uint64_t)thread);
 		tt_add_relaxed(&tt_g.h->threads_created, 1);
+		if (k->detached) {
+			tt_add_relaxed(&tt_g.h->threads_detached, 1);
+			if (g)
+				tt_add_relaxed(&g->detached, 1);
+		}
 		s->t->segment++;
 		tt_event(s, TTREC_EVENT_CREATE,
 			&(struct ttrec_event){
