@@ -2,7 +2,7 @@
 /*
  * mkthreads - makes one known situation among threads, and says what is true about it.
  *
- *   mkthreads SCENARIO [NAME=VALUE ...] [--timeout SECONDS]
+ *   mkthreads SCENARIO [NAME=VALUE ...] [--timeout SECONDS] [--second-thread]
  *   mkthreads --list [--json]
  *
  * One JSON object on standard output is the truth: thread ids, and per lock how often it was taken, how often and how long
@@ -59,7 +59,8 @@ static int usage(const char *message, const char *subject)
 {
 	if (message)
 		fprintf(stderr, "mkthreads: %s '%s'\n", message, subject);
-	fprintf(stderr, "usage: mkthreads SCENARIO [NAME=VALUE ...] [--timeout SECONDS]\n       mkthreads --list [--json]\n");
+	fprintf(stderr, "usage: mkthreads SCENARIO [NAME=VALUE ...] [--timeout SECONDS] [--second-thread]\n       mkthreads "
+	                "--list [--json]\n");
 	return 2;
 }
 
@@ -90,16 +91,33 @@ static bool set_param(const struct mk_scenario *s, long *values, const char *arg
 	return false;
 }
 
+static void *second_thread(void *arg)
+{
+	mk_enter("second_thread");
+	return arg;
+}
+
+/* A recorder may leave nothing of a process that never had a second thread. */
+static void start_second_thread(void)
+{
+	pthread_t t;
+	MK_CREATE(&t, NULL, second_thread, NULL);
+	MK_JOIN(t, NULL);
+}
+
 static int run(const struct mk_scenario *s, char **argv)
 {
 	static long values[MAX_PARAMS];
 	long timeout = 120;
+	bool second = false;
 	for (int i = 0; s->params[i].name; i++)
 		values[i] = s->params[i].value;
 	for (; *argv; argv++) {
 		if (!strcmp(*argv, "--timeout")) {
 			if (!argv[1] || !parse_long(*++argv, &timeout))
 				return usage("bad value for", "--timeout");
+		} else if (!strcmp(*argv, "--second-thread")) {
+			second = true;
 		} else if (!set_param(s, values, *argv)) {
 			return usage("unknown or bad parameter", *argv);
 		}
@@ -107,6 +125,8 @@ static int run(const struct mk_scenario *s, char **argv)
 	/* No handler: SIGALRM ends a scenario that hangs, by design or by fault. */
 	alarm(timeout > 0 ? (unsigned)timeout : 0);
 	mk_truth_init(s, values);
+	if (second)
+		start_second_thread();
 	int status = s->run();
 	mk_print();
 	return status;
