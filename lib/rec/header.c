@@ -29,6 +29,9 @@ static int check_identity(uint64_t file_size, const struct ttrec_header *h, stru
 {
 	if (file_size < 12)
 		return tt_err_set(err, EINVAL, "not a recording: only %llu bytes", (unsigned long long)file_size);
+	static const char none[sizeof(h->magic)];
+	if (memcmp(h->magic, none, sizeof(none)) == 0) /* the magic is stored when all else of the header is */
+		return tt_err_set(err, EAGAIN, "the recording is not ready: its program is starting, or died doing so");
 	if (memcmp(h->magic, TTREC_MAGIC, sizeof(h->magic)) != 0) {
 		if (memcmp(h->magic, TTREC_MAGIC, 5) == 0)
 			return tt_err_set(

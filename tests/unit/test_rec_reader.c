@@ -100,6 +100,8 @@ static void test_refused(void)
 	*rb->header = good;
 	rb->header->ready = 0;
 	is_int(refuse(rb_data(rb), rb_size(rb), &err), -EAGAIN, "an unfinished header asks to try again");
+	memset(rb->header->magic, 0, sizeof(rb->header->magic));
+	is_int(refuse(rb_data(rb), rb_size(rb), &err), -EAGAIN, "and so does one of which nothing is written yet");
 	*rb->header = good;
 	rb->header->minor = 99;
 	is_int(refuse(rb_data(rb), rb_size(rb), &err), 0, "a later minor version is read");
