@@ -359,6 +359,17 @@ static bool add_variable(struct tt_names *n, struct tt_buf *buf, const struct tt
 	return true;
 }
 
+/* Appends "of init_pool"; with the offset when another class is called so already. */
+static void add_birth(struct tt_names *n, struct tt_buf *buf, const struct tt_lock_class *c)
+{
+	struct tt_place birth = {0};
+	if (c->birth_site || c->birth_stack)
+		birth = tt_names_headline(n, c->birth_site, c->birth_stack);
+	tt_buf_printf(buf, "of %s", tt_names_text(n, &birth));
+	if (birth.function && tt_smap_find(&n->strings, tt_buf_str(buf), buf->len))
+		tt_buf_printf(buf, "+0x%" PRIx64, birth.offset);
+}
+
 const char *tt_names_class(struct tt_names *n, const struct tt_lock_class *c)
 {
 	const char *text = tt_hmap_ptr(&n->classes, c->id);
@@ -369,10 +380,7 @@ const char *tt_names_class(struct tt_names *n, const struct tt_lock_class *c)
 	if (c->name) {
 		tt_buf_adds(&buf, c->name);
 	} else if (!add_variable(n, &buf, c)) {
-		struct tt_place birth = {0};
-		if (c->birth_site || c->birth_stack)
-			birth = tt_names_headline(n, c->birth_site, c->birth_stack);
-		tt_buf_printf(&buf, "of %s", tt_names_text(n, &birth));
+		add_birth(n, &buf, c);
 	}
 	text = tt_smap_intern(&n->strings, tt_buf_str(&buf));
 	if (!text)
