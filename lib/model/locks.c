@@ -184,10 +184,8 @@ static void read_table(struct tt_model *m, struct model_process *mp, const struc
 		if (!site)
 			continue;
 		struct tt_lock *l = index < mp->lock_limit ? mp->locks[index] : NULL;
-		if (!l) {
-			m->private->orphans++;
-			continue;
-		}
+		if (!l)
+			continue; /* the reader said so */
 		model_add_ops(&l->ops, site->op, e->n);
 		struct model_lock_site *a = model_lock_site(m, l, site);
 		if (a)
@@ -199,10 +197,8 @@ static void read_lsite(struct tt_model *m, struct model_process *mp, const struc
 {
 	struct tt_lock *l = r->lock < mp->lock_limit ? mp->locks[r->lock] : NULL;
 	struct tt_site *site = model_site(m, mp, r->site);
-	if (!l || !site) {
-		m->private->orphans++;
+	if (!l || !site)
 		return;
-	}
 	uint64_t n = tt_rec_lsite_count(r);
 	model_add_ops(&l->ops, site->op, n);
 	struct model_lock_site *a = model_lock_site(m, l, site);

@@ -56,7 +56,6 @@ struct tt_model_private {
 	TT_VEC(struct model_lock_site) acc;
 	uint64_t (*class_key)(void *ctx, const struct tt_lock *lock); /* NULL but inside tt_model_regroup() */
 	void *class_ctx;
-	uint64_t orphans; /* records of locks that are not readable */
 };
 
 /* Zeroed memory that lives as long as the model; NULL (and failed) when there is none. */

@@ -97,6 +97,16 @@ static void read_groups(struct tt_model *m, struct model_process *mp)
 	rec_for_each_group(it, r, mp->rec) group_read(m, mp, r);
 }
 
+/* The main thread is called like the program, unless it was renamed; its record learns that only at its end. */
+static void name_main(struct tt_thread *t)
+{
+	if (t->name[0] || !(t->flags & TTREC_THREAD_MAIN))
+		return;
+	const char *slash = strrchr(t->process->exe, '/');
+	const char *base = slash ? slash + 1 : t->process->exe;
+	memcpy(t->name, base, strnlen(base, TTREC_NAME_MAX - 1));
+}
+
 /* Main and adopted threads have no record of a group: theirs is counted from their own. */
 static struct tt_group *group_of_special(struct tt_model *m, struct model_process *mp, struct tt_thread *t)
 {
@@ -135,6 +145,7 @@ static void thread_fill(struct tt_model *m, struct model_process *mp, struct tt_
 	t->alive = r->state == TTREC_THREAD_CREATING || r->state == TTREC_THREAD_RUNNING;
 	t->unjoined = !t->alive && !(r->flags & (TTREC_THREAD_DETACHED | TTREC_THREAD_JOINING | TTREC_THREAD_MAIN));
 	memcpy(t->name, r->name, TTREC_NAME_MAX);
+	name_main(t);
 	t->pthread = r->pthread;
 	t->start_routine = model_entry(m, mp, r->start_routine);
 	t->create_site = model_site(m, mp, TTREC_SITE_PC(r->create_site));

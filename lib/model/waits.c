@@ -97,10 +97,8 @@ static void read_record(struct tt_model *m, struct model_process *mp, const stru
 {
 	struct tt_lock *l = r->lock < mp->lock_limit ? mp->locks[r->lock] : NULL;
 	struct tt_site *waiter = model_site(m, mp, r->waiter_site);
-	if (!l && (r->lock != TTREC_NO_LOCK || TTREC_SITE_OP(r->waiter_site) != TTREC_OP_JOIN)) {
-		m->private->orphans += r->lock != TTREC_NO_LOCK;
+	if (!l && (r->lock != TTREC_NO_LOCK || TTREC_SITE_OP(r->waiter_site) != TTREC_OP_JOIN))
 		return;
-	}
 	if (!waiter || !r->count)
 		return;
 	struct tt_wait *w = pair_new(m, mp->p, l);

@@ -69,8 +69,13 @@ static void check_table(struct check *k, struct ttrec_thread *t)
 		good = good && claim_block(k, t->table_ref, TTREC_CHUNK_TABLE, entries, sizeof(struct ttrec_count));
 	else
 		good = good && entries <= TTREC_TABLE_INLINE;
-	if (good)
+	if (good) {
+		const struct ttrec_count *e = thread_table(k->rec, t);
+		for (uint32_t i = 0; i <= t->table_mask; i++)
+			if (e[i].lock && e[i].n)
+				check_lock_index(k->rec, TTREC_UID_INDEX(e[i].uid));
 		return;
+	}
 	/* Its counts are lost; the inline table is empty when a larger one is in use. */
 	tt_rec_complain(k->rec, true, "the counts of thread slot %u are not readable", t->slot);
 	t->table_ref = 0;

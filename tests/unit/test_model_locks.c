@@ -332,6 +332,35 @@ static void test_classes(void)
 	rb_destroy(rb);
 }
 
+/* Even and odd addresses of locks / 64 are two classes; the lock at 0x9000 stays what it was. */
+static uint64_t parity(void *ctx, const struct tt_lock *l)
+{
+	(void)ctx;
+	return l->address == 0x9000 ? 0 : 1 + l->address / 64 % 2;
+}
+
+static void test_regroup(void)
+{
+	struct recbuild *rb = rb_create("x", 1);
+	rb_thread(rb, 1, TTREC_THREAD_RUNNING);
+	for (unsigned i = 0; i < 5; i++)
+		rb_wait(rb, rb_lock(rb, TTREC_KIND_MUTEX, 0x9000 + i * 64, B), A, B, 1, 100 << i, 100 << i);
+	struct tt_model *m = rb_model(rb, NULL);
+	struct tt_err err = {0};
+	is_int(m->classes.len, 1, "one class at first");
+	uint64_t total = m->lock_wait_ns;
+	ok(tt_model_regroup(m, parity, NULL, &err) == 0, "classes by a key of the caller");
+	is_int(m->classes.len, 3, "two of its own, and what it left alone");
+	ok(m->classes_by_wait.data[0]->waits.total_ns == 2000 && m->classes_by_wait.data[1]->waits.total_ns == 1000 &&
+			m->classes_by_wait.data[2]->waits.total_ns == 100,
+		"ranked anew");
+	ok(m->locks_by_wait.len == 5 && m->lock_wait_ns == total, "each lock is ranked and summed once");
+	ok(m->locks.data[1].class == m->classes_by_wait.data[1] && m->locks.data[1].pairs[0].class == m->locks.data[1].class,
+		"locks and pairs know their class");
+	tt_model_destroy(m);
+	rb_destroy(rb);
+}
+
 int main(void)
 {
 	test_counts();
@@ -343,5 +372,6 @@ int main(void)
 	test_lost_pairs();
 	test_percentiles();
 	test_classes();
+	test_regroup();
 	return done();
 }

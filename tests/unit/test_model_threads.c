@@ -74,6 +74,7 @@ static void test_pool(void)
 		"detached or being joined is not unjoined");
 	ok(run->life_ns == 500000000 && fresh->life_ns == 100000000, "lives last to the end of the recording");
 	ok(run->creator == p->main_thread && p->main_thread && p->main_thread->serial == 1, "creator, main thread");
+	is_str(p->main_thread->name, "p", "the main thread is called like the program");
 	ok(run->start_routine->is_entry && run->start_routine->offset == 0x2000 && run->create_site->offset == 0x1100,
 		"where it begins and where it was created");
 

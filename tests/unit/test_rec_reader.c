@@ -229,6 +229,7 @@ static void test_tables(void)
 	thief->table_mask = grown->table_mask;
 	odd->table_mask = 100;
 	in->base = 2;
+	rb_count(rb, in, l, RB_SITE(0x3000, LOCK), 0)->uid = 77; /* of no lock, but it counts nothing */
 	in->evicted = 10;
 	struct tt_rec *rec = rb_open(rb);
 	struct tt_rec_iter it;
@@ -239,6 +240,7 @@ static void test_tables(void)
 		is_u64(tt_rec_thread_operations(rec, t), want[i], "operations of thread %" PRIu64, t->serial);
 		i++;
 	}
+	ok(!has_problem(rec, "references"), "an entry that counts nothing may refer to nothing");
 	ok(has_problem(rec, "counts of thread slot 2") && has_problem(rec, "counts of thread slot 3"),
 		"a table used twice and a size that is none are said");
 	tt_rec_close(rec);
@@ -354,12 +356,13 @@ static void test_lock_index(void)
 	struct ttrec_lock *far = rb_lock(rb, TTREC_KIND_MUTEX, 0x30, 1);
 	rb->slab[TTREC_CHUNK_LOCK]->index = TTREC_MAX_LOCKS - 1;
 	rb_wait(rb, far, RB_SITE(1, LOCK), 0, 1, 1, 1)->lock = 0xfffffff0;
+	rb_count(rb, rb_thread(rb, 1, TTREC_THREAD_RUNNING), far, RB_SITE(1, LOCK), 5)->uid = 9;
 	struct tt_rec *rec = rb_open(rb);
 	ok(tt_rec_lock(rec, 0) && tt_rec_lock(rec, 0)->index == 0, "a lock's index is its place");
 	ok(!tt_rec_lock(rec, 1), "an impossible kind is no lock");
 	is_u64(tt_rec_lock(rec, TTREC_MAX_LOCKS - 1)->address, 0x30, "the last index");
 	ok(tt_rec_lock_by_uid(rec, TTREC_UID(TTREC_MAX_LOCKS - 1, 7)), "by uid, whatever its generation");
-	ok(has_problem(rec, "references lead nowhere"), "a wait for no lock is said");
+	ok(has_problem(rec, "2 references lead nowhere"), "a wait for no lock, and counts of none, are said");
 	tt_rec_close(rec);
 	rb_destroy(rb);
 }
