@@ -43,7 +43,7 @@ void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, u
 		t->creator = s->t->serial;
 		t->creator_segment = s->t->segment;
 		tt_module_seen(routine);
-		struct ttrec_group *g = tt_group_get(routine, t->create_site);
+		struct ttrec_group *g = k->group = tt_group_get(routine, t->create_site);
 		uint64_t before = g ? tt_load_relaxed(&g->created) : 0;
 		/* The first of a kind all keep their stack; later ones mostly take over the latest. */
 		if (before < STACKS_FIRST || before % STACKS_EVERY == 0)
@@ -75,7 +75,7 @@ void tt_create_end(struct tt_self *s, struct tt_create *k, int r, pthread_t thre
 	if (!t)
 		return;
 	tt_busy_begin(s);
-	struct ttrec_group *g = t->group ? tt_at(t->group) : NULL;
+	struct ttrec_group *g = k->group;
 	if (r == 0) {
 		/*
 		 * `t` belongs to the new thread now, and if that is detached it may already be somebody else's: only what the
@@ -214,6 +214,12 @@ void tt_join_end(struct tt_join *j, int r, uintptr_t cfa)
 	tt_busy_begin(s);
 	uint64_t now = tt_block_end(s, &j->b);
 	tt_block_charge(s, &j->b, now, r == ETIMEDOUT);
+	if (r == 0 && !t) {
+		/* Joined before it had said who it is, by another thread than its creator. It has by now. */
+		t = tt_thread_by_pthread(j->b.object);
+		if (t && tt_load_acquire(&t->state) != TTREC_THREAD_ENDING)
+			t = NULL;
+	}
 	if (r == 0)
 		tt_thread_joined(s, t, now, j->b.t0, j->site);
 	else if (t)

@@ -5,9 +5,10 @@
 
 #include "preload/hook.h"
 
-/* One create in progress. serial, routine and detached are copies: the record belongs to the new thread as soon as it runs. */
+/* One create in progress. All but t are copies: the record belongs to the new thread as soon as it runs. */
 struct tt_create {
-	struct ttrec_thread *t; /* NULL: no record, the thread is adopted at its first event */
+	struct ttrec_thread *t;    /* NULL: no record, the thread is adopted at its first event */
+	struct ttrec_group *group; /* may be NULL */
 	uint64_t serial, routine;
 	bool detached;
 };
