@@ -174,7 +174,7 @@ kill_bg()
 {
 	local pid
 	for pid in "${bg_pids[@]-}"; do
-		[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+		[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null && { wait "$pid" 2>/dev/null || :; }
 	done
 	bg_pids=()
 	return 0

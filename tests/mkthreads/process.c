@@ -176,7 +176,7 @@ static void *exit_from_thread(void *arg)
 static void run_exit_from_thread(void)
 {
 	pthread_t t;
-	MK_CREATE(&t, NULL, exit_from_thread, NULL);
+	MK_MUST(pthread_create(&t, NULL, exit_from_thread, NULL)); /* counted before the truth was printed */
 	for (;;)
 		pause();
 }
@@ -185,10 +185,13 @@ static void run_exit_from_thread(void)
 int exit_kinds(void)
 {
 	long kind = mk_arg("kind");
-	take("before-exit", mk_arg("rounds"));
-	if (mk_arg("hold"))
+	struct mk_lock *l = take("before-exit", mk_arg("rounds"));
+	if (mk_arg("hold")) {
 		MK_MUST(pthread_mutex_lock(&process_mutex));
+		mk_took(l, 1);
+	}
 	mk_fact("kind", kind);
+	mk_created(kind == 5);
 	mk_print();
 	switch (kind) {
 	case 0:

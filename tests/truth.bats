@@ -1,0 +1,306 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What a report says is what happened: scenarios of mkthreads know their own acquisitions, waits, holders and threads, and the
+# report must agree. Counts exactly, times within 2 % or 1 ms.
+
+load helpers
+
+setup()
+{
+	require_file "$SHIM" "$BIN/threadreport" "$MKTHREADS"
+	rec=$BATS_TEST_TMPDIR/rec truth=$BATS_TEST_TMPDIR/truth.json report=$BATS_TEST_TMPDIR/report.json
+	bg_pids=()
+}
+
+teardown()
+{
+	kill_bg
+}
+
+# record PROGRAM SCENARIO... - leaves $truth, $report and the program's status in $ended. PRELOAD_TOO goes behind the shim.
+record()
+{
+	rm -rf "$rec"
+	mkdir "$rec"
+	ended=0
+	LD_PRELOAD=$SHIM${PRELOAD_TOO:+:$PRELOAD_TOO} THREADCHECK_OPTIONS="output=$rec/" \
+		"$@" --second-thread >"$truth" 3>&- || ended=$?
+	"$BIN/threadreport" --json "$rec" >"$report" || [ $? -eq 1 ]
+}
+
+# agrees PROGRAM SCENARIO... - the report agrees with the truth. When only times differ, which a busy machine can do, it may
+# try again; a count that is wrong once is wrong.
+agrees()
+{
+	local try words status
+	for try in 1 2 3 4; do
+		record "$@"
+		status=0
+		words=$(/usr/bin/python3 "$TOP/tests/compare.py" "$truth" "$report" 2>&1) || status=$?
+		[ $status -eq 0 ] && return
+		[ $status -eq 2 ] || break
+	done
+	fail "$*: attempt $try:" "$words"
+}
+
+# everywhere SCENARIO... - also without optimisation, where libstdc++'s wrappers are functions of their own.
+everywhere()
+{
+	agrees "$MKTHREADS" "$@"
+	agrees "$MKTHREADS-O0" "$@"
+}
+
+# ------------------------------------------------------------------ locks
+
+@test "acquisitions of mutexes that nobody waits for are exact" {
+	everywhere uncontended-mutex
+	everywhere uncontended-mutex threads=8 rounds=50000
+	everywhere nested-mutex
+	everywhere nested-mutex depth=300 rounds=3
+	everywhere lock-order-inversion locks=5
+}
+
+@test "waits for a mutex are exact: how many, how long, who waited, who held" {
+	everywhere contended-mutex
+	everywhere contended-mutex waiters=5 rounds=10
+	everywhere long-hold
+	everywhere starvation
+}
+
+@test "acquisitions are exact when threads race" {
+	everywhere contended-ping
+	everywhere contended-ping threads=8 rounds=20000
+	everywhere many-locks
+	everywhere many-locks threads=8 locks=5000 rounds=5000
+}
+
+@test "tries that fail and waits that time out are counted apart from acquisitions" {
+	everywhere contended-trylock
+	everywhere timedlock
+	everywhere clocklock
+}
+
+@test "mutexes of every type are counted and timed alike" {
+	local type
+	for type in recursive errorcheck adaptive pi pp robust-owner-died; do
+		everywhere $type
+	done
+}
+
+@test "a mutex between processes is recorded in each of them" {
+	everywhere process-shared
+}
+
+@test "one address used for many mutexes loses no count" {
+	everywhere destroy-reinit
+	everywhere std-mutex-reuse
+}
+
+@test "readers and writers are counted and timed, whoever waits for whom" {
+	everywhere rwlock-writer-waits-readers
+	everywhere rwlock-readers-wait-writer
+	everywhere rwlock-kinds kind=0
+	everywhere rwlock-kinds kind=2
+}
+
+@test "waits for conditions, their signals and their timeouts are exact" {
+	everywhere cond-pingpong rounds=300
+	everywhere cond-timedwait-timeouts
+	everywhere cond-broadcast
+	everywhere lost-wakeup
+}
+
+@test "a semaphore used as a lock names its holder; others are counted" {
+	everywhere sem-as-lock
+	everywhere sem-as-lock waiters=4 rounds=10
+	everywhere sem-producer-consumer
+	everywhere sem-timedwait
+}
+
+@test "waits at barriers, for spinlocks, for once and on raw futexes are exact" {
+	everywhere barrier rounds=20
+	everywhere spin
+	everywhere once-contended
+	everywhere futex-raw
+}
+
+@test "C11 mutexes, conditions, threads and call_once are exact" {
+	everywhere c11-mutex
+	everywhere c11-cnd rounds=300
+	everywhere c11-thrd
+	everywhere c11-call-once
+}
+
+@test "std::mutex and its kin are exact, and the sites are the program's" {
+	everywhere std-mutex
+	everywhere std-shared-mutex
+	everywhere std-timed-mutex
+	everywhere std-condition-variable rounds=300
+}
+
+@test "a signal handler's operations are recorded, or counted as dropped" {
+	everywhere signal-storm
+}
+
+@test "the counts are exact beside another allocator" {
+	local path
+	path=$(ldconfig -p | awk '$1 == "libjemalloc.so.2" { print $NF; exit }')
+	[ -n "$path" ] || skip "libjemalloc2 is not installed"
+	PRELOAD_TOO=$path
+	agrees "$MKTHREADS" contended-mutex
+	agrees "$MKTHREADS" many-locks
+	agrees "$MKTHREADS" std-condition-variable rounds=300
+	agrees "$MKTHREADS" threads-short
+}
+
+# ------------------------------------------------------------------ threads
+
+# pool START - the report's threads of one start routine: "created ended joined unjoined running".
+pool()
+{
+	json "$report" '.pools[] | select(.start_routine.function == $f) | "\(.created) \(.ended) \(.joined) \(.unjoined) \(.running)"' \
+		--arg f "$1"
+}
+
+@test "threads created, joined, detached and ended in every way are exact" {
+	everywhere threads-short threads=3000
+	assert_equal "$(pool short_main)" "3000 3000 3000 0 0"
+	everywhere threads-live threads=300
+	assert_equal "$(pool live_main)" "300 300 300 0 0"
+	everywhere detached
+	everywhere thrd-exit
+	everywhere thrd-exception
+	everywhere jthread
+}
+
+@test "threads that nobody joins are told apart from threads that run for ever" {
+	everywhere leaked-thread
+	assert_equal "$(pool leaked_main)" "3 3 0 3 0"
+	everywhere leaked-running
+	assert_equal "$(pool forever_main)" "3 0 0 0 3"
+	everywhere leak-growth
+	assert_equal "$(pool leaked_main)" "40 40 0 40 0"
+	assert_equal "$(pool forever_main)" "40 0 0 0 40"
+}
+
+@test "threads of a live process have their names, hostile ones escaped in the text" {
+	rm -rf "$rec"
+	mkdir "$rec"
+	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$rec/" "$MKTHREADS" thread-names hold_us=60000000
+	named()
+	{
+		"$BIN/threadreport" --json "$rec" >"$report" 2>/dev/null || [ $? -eq 1 ] || return
+		jq -e '[.threads[].name] | contains(["renamed"])' "$report"
+	}
+	poll_until 20 named >/dev/null
+	assert_json "$report" '[.threads[] | select(.start_routine.function == "name_main") | .name] | length == 8'
+	assert_json "$report" '.threads | map(.name) | any(startswith("</script>"))'
+	run "$BIN/threadreport" "$rec"
+	refute_contains "$output" $'\e[31m'
+	refute_contains "$output" $'a\tb'
+}
+
+# ------------------------------------------------------------------ processes
+
+@test "children, daemons and replaced programs have recordings of their own, with exact counts" {
+	everywhere fork-child
+	everywhere fork-threads-loop forks=30
+	everywhere vfork-exec
+	everywhere exec
+	everywhere daemonise
+}
+
+@test "closed descriptors and another directory take nothing from the counts" {
+	everywhere close-all-fds
+	everywhere chdir
+	[ "$(id -u)" -eq 0 ] || return 0
+	agrees "$MKTHREADS" chdir chroot=1
+	rmdir "$(json "$truth" .facts.left_behind)"
+}
+
+@test "however a process ends, its recording is complete" {
+	local kind want
+	for kind in 0:5 1:5 2:134 3:137 4:5 5:5 6:0 7:143 8:139 9:5; do
+		want=${kind#*:} kind=${kind%:*}
+		agrees "$MKTHREADS" exit-kinds kind=$kind hold=$((kind != 6))
+		assert_equal "$ended" "$want" "status of kind $kind"
+	done
+}
+
+# ------------------------------------------------------------------ event loops
+
+@test "an event loop's turns, stalls and longest time away are exact" {
+	local kind got want
+	for kind in 0 1 2 3 4; do
+		record "$MKTHREADS" event-loop-stall kind=$kind
+		assert_json "$report" '.event_loops | length == 1'
+		assert_equal "$(json "$report" '.event_loops[0].site.function')" "$(json "$truth" .facts.waits_in)" "where it waits"
+		assert_equal "$(json "$report" '.event_loops[0].turns')" $(($(json "$truth" .facts.calls) - 1)) turns
+		assert_json "$report" '.event_loops[0].stalls >= $n' --argjson n "$(json "$truth" .facts.stalls)"
+		want=$(json "$truth" .facts.max_away_ns)
+		got=$(json "$report" '.event_loops[0].away_ns.max')
+		assert_between "$got" $((want - 2000000)) $((want + 2000000)) "longest time away"
+		want=$(json "$truth" .facts.busy_ns)
+		got=$(json "$report" '.event_loops[0].away_ns.total')
+		assert_between "$got" $((want - want / 50)) $((want + want / 50)) "time away"
+	done
+}
+
+# ------------------------------------------------------------------ a process that hangs
+
+# Every edge of the truth: that thread waits for that address, and the owner is the one that is named.
+edges_are_reported()
+{
+	jq -e -n --slurpfile t "$truth" --slurpfile r "$report" '
+		$r[0].threads as $threads |
+		($threads | map({key: (.id | tostring), value: .tid}) | from_entries) as $tid |
+		all($t[0].edges[]; . as $e | any($threads[];
+			.tid == $e.tid and .waiting != null
+			and ($e.address == "0x0" or .waiting.address == $e.address)
+			and ($tid[.waiting.target | tostring] == $e.owner)))' >/dev/null
+}
+
+@test "of a process that hangs, a report says at once what each thread waits for and who owns it" {
+	local scenario
+	for scenario in deadlock-ab-ba deadlock-self deadlock-3 deadlock-join; do
+		rm -rf "$rec"
+		mkdir "$rec"
+		bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$rec/" "$MKTHREADS" $scenario --timeout 60 >"$truth"
+		poll_until 20 test -s "$truth"
+		"$BIN/threadreport" --json "$rec" >"$report" || [ $? -eq 1 ]
+		edges_are_reported || fail "$scenario: $(json "$truth" .edges -c) but" "$(json "$report" '[.threads[] | [.tid, .waiting]]' -c)"
+		kill_bg
+	done
+}
+
+# ------------------------------------------------------------------ the comparison itself
+
+# refuses FILTER - compare.py finds the report wrong after this change to it.
+refuses()
+{
+	jq "$1" "$report" >"$report.wrong"
+	! cmp -s <(jq . "$report") "$report.wrong" || fail "changes nothing: $1"
+	run /usr/bin/python3 "$TOP/tests/compare.py" "$truth" "$report.wrong"
+	[ "$status" -ne 0 ] && [ -n "$output" ] || fail "accepted a wrong report: $1"
+}
+
+@test "the comparison refuses a report that is wrong in one number or one name" {
+	agrees "$MKTHREADS" contended-mutex rounds=10
+	refuses '.locks[0].acquisitions += 1'
+	refuses '.locks[0].contended -= 1'
+	refuses '.locks[0].try_failed += 1'
+	refuses '.locks[0].timeouts += 1'
+	refuses '.locks[0].kind = "rwlock"'
+	refuses '.locks[0].wait_ns.count += 1'
+	refuses '.locks[0].wait_ns.total *= 1.05'
+	refuses '.locks = []'
+	refuses '(.waits[] | select(.kind == "mutex") | .waiter_site.function) = "mutex_holder"'
+	refuses '(.waits[] | select(.kind == "mutex") | .holder_site.function) = "mutex_waiter"'
+	refuses '(.waits[] | select(.kind == "mutex") | .holder_site) = null'
+	refuses '.processes[0].threads_created += 1'
+	refuses '.processes[0].threads_joined -= 1'
+	refuses '.processes = []'
+	refuses '.dropped.any = true | .dropped.counters = [{"what": "locks", "count": 1}]'
+	agrees "$MKTHREADS" signal-storm
+	refuses '(.locks[].sites[] | select(.op == "sem_post") | .count) += 100000'
+}
