@@ -148,7 +148,7 @@ page()
 	local page name missing ref
 	for page in man/*.[1-9]; do
 		name=${page##*/}
-		assert_matches "$(grep -m1 -E '^\.(TH|Dt) ' "$page")" "^\\.(TH|Dt) \"?${name%.*}\"? \"?${name##*.}"
+		grep -qiE "^\.(TH|Dt) \"?${name%.*}\"? \"?${name##*.}" "$page" || fail "$page is titled otherwise"
 		for ref in $(page "$page" | grep -oE '\b(thread(check|report|dump|top|size|tools)|ttrec)\([1-9]\)' | sort -u); do
 			[ -e "man/${ref%(*}.${ref: -2:1}" ] || missing+="$page refers to $ref"$'\n'
 		done
@@ -163,7 +163,7 @@ named_in()
 	text=$(for p in "${@:2}"; do page "$p"; done)
 	[ -n "$1" ]
 	while read -r name; do
-		grep -qE -- "(^|[^A-Za-z0-9_-])$name([^A-Za-z0-9_-]|\$)" <<<"$text" || missing+="$name"$'\n'
+		grep -qE -- "(^|[^A-Za-z0-9_-])$name([^A-Za-z0-9_-]|\$)" <<<"$text" || missing+="$name "
 	done <<<"$1"
 	assert_empty "$missing" "not named in ${*:2}"
 }
