@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * threadcheck.c - runs a program with the shim, and reports when it ended. main(): options, the order of events, words, status.
+ * What it is not: running (lib/launch), analysis and layout (lib/out), which threadreport shares.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/launch/child.h"
+#include "lib/launch/command.h"
+#include "lib/launch/session.h"
+#include "lib/launch/unseen.h"
+#include "lib/out/report.h"
+#include "lib/rec/find.h"
+#include "lib/rec/set.h"
+#include "lib/util/cli.h"
+#include "lib/util/text.h"
+#include "tools/report_options.h"
+
+#define STATUS_TIMEOUT    124 /* as timeout(1) */
+#define STATUS_CANNOT_RUN 126 /* these two as env(1) */
+#define STATUS_NOT_FOUND  127
+#define NOT_GIVEN         UINT64_MAX
+
+static struct {
+	struct tt_report_cli report;
+	const char *output;
+	uint64_t error_exitcode, timeout_ns, grace_ns;
+	uint64_t stack_depth, max_size, events, loop_stall_ns;
+	int hold;
+	bool keep, quiet, list_formats, wait_all, follow;
+} opt = {
+	.error_exitcode = 66,
+	.grace_ns = 5000000000,
+	.stack_depth = NOT_GIVEN,
+	.max_size = NOT_GIVEN,
+	.events = NOT_GIVEN,
+	.loop_stall_ns = NOT_GIVEN,
+	.hold = -1,
+	.follow = true,
+};
+
+static const char *const hold_names[] = {"sampled", "exact", NULL};
+
+static const struct tt_opt options[] = {
+	TT_OPT_GROUP("Report"),
+	TT_REPORT_ROWS_OUTPUT(&opt.report, "standard error"),
+	TT_OPT_FLAG('q', "quiet", &opt.quiet, "no text report unless asked for, and no remarks"),
+	TT_OPT_FLAG(0, "list-formats", &opt.list_formats, "list the formats of reports"),
+	TT_REPORT_ROWS_SELECTION(&opt.report),
+	TT_OPT_GROUP("Status"),
+	TT_REPORT_ROWS_FINDINGS(
+		&opt.report, "findings that fail a program that succeeded: note, warning, error (default), never"),
+	TT_OPT_U64(0, "error-exitcode", "N", &opt.error_exitcode, 0, 255, "the status then (66)"),
+	TT_OPT_GROUP("Program"),
+	TT_OPT_DURATION(0, "timeout", "DURATION", &opt.timeout_ns, 1, UINT64_MAX,
+		"end the program after that (30s, 5m), and report what its threads waited for"),
+	TT_OPT_DURATION(0, "kill-after", "DURATION", &opt.grace_ns, 0, UINT64_MAX,
+		"kill it when it has not ended so long after the timeout (5s)"),
+	TT_OPT_FLAG(0, "wait-all", &opt.wait_all, "wait for all its descendants, daemons too"),
+	TT_OPT_BOOL(0, "follow-children", &opt.follow, "record its child processes too (default)"),
+	TT_OPT_GROUP("Recording"),
+	TT_OPT_STR('o', "output", "FILE|DIR/", &opt.output, "keep the recordings there"),
+	TT_OPT_FLAG(0, "keep", &opt.keep, "keep the recordings where threadreport looks for them"),
+	TT_OPT_CHOICE(0, "hold", "HOW", &opt.hold, hold_names, "time lock holds: sampled (default) or exact"),
+	TT_OPT_U64(0, "stack-depth", "N", &opt.stack_depth, 1, 40, "frames kept per stack (32)"),
+	TT_OPT_SIZE(
+		0, "max-size", "SIZE", &opt.max_size, 1 << 20, UINT64_C(32) << 30, "most that one recording may grow to (64M)"),
+	TT_OPT_SIZE(0, "events", "SIZE", &opt.events, 0, UINT64_C(32) << 20, "of it for the events of the timeline (4M)"),
+	TT_OPT_DURATION(0, "loop-stall", "DURATION", &opt.loop_stall_ns, 0, UINT64_MAX,
+		"absences from an event loop that are noted as events (20ms)"),
+	TT_OPT_GROUP("Names"),
+	TT_REPORT_ROWS_NAMES(&opt.report),
+	TT_OPT_END,
+};
+
+static const struct tt_cli cli = {
+	.tool = "threadcheck",
+	.usage = {"[OPTION]... [--] COMMAND [ARGUMENT]...", "--list-formats"},
+	.summary = "Run COMMAND, and report which locks cost it time, who held them, and what its threads did.",
+	.options = options,
+	.footer = "Status: that of COMMAND (128+N: killed by signal N); 66 when it succeeded but there\n"
+		  "are findings of the --fail-on level; 124 when it ended by itself after the timeout;\n"
+		  "126 it cannot be run; 127 it was not found; 2 trouble of threadcheck itself.\n",
+	.stop_at_first = true,
+	.args = TT_ARGS_COMMAND,
+};
+
+/* One run, from the session's making to the report. */
+struct run {
+	struct tt_session session;
+	char path[PATH_MAX]; /* the file of the command */
+	struct tt_child_result child;
+	struct tt_rec_set recs;     /* what will be reported */
+	struct tt_rec_set snapshot; /* as it was before a timeout ended the program */
+	uint64_t snapshot_mono_ns;
+	bool seen;               /* the program itself left a recording */
+	bool lost_sight;         /* ... but replaced itself by a program that did not */
+	struct tt_unseen unseen; /* why not, when it left none */
+	unsigned running;        /* processes that still record */
+};
+
+/* A remark on standard error, escaped. */
+#define remark(...)                                      \
+	do {                                             \
+		if (!opt.quiet)                          \
+			tt_cli_error(&cli, __VA_ARGS__); \
+	} while (0)
+
+/* ------------------------------------------------------------------ before */
+
+static int list_formats(void)
+{
+	for (unsigned i = 0; i < TT_FORMAT_MAX; i++)
+		printf("%-8s %s\n", tt_format_names[i], tt_format_helps[i]);
+	return TT_EXIT_OK;
+}
+
+static void setting(struct tt_buf *out, const char *fmt, uint64_t value)
+{
+	if (value == NOT_GIVEN)
+		return;
+	tt_buf_adds(out, out->len ? ":" : "");
+	tt_buf_printf(out, fmt, value);
+}
+
+/* What the command line says of the shim's settings, in its own words. */
+static void make_settings(struct tt_buf *out)
+{
+	setting(out, "stack-depth=%" PRIu64, opt.stack_depth);
+	setting(out, "max-size=%" PRIu64, opt.max_size);
+	setting(out, "events=%" PRIu64, opt.events);
+	setting(out, "loop-stall=%" PRIu64 "ns", opt.loop_stall_ns);
+	if (opt.hold >= 0)
+		tt_buf_printf(out, "%shold=%s", out->len ? ":" : "", hold_names[opt.hold]);
+	if (!opt.follow)
+		tt_buf_printf(out, "%sfollow=no", out->len ? ":" : "");
+}
+
+/* What would fail only after a long run is tried now. */
+static int check_outputs(struct tt_err *err)
+{
+	for (size_t i = 0; i < opt.report.reports.len; i++) {
+		const char *file = strchr(opt.report.reports.items[i], '=');
+		if (file && strcmp(file + 1, "-") != 0 && tt_session_check_file(file + 1, err) < 0)
+			return -err->code;
+	}
+	return opt.output ? tt_session_check_output(opt.output, err) : 0;
+}
+
+static int prepare(struct run *run, struct tt_environment *env, struct tt_err *err)
+{
+	TT_BUF_AUTO(settings);
+	make_settings(&settings);
+	int rc = check_outputs(err);
+	if (rc == 0)
+		rc = tt_session_create(&run->session, err);
+	if (rc == 0)
+		rc = tt_session_library(&run->session, getenv("THREADCHECK_LIBRARY"), err);
+	if (rc == 0 && tt_unseen_harmful(run->path))
+		run->session.library[0] = '\0';
+	if (rc == 0)
+		rc = tt_session_environment(&run->session, environ, tt_buf_str(&settings), env, err);
+	return rc;
+}
+
+/* ------------------------------------------------------------------ while it runs */
+
+static uint64_t now_mono_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Signal handlers and destructors will change what the threads do: this is what the report of a timeout is about. */
+static void take_snapshot(void *data)
+{
+	struct run *run = data;
+	struct tt_err err = {0};
+	run->snapshot_mono_ns = now_mono_ns();
+	if (tt_rec_set_add(&run->snapshot, run->session.dir, NULL, &err) < 0)
+		tt_rec_set_deinit(&run->snapshot);
+}
+
+static int run_program(struct run *run, char **argv, const struct tt_environment *env)
+{
+	struct tt_err err = {0};
+	const struct tt_child_opts child = {
+		.path = run->path,
+		.argv = argv,
+		.envp = env->vars.data,
+		.timeout_ns = opt.timeout_ns,
+		.grace_ns = opt.grace_ns,
+		.wait_all = opt.wait_all,
+		.before_end = take_snapshot,
+		.data = run,
+	};
+	if (tt_child_run(&child, &run->child, &err) < 0) {
+		tt_cli_error(&cli, "cannot run %s", err.msg);
+		return run->child.pid < 0 ? TT_EXIT_FAILED : err.code == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+	}
+	if (run->child.ended == TT_CHILD_TIMEOUT)
+		remark("%s: timed out after %s%s; this is what its threads did then", argv[0], tt_ns(opt.timeout_ns).s,
+			run->child.survived ? ", and cannot be killed"
+			: run->child.killed ? ", and had to be killed"
+					    : "");
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the recordings */
+
+/* The program's own death was seen; a timeout ended all that ran when the snapshot was taken. */
+static uint64_t end_seen(const struct run *run, uint32_t pid)
+{
+	struct tt_rec *const *rec;
+	vec_for_each (rec, &run->snapshot.recs)
+		if (tt_rec_header(*rec)->pid == pid && tt_rec_life(*rec) == TT_REC_RUNNING)
+			return run->snapshot_mono_ns;
+	return (pid_t)pid == run->child.pid ? run->child.ended_mono_ns : 0;
+}
+
+/* Looks over the folder: is everything there, does somebody go on? Notes deaths that the dead could not. */
+static void survey(struct run *run, const struct tt_found_list *list)
+{
+	/* newest first */
+	const struct tt_found *f;
+	vec_for_each (f, &list->items) {
+		if (f->error)
+			continue;
+		if ((pid_t)f->pid == run->child.pid && !run->seen) {
+			run->seen = true;
+			run->lost_sight = f->state == TTREC_STATE_EXEC;
+		}
+		run->running += f->life == TT_REC_RUNNING;
+		uint64_t end = f->life == TT_REC_KILLED ? end_seen(run, f->pid) : 0;
+		if (end)
+			tt_rec_note_end(f->path, end, NULL);
+	}
+}
+
+/* A process that ended in good order after the timeout's SIGTERM is shown as it was before. */
+static void prefer_snapshot(struct run *run)
+{
+	struct tt_rec **now, **then;
+	vec_for_each (now, &run->recs.recs) {
+		const struct ttrec_header *h = tt_rec_header(*now);
+		if (tt_rec_life(*now) == TT_REC_KILLED)
+			continue;
+		vec_for_each (then, &run->snapshot.recs) {
+			const struct ttrec_header *old = tt_rec_header(*then);
+			if (old->pid != h->pid || old->start_mono_ns != h->start_mono_ns ||
+				tt_rec_life(*then) != TT_REC_RUNNING)
+				continue;
+			struct tt_rec *swap = *now;
+			*now = *then;
+			*then = swap;
+			break;
+		}
+	}
+}
+
+/*
+ * A step on the way to the program (env, a shell that ends in exec) that had one thread and did nothing worth telling. The shim
+ * leaves no file for such processes, but for our direct child, which must show that it was there.
+ */
+static bool is_prelude(const struct tt_rec *rec)
+{
+	const struct ttrec_header *h = tt_rec_header(rec);
+	struct tt_rec_iter it;
+	const struct ttrec_loop *loop;
+	if (h->state != TTREC_STATE_EXEC || h->threads_created || h->threads_adopted || h->event_next)
+		return false;
+	rec_for_each_loop(it, loop, rec) return false;
+	return true;
+}
+
+static void drop_preludes(struct run *run)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < run->recs.recs.len; i++) {
+		struct tt_rec *rec = run->recs.recs.data[i];
+		if ((pid_t)tt_rec_header(rec)->pid == run->child.pid && !run->lost_sight && is_prelude(rec)) {
+			unlink(tt_rec_path(rec));
+			tt_rec_close(rec);
+		} else {
+			run->recs.recs.data[n++] = rec;
+		}
+	}
+	run->recs.recs.len = n;
+}
+
+static int gather(struct run *run, struct tt_err *err)
+{
+	struct tt_found_list list = {0};
+	int rc = tt_find_list(run->session.dir, &list, err);
+	if (rc == 0)
+		survey(run, &list);
+	if (rc == 0 && !run->seen && tt_unseen_explain(run->path, run->session.dir, &run->unseen) < 0)
+		rc = tt_err_set(err, ENOMEM, "out of memory");
+	bool any = list.items.len > 0;
+	tt_found_list_deinit(&list);
+	if (rc == 0 && any)
+		rc = tt_rec_set_add(&run->recs, run->session.dir, NULL, err);
+	if (rc == 0) {
+		drop_preludes(run);
+		prefer_snapshot(run);
+	}
+	tt_rec_set_settle(&run->recs);
+	if (run->running && !opt.wait_all)
+		remark("%u process%s of it still run%s, and the report says what they did so far (--wait-all waits for them)",
+			run->running, run->running == 1 ? "" : "es", run->running == 1 ? "s" : "");
+	return rc;
+}
+
+/* Copies out what shall stay, and removes the folder. What could not be copied stays where it is. */
+static int put_away(struct run *run)
+{
+	struct tt_err err = {0};
+	struct tt_kept kept;
+	char folder[PATH_MAX];
+	const char *output = opt.output;
+	if (!output && opt.keep && tt_find_folder(folder, sizeof(folder) - 1))
+		output = strcat(folder, "/");
+	else if (!output && opt.keep)
+		output = "./";
+	if (!output) {
+		tt_session_remove(&run->session);
+		return 0;
+	}
+	int rc = tt_session_keep(&run->session, output, &kept, &err);
+	if (rc < 0) {
+		tt_cli_error(&cli, "%s (the recordings are left in '%s')", err.msg, run->session.dir);
+		tt_session_leave(&run->session);
+		return rc;
+	}
+	if (kept.kept == 1)
+		remark("the recording is '%s'", kept.first);
+	else if (kept.kept)
+		remark("%u recordings are kept: '%s' and more", kept.kept, kept.first);
+	if (kept.running) {
+		remark("%u recordings are still written to: '%s'", kept.running, run->session.dir);
+		tt_session_leave(&run->session);
+	} else {
+		tt_session_remove(&run->session);
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the report */
+
+/* The program may have closed or changed them, or we were started without. */
+static void mend_streams(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) < 0)
+			return;
+	int flags = fcntl(STDERR_FILENO, F_GETFL);
+	if (flags >= 0 && (flags & O_NONBLOCK))
+		fcntl(STDERR_FILENO, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+/* The run itself gives a finding: what ran was not what was recorded. */
+static int add_unseen(const struct run *run, struct tt_report *report)
+{
+	struct tt_findings *set = &report->findings;
+	if (run->seen && !run->lost_sight)
+		return 0;
+	struct tt_finding *f = tt_findings_add(set, TT_RULE_INVISIBLE_LOCKING, NULL);
+	if (f && run->lost_sight) {
+		f->title = "The program replaced itself by another one, which left no recording";
+		f->advice =
+			"See whether that one is statically linked, privileged, or run without LD_PRELOAD in its environment.";
+		tt_finding_evidence(
+			set, f, "process %d ended by exec, and nothing of it was recorded after that", (int)run->child.pid);
+	} else if (f) {
+		f->title = tt_findings_text(set, "Nothing of the program was recorded: %s", tt_buf_str(&run->unseen.why));
+		f->advice = run->unseen.advice;
+		tt_finding_evidence(set, f, "process %d left no recording", (int)run->child.pid);
+	}
+	if (f) {
+		f->reason = "no recording of that process was found";
+		f->confidence = TT_PROVEN;
+		tt_finding_identify(f, run->lost_sight ? "exec" : "unseen");
+	}
+	return !f || tt_findings_finish(set) < 0 ? -ENOMEM : 0;
+}
+
+static int make_report(struct run *run, struct tt_report **ret, struct tt_err *err)
+{
+	struct tt_model *model = NULL;
+	int rc = tt_model_create(&model, err);
+	for (size_t i = 0; rc == 0 && i < run->recs.recs.len; i++) {
+		struct tt_rec *rec = run->recs.recs.data[i];
+		run->recs.recs.data[i] = NULL; /* the model's now, also on failure */
+		rc = tt_model_add(model, rec, err);
+	}
+	if (rc == 0)
+		rc = tt_model_finish(model, err);
+	if (rc < 0) {
+		tt_model_destroy(model);
+		return rc;
+	}
+	rc = tt_report_create(model, &opt.report.opts, ret, err);
+	if (rc == 0 && add_unseen(run, *ret) < 0) {
+		tt_report_destroy(*ret);
+		rc = tt_err_set(err, ENOMEM, "out of memory");
+	}
+	return rc;
+}
+
+/* All that can be written is; the first error counts. */
+static int write_reports(struct tt_report *report)
+{
+	struct tt_err err = {0};
+	int rc = 0;
+	if (opt.report.reports.len == 0 && !opt.quiet &&
+		tt_report_write_spec(report, "text", stderr, opt.report.color, &err) < 0)
+		rc = tt_cli_error(&cli, "%s", err.msg);
+	for (size_t i = 0; i < opt.report.reports.len; i++)
+		if (tt_report_write_spec(report, opt.report.reports.items[i], stderr, opt.report.color, &err) < 0)
+			rc = tt_cli_error(&cli, "%s", err.msg);
+	return rc;
+}
+
+/* *found: whether findings reach the level asked for. 0, or TT_EXIT_FAILED with the words said. */
+static int report_run(struct run *run, bool *found)
+{
+	struct tt_err err = {0};
+	struct tt_report *report;
+	char **words;
+	vec_for_each (words, &run->recs.failures)
+		remark("%s", *words);
+	if (make_report(run, &report, &err) < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
+	*found = opt.report.fail_on != TT_FAIL_NEVER && tt_report_found(report, (enum tt_level)opt.report.fail_on);
+	int rc = write_reports(report);
+	tt_report_destroy(report);
+	return rc;
+}
+
+/* ------------------------------------------------------------------ main */
+
+static int final_status(const struct run *run, bool failed, bool found)
+{
+	int own = run->child.survived ? 128 + SIGKILL : tt_child_exit_status(run->child.status);
+	if (own)
+		return own;
+	if (run->child.ended != TT_CHILD_BY_ITSELF)
+		return STATUS_TIMEOUT;
+	if (failed)
+		return TT_EXIT_FAILED;
+	return found ? (int)opt.error_exitcode : TT_EXIT_OK;
+}
+
+static int after_program(struct run *run)
+{
+	struct tt_err err = {0};
+	bool found = false;
+	mend_streams();
+	bool failed = gather(run, &err) < 0;
+	if (failed)
+		tt_cli_error(&cli, "%s", err.msg);
+	failed = put_away(run) < 0 || failed;
+	tt_child_leave();
+	failed = report_run(run, &found) != 0 || failed;
+	return final_status(run, failed, found);
+}
+
+static int run_command(char **argv)
+{
+	struct run run = {.session = {.lock = -1}};
+	struct tt_environment env = {0};
+	struct tt_err err = {0};
+	int rc = tt_command_find(argv[0], getenv("PATH"), run.path, sizeof(run.path), &err);
+	if (rc < 0) {
+		tt_cli_error(&cli, "cannot run %s", err.msg);
+		return rc == -ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+	}
+	int status;
+	if (prepare(&run, &env, &err) < 0)
+		status = tt_cli_error(&cli, "%s", err.msg);
+	else if ((status = run_program(&run, argv, &env)) == 0)
+		status = after_program(&run);
+	tt_session_remove(&run.session);
+	tt_environment_deinit(&env);
+	tt_rec_set_deinit(&run.recs);
+	tt_rec_set_deinit(&run.snapshot);
+	tt_unseen_deinit(&run.unseen);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	tt_report_cli_init(&opt.report, "threadcheck");
+	int first = tt_cli_start(&cli, argc, argv);
+	tt_report_cli_settle(&opt.report);
+	int status;
+	if (opt.list_formats)
+		status = list_formats();
+	else if (first == argc)
+		status = tt_cli_misuse(&cli, "no command is given");
+	else
+		status = run_command(argv + first);
+	tt_report_cli_deinit(&opt.report);
+	return tt_cli_finish(&cli, status);
+}
