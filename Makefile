@@ -175,9 +175,9 @@ $(O)/lint/%.tidy: %.c .clang-tidy $(HEADERS)
 		touch $@ || { grep -E '(error|warning): ' $@.out; echo '  (why: $@.out)'; exit 1; }
 
 demo: ## build, and run a python program with contended locks under threadcheck
-	@tests/setup build
+	@tests/setup build demo
 	@$(MAKE) --no-print-directory $(JOBS) all
-	$(O)/bin/threadcheck --fail-on=never -- python3 tests/programs/demo.py
+	$(O)/bin/threadcheck --fail-on=never -- $(firstword $(wildcard /usr/bin/python3) python3) tests/programs/demo.py
 
 bench: ## measure what the shim costs, beside the peers that are installed
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
