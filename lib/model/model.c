@@ -189,6 +189,7 @@ int tt_model_finish(struct tt_model *m, struct tt_err *err)
 	each_process(m, model_read_locks);
 	each_process(m, model_read_stats);
 	each_process(m, model_read_counts);
+	each_process(m, model_find_life_locks);
 	each_process(m, model_read_states); /* needs locks; adds waits in progress to threads */
 	all_processes(m, model_read_waits); /* needs states; adds to sites */
 	all_processes(m, model_settle_sites);

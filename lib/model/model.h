@@ -339,7 +339,9 @@ struct tt_wait {
  *
  * use: a mutex, rwlock or spin lock is a lock. A semaphore is one when it never was above 1 (SEM_BINARY), some thread that
  * took it gave it back itself (SEM_LOCKED), and no thread gave back what another had taken (not SEM_FOREIGN): so are CPython's
- * locks. SEM_FOREIGN or not SEM_BINARY: a signal. Else (taken, never given back) unknown. Only objects of TT_USE_LOCK have
+ * locks. One that a thread takes when it begins and gives back when it ends is none (is_life): so CPython joins threads.
+ * Nor is one that a thread took and waits for again: it waits for another's post.
+ * SEM_FOREIGN or not SEM_BINARY: a signal. Else (taken, never given back) unknown. Only objects of TT_USE_LOCK have
  * holds and holder sites that mean something, and enter rankings of contention.
  */
 struct tt_lock {
@@ -352,7 +354,8 @@ struct tt_lock {
 	enum ttrec_type type;
 	unsigned flags; /* enum ttrec_lock_flag */
 	enum tt_use use;
-	uint32_t gen;     /* times that it died and was born again */
+	bool is_life; /* use is TT_USE_SIGNAL: a thread holds it all its life, waiting for it is joining that thread (owner) */
+	uint32_t gen; /* times that it died and was born again */
 	const char *name; /* NULL: none */
 	const struct tt_module
 		*home; /* the module whose static data it is: a symbol's name may be found there; NULL: heap, stack */

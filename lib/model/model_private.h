@@ -111,6 +111,9 @@ void model_add_ops(struct tt_ops *to, enum ttrec_op op, uint64_t n);
 void model_merge_ops(struct tt_ops *to, const struct tt_ops *from);
 void model_merge_hold(struct tt_hold *to, const struct tt_hold *from);
 
+/* life_locks.c: needs counts; changes the use of locks, and the threads' own sums. */
+void model_find_life_locks(struct tt_model *m, struct model_process *mp);
+
 /* waits.c */
 void model_read_waits(struct tt_model *m);
 void model_merge_waits(struct tt_waits *to, const struct tt_waits *from);

@@ -65,7 +65,7 @@ static bool is_idle(const struct tt_waiting *w)
 		return true;
 	case TTREC_OP_SEM_WAIT:
 	case TTREC_OP_SEM_TIMEDWAIT:
-		return !w->lock || w->lock->use != TT_USE_LOCK;
+		return !w->lock || !(w->lock->use == TT_USE_LOCK || w->lock->is_life);
 	default:
 		return false;
 	}
@@ -99,6 +99,11 @@ static void read_waiting(struct tt_model *m, struct model_process *mp, struct tt
 		w->mutex = tt_hmap_ptr(&mp->addresses, from->other);
 	else
 		w->target = tt_hmap_ptr(&mp->threads, from->other);
+	if (w->target == t && w->kind == TTREC_KIND_SEM)
+		w->target = NULL; /* for another's post: life_locks.c */
+	/* Who holds it now is better than who did when the wait began. */
+	if (w->lock && !w->idle && w->lock->owner && (w->lock->use == TT_USE_LOCK || w->lock->is_life))
+		w->target = w->lock->owner;
 	if (w->lock)
 		w->lock->waiters++;
 
@@ -120,7 +125,9 @@ enum ttrec_wait_class model_wait_class(const struct tt_thread *t)
 		return TTREC_WAIT_COND;
 	case TTREC_OP_SEM_WAIT:
 	case TTREC_OP_SEM_TIMEDWAIT:
-		return t->waiting.lock && t->waiting.lock->use == TT_USE_LOCK ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM;
+		if (t->waiting.lock && t->waiting.lock->is_life)
+			return TTREC_WAIT_JOIN;
+		return t->waiting.idle ? TTREC_WAIT_SEM : TTREC_WAIT_LOCK;
 	case TTREC_OP_BARRIER_WAIT:
 		return TTREC_WAIT_BARRIER;
 	case TTREC_OP_JOIN:
@@ -146,10 +153,7 @@ void model_read_states(struct tt_model *m, struct model_process *mp)
 	for (size_t i = 0; i < mp->records.len && mp->first_thread + i < m->threads.len; i++) {
 		struct tt_thread *t = &m->threads.data[mp->first_thread + i];
 		read_waiting(m, mp, t, mp->records.data[i]);
-		/* Who holds it now is better than who did when the wait began. */
-		struct tt_waiting *w = &t->waiting;
-		if (w->lock && w->lock->use == TT_USE_LOCK && w->lock->owner)
-			w->target = w->lock->owner;
+		const struct tt_waiting *w = &t->waiting;
 		t->lock_wait_ns = t->waits[TTREC_WAIT_LOCK].ns + t->waits[TTREC_WAIT_RDLOCK].ns;
 		if (w->op && !w->idle && w->lock && w->lock->use == TT_USE_LOCK)
 			t->lock_wait_max_ns = w->dur_ns;

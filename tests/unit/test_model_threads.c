@@ -229,6 +229,61 @@ static void test_states(void)
 	rb_destroy(rb);
 }
 
+#define SEM (TTREC_LOCK_SEM_BINARY | TTREC_LOCK_SEM_LOCKED)
+
+/* Semaphores of flags SEM; each born and first held by thread 2, with a wait of thread 1 for it that the event tells. */
+static struct ttrec_lock *sentinel(
+	struct recbuild *rb, uint64_t address, uint64_t acquisitions, uint64_t wait_end, uint64_t holder)
+{
+	struct ttrec_lock *l = rb_lock(rb, TTREC_KIND_SEM, address, A);
+	l->flags = SEM;
+	l->birth_thread = 2;
+	rb_lsite(rb, l, RB_SITE(0x5, SEM_WAIT), acquisitions);
+	rb_wait(rb, l, RB_SITE(0x5, SEM_WAIT), RB_SITE(0x6, SEM_TRYWAIT), 1, 3000000, 3000000);
+	struct ttrec_event *e = rb_event(rb, TTREC_EVENT_WAIT, 1, wait_end, 3000000);
+	e->a = holder;
+	e->uid = l->index;
+	return l;
+}
+
+static void test_life_locks(void)
+{
+	struct recbuild *rb = rb_create("x", 1);
+	struct ttrec_thread *main = rb_thread(rb, 1, TTREC_THREAD_RUNNING), *live = rb_thread(rb, 3, TTREC_THREAD_RUNNING);
+	main->waits[TTREC_WAIT_LOCK] = (struct ttrec_total){5, 20000000};
+	rb_event(rb, TTREC_EVENT_END, 2, 100000000, 0);
+	sentinel(rb, 0x9000, 2, 100200000, 2);                   /* 0: given back when thread 2 ended */
+	sentinel(rb, 0x9100, 2, 70000000, 2);                    /* 1: long before */
+	sentinel(rb, 0x9200, 90, 100200000, 2);                  /* 2: taken too often */
+	sentinel(rb, 0x9300, 2, 100200000, 2)->birth_thread = 7; /* 3: not the holder's own */
+	sentinel(rb, 0x9400, 2, 100200000, 9);                   /* 4: held by one of unknown end */
+	struct ttrec_lock *held = rb_lock(rb, TTREC_KIND_SEM, 0x9500, A), *own = rb_lock(rb, TTREC_KIND_SEM, 0x9600, A);
+	held->flags = own->flags = SEM;
+	held->birth_thread = own->birth_thread = 3;
+	rb_held(rb, live, held->address, RB_SITE(0x6, SEM_TRYWAIT), held->birth_ns + 500, 0); /* 5: of a thread that lives */
+	rb_held(rb, live, own->address, RB_SITE(0x6, SEM_TRYWAIT), own->birth_ns + 500, 0);   /* 6: which waits for it itself */
+	rb_waiting(live, own, RB_SITE(0x7, SEM_WAIT), 900000001, 0);
+	rb_waiting(main, held, RB_SITE(0x5, SEM_WAIT), 900000001, 0);
+	struct tt_model *m = rb_model(rb, NULL);
+	const struct tt_lock *l = m->locks.data;
+	ok(l[0].is_life && l[0].use == TT_USE_SIGNAL, "a semaphore that a thread holds all its life is no lock");
+	ok(!l[1].is_life && l[1].use == TT_USE_LOCK, "one given back before the thread's end is");
+	ok(!l[2].is_life && !l[3].is_life && !l[4].is_life,
+		"and one taken often, made by another thread, or of an unknown holder");
+	const struct tt_thread *t = &m->threads.data[0];
+	ok(l[5].is_life && t->waiting.target == &m->threads.data[1] && !t->waiting.idle,
+		"waiting for it is waiting for its thread");
+	ok(t->waits[TTREC_WAIT_JOIN].count == 2 && t->waits[TTREC_WAIT_JOIN].ns == 103000000 &&
+			t->waits[TTREC_WAIT_LOCK].ns == 17000000,
+		"and counts as a join");
+	t = &m->threads.data[1];
+	ok(!l[6].is_life && t->waiting.idle && !t->waiting.target && t->waits[TTREC_WAIT_SEM].count == 1,
+		"who waits for a semaphore that it took itself waits for a post, not for itself");
+	ok(m->locks_by_wait.len == 4 && m->blockings.len == 4, "rankings hold locks only");
+	tt_model_destroy(m);
+	rb_destroy(rb);
+}
+
 static void test_loops(void)
 {
 	struct recbuild *rb = rb_create("x", 1);
@@ -344,6 +399,7 @@ int main(void)
 	test_modules();
 	test_ends();
 	test_states();
+	test_life_locks();
 	test_loops();
 	test_facts();
 	test_blockings();
