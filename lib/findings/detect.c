@@ -87,6 +87,14 @@ const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thr
 	return tt_findings_text(d->set, "number %" PRIu64, serial);
 }
 
+const char *tt_detect_pool_name(const struct tt_detect *d, const struct tt_group *g)
+{
+	struct tt_place p = place_of(d, g->start_routine, NULL);
+	if (p.function || !g->name || !g->name[0])
+		return place_name(d, &p);
+	return tt_findings_text(d->set, "'%s' (%s)", g->name, place_name(d, &p));
+}
+
 uint64_t tt_detect_program_ns(const struct tt_detect *d, unsigned program)
 {
 	uint64_t sum = 0;

@@ -71,6 +71,9 @@ const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_
  * (thread NULL). */
 const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thread *thread, uint64_t serial);
 
+/* "worker_loop", or "'mc-worker' (memcached+0x18fc0)" when its start routine has no name but its threads have. */
+const char *tt_detect_pool_name(const struct tt_detect *d, const struct tt_group *g);
+
 /* Wall time of all processes of a program: the base of its percentages. */
 uint64_t tt_detect_program_ns(const struct tt_detect *d, unsigned program);
 

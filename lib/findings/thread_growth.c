@@ -44,7 +44,7 @@ static void report(const struct tt_detect *d, const struct tt_group *g, const st
 	f->confidence = part->ended == 0 ? TT_LIKELY : TT_POSSIBLE;
 	f->reason = part->ended == 0 ? "none of its threads ever ended" : "some of its threads ended, but more were created";
 	f->title = tt_findings_text(d->set, "Threads of %s only accumulate: %" PRIu64 " live after %s",
-		tt_detect_name(d, g->start_routine, NULL), live, tt_ns(span_ns).s);
+		tt_detect_pool_name(d, g), live, tt_ns(span_ns).s);
 	tt_finding_evidence(d->set, f,
 		"of those that live, %" PRIu64 ", %" PRIu64 ", %" PRIu64 " and %" PRIu64
 		" were created in the four quarters of that time",

@@ -90,8 +90,7 @@ static void report_unjoined(const struct tt_detect *d, const struct tt_group *g,
 	}
 	f->reason = exited ? "the program ended and had not joined them" : reason_not_exited(part->process->end);
 	f->title = tt_findings_text(d->set, "%" PRIu64 " thread%s of %s ended and %s never joined", part->unjoined,
-		part->unjoined == 1 ? "" : "s", tt_detect_name(d, g->start_routine, NULL),
-		part->unjoined == 1 ? "was" : "were");
+		part->unjoined == 1 ? "" : "s", tt_detect_pool_name(d, g), part->unjoined == 1 ? "was" : "were");
 	tt_finding_evidence(d->set, f, "%" PRIu64 " of %" PRIu64 " threads created in %s", part->unjoined, part->created,
 		tt_detect_where(d, g->create_site, g->create_stack));
 	tt_finding_evidence(d->set, f, "%s %s of address space", part->unjoined == 1 ? "its stack keeps" : "their stacks keep",
@@ -114,10 +113,13 @@ static void report_running(
 	f->reason = idle == count ? "all of them were waiting for work, as threads that are meant to stay do"
 	                          : "some of them were at work when exit() was called";
 	f->title = tt_findings_text(d->set, "%" PRIu64 " joinable thread%s of %s still ran when the program ended", count,
-		count == 1 ? "" : "s", tt_detect_name(d, g->start_routine, NULL));
+		count == 1 ? "" : "s", tt_detect_pool_name(d, g));
 	tt_finding_evidence(d->set, f, "%" PRIu64 " of %" PRIu64 " threads created in %s", count, part->created,
 		tt_detect_where(d, g->create_site, g->create_stack));
-	tt_finding_evidence(d->set, f, "%" PRIu64 " of them waited for work, %" PRIu64 " did not", idle, count - idle);
+	if (idle == 0 || idle == count)
+		tt_finding_evidence(d->set, f, "%s of them waited for work", idle ? "all" : "none");
+	else
+		tt_finding_evidence(d->set, f, "%" PRIu64 " of them waited for work, %" PRIu64 " did not", idle, count - idle);
 	tt_finding_figure(d->set, f, "running", count);
 	tt_finding_figure(d->set, f, "idle", idle);
 	tt_finding_figure(d->set, f, "created", part->created);

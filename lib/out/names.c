@@ -284,10 +284,15 @@ struct tt_place tt_names_headline(struct tt_names *n, const struct tt_site *site
 	return first ? best_of(first) : (struct tt_place){0};
 }
 
-/* What calls every program; without a module of its own. */
-static bool is_start(const char *function)
+/* Where a thread or the program begins: from there on outwards no frame tells anything. */
+static bool is_start(const struct tt_place *p)
 {
-	return function && strcmp(function, "_start") == 0;
+	static const char *const starts[] = {"__libc_start_call_main", "__libc_start_main", "start_thread", "clone", "clone3"};
+	for (unsigned i = 0; p->function && i < sizeof(starts) / sizeof(*starts); i++)
+		if (strncmp(p->function, starts[i], strlen(starts[i])) == 0 && p->module &&
+			fnmatch("libc*.so*", p->module, 0) == 0)
+			return true;
+	return p->function && strcmp(p->function, "_start") == 0;
 }
 
 unsigned tt_names_visible(struct tt_names *n, const struct tt_stack *stack, bool brief, unsigned *ret, unsigned cap)
@@ -297,8 +302,10 @@ unsigned tt_names_visible(struct tt_names *n, const struct tt_stack *stack, bool
 		const struct entry *e = entry_of_frame(n, stack->process, &stack->frames[i]);
 		if (e->own)
 			continue;
+		if (brief && end && is_start(&e->places.places[e->places.count - 1]))
+			break;
 		ret[count++] = i;
-		if (e->telling >= 0 && !is_start(best_of(e).function))
+		if (e->telling >= 0)
 			end = count;
 	}
 	return brief && end ? end : count;
@@ -359,6 +366,17 @@ static bool add_variable(struct tt_names *n, struct tt_buf *buf, const struct tt
 	return true;
 }
 
+/* Static data of a module without symbols: its place there is a better name than where it was first used. */
+static bool add_home(struct tt_buf *buf, const struct tt_lock_class *c)
+{
+	const struct tt_lock *l = c->locks.len == 1 ? c->locks.data[0] : NULL;
+	if (!l || !l->home)
+		return false;
+	const char *slash = strrchr(l->home->path, '/');
+	tt_buf_printf(buf, "at %s+0x%" PRIx64, slash ? slash + 1 : l->home->path, l->home_offset);
+	return true;
+}
+
 /* Appends "of init_pool"; with the offset when another class is called so already. */
 static void add_birth(struct tt_names *n, struct tt_buf *buf, const struct tt_lock_class *c)
 {
@@ -379,7 +397,7 @@ const char *tt_names_class(struct tt_names *n, const struct tt_lock_class *c)
 	tt_buf_printf(&buf, "%s ", tt_kind_name(c->kind));
 	if (c->name) {
 		tt_buf_adds(&buf, c->name);
-	} else if (!add_variable(n, &buf, c)) {
+	} else if (!add_variable(n, &buf, c) && !add_home(&buf, c)) {
 		add_birth(n, &buf, c);
 	}
 	text = tt_smap_intern(&n->strings, tt_buf_str(&buf));

@@ -7,7 +7,8 @@
 static const enum tt_style level_styles[] = {
 	[TT_LEVEL_NOTE] = TT_STYLE_NOTE, [TT_LEVEL_WARNING] = TT_STYLE_WARNING, [TT_LEVEL_ERROR] = TT_STYLE_ERROR};
 
-static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t number)
+/* again: the rule was explained already. */
+static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t number, bool again)
 {
 	t->last_stack = NULL;
 	tt_text_newline(t);
@@ -25,9 +26,11 @@ static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t nu
 	const char *const *line;
 	vec_for_each (line, &f->evidence)
 		tt_text_sentence(t, 3, "- ", TT_STYLE_NONE, "%s", *line);
-	tt_text_sentence(t, 3, "why:  ", TT_STYLE_NONE, "%s", f->why);
+	if (!again)
+		tt_text_sentence(t, 3, "why:  ", TT_STYLE_NONE, "%s", f->why);
 	tt_text_sentence(t, 3, "sure: ", TT_STYLE_NONE, "%s, %s", tt_confidence_name(f->confidence), f->reason);
-	tt_text_sentence(t, 3, "do:   ", TT_STYLE_GOOD, "%s", f->advice);
+	if (!again || f->advice != tt_rules[f->rule].advice)
+		tt_text_sentence(t, 3, "do:   ", TT_STYLE_GOOD, "%s", f->advice);
 	unsigned detail = f->rule == TT_RULE_LOCK_CONTENTION && f->locks.len ? tt_text_detail(t, f->locks.data[0]->class) : 0;
 	if (detail) {
 		tt_text_sentence(t, 3, "", TT_STYLE_DIM, "stacks: number %u of \"%s\" below", detail, TT_CONTENTION_HEADING);
@@ -45,7 +48,11 @@ void tt_text_findings(struct tt_text *t)
 		return;
 	uint64_t rows = tt_text_rows(t, set->list.len);
 	tt_text_heading(t, "Findings");
-	for (uint64_t i = 0; i < rows; i++)
-		put_finding(t, &set->list.data[i], i + 1);
+	bool explained[TT_RULE_MAX] = {false};
+	for (uint64_t i = 0; i < rows; i++) {
+		const struct tt_finding *f = &set->list.data[i];
+		put_finding(t, f, i + 1, explained[f->rule]);
+		explained[f->rule] = true;
+	}
 	tt_text_more(t, 0, rows, set->list.len);
 }

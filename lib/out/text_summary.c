@@ -34,10 +34,12 @@ static void put_end(struct tt_text *t, const struct tt_process *p)
 	}
 }
 
+/* What it was called as; a link may have brought us to a file of another name. */
 static const char *program_name(const struct tt_process *p)
 {
-	const char *slash = strrchr(p->exe, '/');
-	return slash ? slash + 1 : p->exe[0] ? p->exe : "?";
+	const char *path = p->header->command_len && p->header->command[0] ? p->header->command : p->exe;
+	const char *slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path[0] ? path : "?";
 }
 
 static void title_of_one(struct tt_text *t, const struct tt_process *p)

@@ -9,8 +9,12 @@ static const char *pool_name(struct tt_text *t, const struct tt_group *g)
 {
 	if (!g)
 		return "?";
-	if (g->start_routine)
-		return tt_text_place(t, g->start_routine, NULL, "?");
+	if (g->start_routine) {
+		struct tt_place p = tt_names_headline(t->r->names, g->start_routine, NULL);
+		bool unnamed = !p.function && g->name && g->name[0];
+		const char *place = tt_text_place(t, g->start_routine, NULL, "?");
+		return unnamed ? tt_names_format(t->r->names, "'%s' %s", g->name, place) : place;
+	}
 	if (g->threads.len && g->threads.data[0]->flags & TTREC_THREAD_MAIN)
 		return "main thread";
 	return g->name && g->name[0] ? tt_names_format(t->r->names, "'%s' (not created by the program)", g->name)
