@@ -102,7 +102,7 @@ int tt_rec_check_header(struct tt_rec *rec, const struct tt_rec_opts *opts, stru
 	if (rc < 0)
 		return rc;
 	normalise(rec);
-	if (h->next < h->header_size || h->next > h->file_size)
+	if (h->next < h->header_size || h->next > h->file_size || (rec->unannounced && h->state != TTREC_STATE_RUNNING))
 		tt_rec_complain(rec, false, "the header does not tell how much of the file is used");
 	else if (h->next > rec->file_size)
 		tt_rec_complain(rec, true, "the recording is cut off: %llu of %llu bytes", (unsigned long long)rec->file_size,

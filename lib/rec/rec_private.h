@@ -31,6 +31,7 @@ struct tt_rec {
 	TT_VEC(struct tt_rec_extent) extents;
 	struct ttrec_header header;
 	enum tt_rec_life life;
+	bool unannounced;                   /* there are chunks behind header.next */
 	bool copied_live;                   /* the writer was alive while the copy was made: small inconsistencies are normal */
 	TT_VEC(struct tt_rec_chunk) chunks; /* ascending offsets, not overlapping */
 	uint64_t *vars;                     /* bit (offset / 16): a whole variable record begins there */

@@ -107,9 +107,49 @@ static uint64_t used_part(const struct tt_rec *rec)
 {
 	const struct ttrec_header *h = (const void *)rec->base;
 	uint64_t next = __atomic_load_n(&h->next, __ATOMIC_RELAXED);
-	if (memcmp(h->magic, TTREC_MAGIC, sizeof(h->magic)) != 0 || next < sizeof(*h) || next > rec->file_size)
+	if (memcmp(h->magic, TTREC_MAGIC, sizeof(h->magic)) != 0 || next < sizeof(*h) || next > rec->file_size ||
+		next % TTREC_ALIGN)
 		return rec->file_size;
 	return next;
+}
+
+static bool is_good(const struct ttrec_chunk *c)
+{
+	return c->magic == TTREC_CHUNK_MAGIC && c->check == ~c->size && c->size >= sizeof(*c) && c->size % TTREC_ALIGN == 0;
+}
+
+/*
+ * `next` was damaged, and must not hide what lies behind: when a chunk reaches beyond it, or another one begins there.
+ * (A writer claims space before it fills it, and `next` was read before: it cannot be a live writer's doing, save that a chunk
+ * begun since then stands there, which does no harm.) beyond: the first bytes behind the copy.
+ */
+static bool is_unannounced(const struct tt_rec *rec, const struct ttrec_chunk *beyond)
+{
+	const struct ttrec_header *h = (const void *)rec->base;
+	uint64_t at = h->header_size;
+	if (is_good(beyond))
+		return true;
+	while (at % TTREC_ALIGN == 0 && at < rec->size && rec->size - at >= sizeof(*beyond)) {
+		const struct ttrec_chunk *c = (const void *)(rec->base + at);
+		if (!is_good(c))
+			break;
+		if (c->size > rec->size - at)
+			return true;
+		at += c->size;
+	}
+	return false;
+}
+
+static int copy_unannounced(struct tt_rec *rec, int fd)
+{
+	struct ttrec_chunk beyond;
+	if (rec->size < sizeof(struct ttrec_header) || rec->file_size - rec->size < sizeof(beyond) ||
+		!tt_rec_pread(fd, &beyond, sizeof(beyond), rec->size) || !is_unannounced(rec, &beyond))
+		return 0;
+	int rc = copy_range(rec, fd, rec->size, rec->file_size);
+	rec->size = rec->file_size;
+	rec->unannounced = true;
+	return rc;
 }
 
 int tt_rec_copy_fd(struct tt_rec *rec, int fd, struct tt_err *err)
@@ -137,6 +177,8 @@ int tt_rec_copy_fd(struct tt_rec *rec, int fd, struct tt_err *err)
 		if (rc == 0 && !tt_rec_pread(fd, rec->base, header, 0))
 			break;
 	}
+	if (rc == 0)
+		rc = copy_unannounced(rec, fd);
 	if (rc < 0)
 		return tt_err_set(err, -rc, "cannot read: %s", strerror(-rc));
 	/* Cut while we read: what is gone must not pass for empty. */
@@ -156,6 +198,11 @@ int tt_rec_copy_memory(struct tt_rec *rec, const void *data, size_t size, struct
 	rec->size = rec->file_size;
 	if (rec->size >= sizeof(struct ttrec_header))
 		rec->size = used_part(rec);
+	if (rec->size >= sizeof(struct ttrec_header) && rec->file_size - rec->size >= sizeof(struct ttrec_chunk) &&
+		is_unannounced(rec, (const void *)(rec->base + rec->size))) {
+		rec->size = rec->file_size;
+		rec->unannounced = true;
+	}
 	if (extent_add(rec, 0, rec->size) < 0)
 		return tt_err_set(err, ENOMEM, "out of memory");
 	return 0;

@@ -142,6 +142,33 @@ static void test_header_damage(void)
 	rb_destroy(rb);
 }
 
+/* The word that says how much is used was damaged, to the beginning or the middle of a chunk: in memory and in a file. */
+static void test_next_damage(uint64_t beyond_first)
+{
+	char path[] = "/tmp/test_rec_reader.XXXXXX";
+	int fd = mkstemp(path);
+	struct recbuild *rb = rb_sample();
+	struct ttrec_chunk *first = (void *)(rb->base + TTREC_HEADER_SIZE);
+	size_t size = rb_size(rb);
+	rb_write(rb, path);
+	rb->header->next = TTREC_HEADER_SIZE + first->size + beyond_first;
+	ok(pwrite(fd, rb->header, TTREC_HEADER_SIZE, 0) == TTREC_HEADER_SIZE,
+		"a file whose header knows only of its beginning");
+	struct tt_rec *rec[2] = {NULL};
+	struct tt_err err = {0};
+	ok(tt_rec_open_memory(rb_data(rb), size, "x", &offline, &rec[0], &err) == 0 &&
+			tt_rec_open(path, &offline, &rec[1], &err) == 0,
+		"opens: %s", err.msg);
+	for (unsigned i = 0; i < 2 && rec[i]; i++) {
+		is_int(count_all(rec[i], TTREC_CHUNK_THREAD, 0), 3, "what lies behind is found");
+		ok(has_problem(rec[i], "header does not tell how much"), "and it says so");
+		tt_rec_close(rec[i]);
+	}
+	close(fd);
+	unlink(path);
+	rb_destroy(rb);
+}
+
 /* ------------------------------------------------------------------ chunks */
 
 static void test_resync(void)
@@ -487,6 +514,8 @@ int main(void)
 	test_sample();
 	test_refused();
 	test_header_damage();
+	test_next_damage(0);
+	test_next_damage(128);
 	test_resync();
 	test_unpublished();
 	test_var_damage();
