@@ -179,7 +179,7 @@ TT_EXPORT int thrd_create(thrd_t *thread, thrd_start_t routine, void *arg)
 		return REAL(thrd_create)(thread, routine, arg);
 	k.t->flags |= TTREC_THREAD_C11;
 	int r = REAL(thrd_create)(thread, thread_main_c11, k.t);
-	tt_create_end(s, &k, r == thrd_success ? 0 : EAGAIN, r == thrd_success ? (pthread_t)*thread : 0, site);
+	tt_create_end(s, &k, r == thrd_success ? 0 : EAGAIN, (const pthread_t *)thread, site);
 	return r;
 }
 

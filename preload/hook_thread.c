@@ -68,8 +68,8 @@ void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, u
 	tt_busy_end(s);
 }
 
-/* r: what the real create returned. thread: its handle, when r == 0. */
-void tt_create_end(struct tt_self *s, struct tt_create *k, int r, pthread_t thread, uint64_t site)
+/* r: what the real create returned. thread: where the program wants the handle. */
+void tt_create_end(struct tt_self *s, struct tt_create *k, int r, const pthread_t *thread, uint64_t site)
 {
 	struct ttrec_thread *t = k->t;
 	if (!t)
@@ -79,11 +79,12 @@ void tt_create_end(struct tt_self *s, struct tt_create *k, int r, pthread_t thre
 	if (r == 0) {
 		/*
 		 * `t` belongs to the new thread now, and if that is detached it may already be somebody else's: only what the
-		 * creator must say is said, and only while the slot still speaks of this thread.
+		 * creator must say is said, and only while the slot still speaks of this thread. One that runs has told its
+		 * handle itself, and may have given back the memory that `thread` points to.
 		 */
-		if (tt_load_acquire(&t->serial) == k->serial && tt_load_relaxed(&t->state) != TTREC_THREAD_FREE &&
-			!(k->detached))
-			tt_thread_set_pthread(t, (uint64_t)thread);
+		if (!k->detached && tt_load_acquire(&t->serial) == k->serial &&
+			tt_load_acquire(&t->state) == TTREC_THREAD_CREATING)
+			tt_thread_set_pthread(t, (uint64_t)*thread);
 		tt_add_relaxed(&tt_g.h->threads_created, 1);
 		if (k->detached) {
 			tt_add_relaxed(&tt_g.h->threads_detached, 1);
@@ -163,7 +164,7 @@ TT_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	if (!k.t)
 		return REAL(pthread_create)(thread, attr, routine, arg);
 	int r = REAL(pthread_create)(thread, attr, thread_main, k.t);
-	tt_create_end(s, &k, r, r == 0 ? *thread : 0, site);
+	tt_create_end(s, &k, r, thread, site);
 	return r;
 }
 

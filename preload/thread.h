@@ -15,7 +15,7 @@ struct tt_create {
 /* attr may be NULL. */
 void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, uint64_t arg, const pthread_attr_t *attr,
 	uint64_t site, uintptr_t cfa);
-void tt_create_end(struct tt_self *s, struct tt_create *k, int r, pthread_t thread, uint64_t site);
+void tt_create_end(struct tt_self *s, struct tt_create *k, int r, const pthread_t *thread, uint64_t site);
 void tt_thread_begins(struct ttrec_thread *t);
 void tt_thread_leaves(void *unused);
 static inline void tt_thread_leaves_frame(int *unused)
