@@ -7,7 +7,7 @@ load helpers
 
 setup()
 {
-	require_file "$SHIM"
+	built "$SHIM"
 }
 
 # run_one NAME OUTPUT PRELOAD - standard output and error of one run go to OUTPUT, then its status.
@@ -42,7 +42,7 @@ differences()
 same()
 {
 	local other path
-	require_file "$TRANSPARENCY/$1"
+	built "$TRANSPARENCY/$1"
 	differences "$1" "" "$SHIM" || fail "$1 differs under the shim"
 	for other in libjemalloc.so.2 libtcmalloc_minimal.so.4; do
 		path=$(library $other)
@@ -125,7 +125,7 @@ same()
 }
 
 @test "a stack is captured without any lock of the loader" {
-	require_file "$PROGRAMS/dlopen_deadlock" "$PROGRAMS/dlopen_ctor.so"
+	built "$PROGRAMS/dlopen_deadlock" "$PROGRAMS/dlopen_ctor.so"
 	run -0 timeout -k 5 60 "$PROGRAMS/dlopen_deadlock"
 	local native=$output
 	run -0 preloaded "$BATS_TEST_TMPDIR/rec" timeout -k 5 60 "$PROGRAMS/dlopen_deadlock"

@@ -7,7 +7,7 @@ load helpers
 
 setup()
 {
-	require_file "$SHIM" "$BIN/threadreport" "$MKTHREADS"
+	built "$SHIM" "$BIN/threadreport" "$MKTHREADS" "$MKTHREADS-O0"
 	rec=$BATS_TEST_TMPDIR/rec truth=$BATS_TEST_TMPDIR/truth.json report=$BATS_TEST_TMPDIR/report.json
 	bg_pids=()
 }
