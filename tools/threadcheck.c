@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -394,6 +395,17 @@ static int add_unseen(const struct run *run, struct tt_report *report)
 	return !f || tt_findings_finish(set) < 0 ? -ENOMEM : 0;
 }
 
+/* Of a return from main a recording knows that it was, but not the status: we do. */
+static void note_status(const struct run *run, struct tt_model *model)
+{
+	struct tt_process *last = NULL, **p;
+	vec_for_each (p, &model->processes)
+		if ((pid_t)(*p)->pid == run->child.pid)
+			last = *p;
+	if (last && last->end == TT_END_EXITED && WIFEXITED(run->child.status))
+		last->exit_code = WEXITSTATUS(run->child.status);
+}
+
 static int make_report(struct run *run, struct tt_report **ret, struct tt_err *err)
 {
 	struct tt_model *model = NULL;
@@ -409,6 +421,7 @@ static int make_report(struct run *run, struct tt_report **ret, struct tt_err *e
 		tt_model_destroy(model);
 		return rc;
 	}
+	note_status(run, model);
 	rc = tt_report_create(model, &opt.report.opts, ret, err);
 	if (rc == 0 && add_unseen(run, *ret) < 0) {
 		tt_report_destroy(*ret);
