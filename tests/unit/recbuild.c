@@ -216,14 +216,12 @@ void rb_grow_held(struct recbuild *rb, struct ttrec_thread *t, uint32_t entries)
 
 struct ttrec_count *rb_count(struct recbuild *rb, struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t site, uint64_t n)
 {
-	struct ttrec_count *e = table_of(rb, t);
-	for (uint32_t i = 0; i <= t->table_mask; i++, e++)
-		if (!e->lock) {
-			*e = (struct ttrec_count){.lock = l->address, .site = site, .n = n, .uid = TTREC_UID(l->index, l->gen)};
-			return e;
-		}
-	die("count", "table is full");
-	return NULL;
+	/* table_epoch is the shim's own word: here the number of entries in use. */
+	if (t->table_epoch > t->table_mask)
+		die("count", "table is full");
+	struct ttrec_count *e = table_of(rb, t) + t->table_epoch++;
+	*e = (struct ttrec_count){.lock = l->address, .site = site, .n = n, .uid = TTREC_UID(l->index, l->gen)};
+	return e;
 }
 
 void rb_held(struct recbuild *rb, struct ttrec_thread *t, uint64_t address, uint64_t site, uint64_t since_ns, unsigned flags)
