@@ -87,7 +87,7 @@ text()
 }
 
 @test "threads that only accumulate are a warning" {
-	recorded leak-growth
+	recorded leak-growth steps=60 step_us=8000
 	json_report --threshold growth-live=4 --threshold growth-time=1ms
 	assert_equal "$(finding thread-leak-growth .level)" warning
 }
