@@ -47,15 +47,18 @@ static void count_evict(struct tt_self *s, struct ttrec_count *e)
 			tt_add_relaxed(&tt_g.h->drop[TTREC_DROP_COUNT], n);
 		} else {
 			uint64_t seq = (tt_load_relaxed(&t->journal.word) >> 2) + 1;
+			uint64_t old = tt_load_acquire(&l->count);
 			/* Slots beyond the tag's 12 bits share number 0: for them a kill in these few instructions may lose n.
 			 */
 			uint32_t slot = t->slot + 1 < 4096 ? t->slot + 1 : 0;
+			/* 256 evictions ago this thread may have left the same tag there: it must not prove what is to come. */
+			if ((old & ((1u << TAG_BITS) - 1)) == ((uint64_t)slot << 8 | (seq & 0xff)))
+				seq++;
 			uint64_t tag = (uint64_t)slot << 8 | (seq & 0xff);
 			t->journal.n = n;
 			t->journal.lsite = tt_ref(l);
 			t->journal.entry = (uint32_t)(e - s->table);
 			tt_store_release(&t->journal.word, seq << 2 | 1);
-			uint64_t old = tt_load_acquire(&l->count);
 			do {
 				journal_help((uint32_t)(old & ((1u << TAG_BITS) - 1)));
 			} while (!tt_cas_acq_rel(&l->count, &old, (((old >> TAG_BITS) + n) << TAG_BITS) | tag));

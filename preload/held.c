@@ -23,7 +23,7 @@ void tt_held_grow(struct tt_self *s)
 	struct ttrec_held *held = (void *)((uint8_t *)(c + 1) + 32);
 	__builtin_memcpy(held, s->held, t->held_depth * sizeof(*held));
 	uint32_t old_ref = t->held_ref;
-	tt_store_release(&t->held_seq, t->held_seq + 1);
+	tt_store_release(&t->held_seq, t->held_seq | 1u);
 	tt_store_release(&t->held_ref, tt_ref(held));
 	tt_store_relaxed(&t->held_cap, cap);
 	tt_store_release(&t->held_seq, t->held_seq + 1);
@@ -100,7 +100,7 @@ uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 		tt_store_release(&t->held_depth, at - 1);
 		return word;
 	}
-	tt_store_release(&t->held_seq, t->held_seq + 1);
+	tt_store_release(&t->held_seq, t->held_seq | 1u);
 	for (uint32_t i = at; i < t->held_depth; i++) {
 		struct ttrec_held *to = &s->held[i - 1], *from = &s->held[i];
 		tt_store_relaxed(&to->lock, from->lock);

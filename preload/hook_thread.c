@@ -111,6 +111,8 @@ void tt_thread_begins(struct ttrec_thread *t)
 {
 	struct tt_self *s = &tt_self;
 	tt_busy_begin(s);
+	if (s->t)
+		tt_thread_unadopt(s);
 	uint64_t top = (uint64_t)pthread_self(); /* glibc keeps its descriptor at the outer end of the stack */
 	uint64_t size = t->stack_low;
 	t->stack_high = top;
@@ -221,6 +223,8 @@ void tt_join_end(struct tt_join *j, int r, uintptr_t cfa)
 		if (t && tt_load_acquire(&t->state) != TTREC_THREAD_ENDING)
 			t = NULL;
 	}
+	if (t && j->serial && (t->serial != j->serial || tt_load_relaxed(&t->state) == TTREC_THREAD_FREE))
+		t = NULL; /* an adopted thread, put away meanwhile */
 	if (r == 0)
 		tt_thread_joined(s, t, now, j->b.t0, j->site);
 	else if (t)

@@ -12,6 +12,7 @@
 #include "preload/mutex.h"
 #include "preload/sys.h"
 
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 
@@ -52,7 +53,8 @@ static void stack_facts(void)
 	tt_g.main_stack_high = end ? end + 64 : 0;
 	struct rlimit rl = {0, 0};
 	TT_SYS(prlimit64, 0, RLIMIT_STACK, NULL, &rl);
-	tt_g.default_stack = rl.rlim_cur == RLIM_INFINITY || rl.rlim_cur > (1u << 30) ? 8u << 20 : rl.rlim_cur;
+	/* glibc's ARCH_STACK_DEFAULT_SIZE: what threads get when there is no limit. */
+	tt_g.default_stack = rl.rlim_cur == RLIM_INFINITY ? 2u << 20 : rl.rlim_cur;
 }
 
 /* Reads the environment once. Leaves mode ARMED or INERT. */
@@ -115,11 +117,19 @@ static bool child_begin(struct tt_self *s)
 
 /* ------------------------------------------------------------------ entering */
 
-/* A handler that interrupted the recorder, or a thread that was torn out of it by longjmp? */
-static bool busy_is_stale(const struct tt_self *s)
+/*
+ * A handler that interrupted the recorder, or a thread that was torn out of it by longjmp? A handler's frames lie below those
+ * that it interrupted, and between them the red zone and the signal frame: more than NESTED_GAP. The frames of two hooks
+ * called from one place differ by less.
+ */
+#define NESTED_GAP 512u
+static TT_NOINLINE bool busy_is_stale(const struct tt_self *s, uintptr_t sp)
 {
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
-	return s->t && sp > s->busy_sp && s->busy_sp >= s->t->stack_low && sp < s->t->stack_high;
+	if (!s->t || sp + NESTED_GAP <= s->busy_sp || s->busy_sp < s->t->stack_low || sp >= s->t->stack_high)
+		return false;
+	/* A handler's own stack may lie inside the thread's, above what it interrupted. */
+	stack_t alt = {.ss_flags = 0};
+	return tt_sys_failed(TT_SYS(sigaltstack, NULL, &alt, 0, 0)) || !(alt.ss_flags & SS_ONSTACK);
 }
 
 struct tt_self *tt_enter_slow(struct tt_self *s)
@@ -129,7 +139,7 @@ struct tt_self *tt_enter_slow(struct tt_self *s)
 	if (!tt_real_ready)
 		tt_real_resolve(false); /* somebody else is just preparing: the real functions are needed all the same */
 	if (s->epoch == TT_EPOCH_BUSY) {
-		if (!busy_is_stale(s)) {
+		if (!busy_is_stale(s, (uintptr_t)__builtin_frame_address(0))) {
 			tt_drop(TTREC_DROP_NESTED);
 			return NULL;
 		}

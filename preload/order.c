@@ -71,6 +71,9 @@ void tt_order_free(struct tt_self *s)
 static void cache_add(struct tt_self *s, uint64_t key)
 {
 	if (!s->deps) {
+		/* Its end would not be seen (adopted), or was seen already: nobody would give the memory back. */
+		if (tt_load_relaxed(&s->t->state) != TTREC_THREAD_RUNNING || s->t->flags & TTREC_THREAD_ADOPTED)
+			return;
 		s->deps = cache_alloc(TT_DEPS_ENTRIES);
 		s->deps_mask = TT_DEPS_ENTRIES - 1;
 		if (!s->deps)

@@ -266,6 +266,7 @@ struct ttrec_thread *tt_thread_alloc(void);
 void tt_thread_free(struct ttrec_thread *t);
 void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread);
 struct ttrec_thread *tt_thread_adopt(struct tt_self *s);
+void tt_thread_unadopt(struct tt_self *s);
 void tt_thread_ending(struct tt_self *s);
 struct ttrec_thread *tt_thread_by_pthread(uint64_t pthread);
 struct ttrec_thread *tt_thread_by_tid(uint32_t tid);

@@ -65,22 +65,32 @@ static void limbo_reap(void)
 			continue;
 		if (tt_cas_acq_rel(at, &w, UINT64_C(0))) {
 			struct ttrec_thread *t = tt_thread_by_slot((uint32_t)w - 1);
-			if (t && tt_load_relaxed(&t->state) == TTREC_THREAD_RUNNING) {
-				/* An adopted one: nobody saw it end. */
-				tt_add_relaxed(&tt_g.h->threads_ended, 1);
-				tt_sub_relaxed(&tt_g.h->threads_live, 1);
-			}
 			if (t)
 				tt_thread_gone(t);
 		}
 	}
 }
 
+static uint64_t limbo_word(const struct ttrec_thread *t)
+{
+	return (uint64_t)t->tid << 32 | (t->slot + 1);
+}
+
+/* Whoever takes the entry out frees the slot. False: it was there, and somebody else takes it now. */
+static bool limbo_take(const struct ttrec_thread *t)
+{
+	uint64_t w = limbo_word(t);
+	for (unsigned k = 0; k < ARRAY_SIZE(tt_g.p->limbo); k++)
+		if (tt_load_relaxed(&tt_g.p->limbo[k]) == w)
+			return tt_cas_acq_rel(&tt_g.p->limbo[k], &w, UINT64_C(0));
+	return true;
+}
+
 static void limbo_put(struct ttrec_thread *t)
 {
 	if (tt_or_relaxed(&t->flags, TTREC_THREAD_LIMBO) & TTREC_THREAD_LIMBO)
 		return;
-	uint64_t w = (uint64_t)t->tid << 32 | (t->slot + 1);
+	uint64_t w = limbo_word(t);
 	for (unsigned k = 0; k < ARRAY_SIZE(tt_g.p->limbo); k++) {
 		uint64_t none = 0;
 		if (!tt_load_relaxed(&tt_g.p->limbo[k]) && tt_cas_acq_rel(&tt_g.p->limbo[k], &none, w))
@@ -251,6 +261,17 @@ struct ttrec_thread *tt_thread_adopt(struct tt_self *s)
 	return t;
 }
 
+/* A signal handler of a new thread came before its first words, and made a record of its own for it: given back. */
+void tt_thread_unadopt(struct tt_self *s)
+{
+	struct ttrec_thread *t = s->t;
+	s->t = NULL;
+	tt_store_relaxed(&t->state, (uint32_t)TTREC_THREAD_ENDED);
+	tt_sub_relaxed(&tt_g.h->threads_adopted, 1);
+	tt_sub_relaxed(&tt_g.h->threads_live, 1);
+	tt_thread_gone(t);
+}
+
 /* Registers the calling thread, or brings its caches up to date with the epoch. NULL: no record could be had; pass through. */
 struct tt_self *tt_self_update(struct tt_self *s)
 {
@@ -362,6 +383,12 @@ static void loop_done(struct ttrec_thread *t)
 /* The thread is gone for good: its totals go to the group, the slot to the free list. By its joiner, or whoever reaps it. */
 void tt_thread_gone(struct ttrec_thread *t)
 {
+	if (t->flags & TTREC_THREAD_ADOPTED && !limbo_take(t))
+		return;
+	if (tt_load_relaxed(&t->state) == TTREC_THREAD_RUNNING) { /* adopted: nobody saw it end */
+		tt_add_relaxed(&tt_g.h->threads_ended, 1);
+		tt_sub_relaxed(&tt_g.h->threads_live, 1);
+	}
 	struct ttrec_group *g = t->group ? tt_at(t->group) : NULL;
 	if (g) {
 		for (unsigned i = 0; i < TTREC_WAIT_MAX; i++)

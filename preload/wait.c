@@ -75,7 +75,7 @@ static uint64_t holder_site(struct ttrec_thread *holder, uint64_t lock, bool wan
 static void waiting_set(struct ttrec_thread *t, const struct ttrec_waiting *to)
 {
 	struct ttrec_waiting *w = &t->waiting;
-	uint32_t seq = w->seq;
+	uint32_t seq = w->seq & ~1u; /* odd: the thread was torn out of here by longjmp */
 	/* Release stores: none of the fields may be seen before the odd number. On x86 they cost nothing. */
 	tt_store_relaxed(&w->seq, seq + 1);
 	tt_store_release(&w->op, to->op);
