@@ -336,9 +336,9 @@ session_of()
 	assert_status 0
 	assert_contains "$stderr" "1 process of it still runs"
 	assert_json r.json 'any(.processes[]; .exit.kind == "running")'
-	run --separate-stderr threadcheck --wait-all -- sh -c '(setsid sh -c "while [ ! -e go ]; do sleep 0.01; done; touch done" &); (while [ -e /proc/$$ ]; do sleep 0.01; done; touch go) & exit 6'
+	run --separate-stderr threadcheck --wait-all -- sh -c '(setsid sh -c "while [ ! -e go ]; do sleep 0.01; done; touch finished" &); (while [ -e /proc/$$ ]; do sleep 0.01; done; touch go) & exit 6'
 	assert_status 6
-	[ -e done ] || fail "did not wait"
+	[ -e finished ] || fail "did not wait"
 }
 
 @test "a program that began as root and gave that up goes on recording" {

@@ -86,9 +86,9 @@ static const struct tt_cli cli = {
 	.usage = {"[OPTION]... [--] COMMAND [ARGUMENT]...", "--list-formats"},
 	.summary = "Run COMMAND, and report which locks cost it time, who held them, and what its threads did.",
 	.options = options,
-	.footer = "Status: that of COMMAND (128+N: killed by signal N); 66 when it succeeded but there\n"
-		  "are findings of the --fail-on level; 124 when it ended by itself after the timeout;\n"
-		  "126 it cannot be run; 127 it was not found; 2 trouble of threadcheck itself.\n",
+	.footer = "Status: that of COMMAND (128+N: killed by signal N). When it succeeded: 66 with\n"
+		  "findings of the --fail-on level, 124 when that was after the timeout.\n"
+		  "126 and 127 when COMMAND cannot be run or found; 2 trouble of threadcheck.\n",
 	.stop_at_first = true,
 	.args = TT_ARGS_COMMAND,
 };
