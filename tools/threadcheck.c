@@ -327,10 +327,13 @@ static int put_away(struct run *run)
 	struct tt_kept kept;
 	char folder[PATH_MAX];
 	const char *output = opt.output;
-	if (!output && opt.keep && tt_find_folder(folder, sizeof(folder) - 1))
-		output = strcat(folder, "/");
-	else if (!output && opt.keep)
-		output = "./";
+	if (!output && opt.keep) {
+		tt_find_folder(folder, sizeof(folder) - 1);
+		size_t len = strlen(folder);
+		folder[len] = '/'; /* to be made if need be */
+		folder[len + 1] = '\0';
+		output = folder;
+	}
 	if (!output) {
 		tt_session_remove(&run->session);
 		return 0;
@@ -361,9 +364,11 @@ static void mend_streams(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) < 0)
-			return;
+	int fd = open("/dev/null", O_RDWR); /* takes the first number that is free */
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd >= 0)
+		close(fd);
 	int flags = fcntl(STDERR_FILENO, F_GETFL);
 	if (flags >= 0 && (flags & O_NONBLOCK))
 		fcntl(STDERR_FILENO, F_SETFL, flags & ~O_NONBLOCK);

@@ -56,9 +56,7 @@ int tt_command_find(const char *name, const char *path, char *buf, size_t size, 
 		rc = -ENOENT;
 	else if (!strchr(name, '/'))
 		rc = search(name, path ? path : DEFAULT_PATH, buf, size);
-	else if (strlen(name) >= size)
-		rc = -ENAMETOOLONG;
 	else
-		rc = check_file(strcpy(buf, name));
+		rc = (size_t)snprintf(buf, size, "%s", name) < size ? check_file(buf) : -ENAMETOOLONG;
 	return rc < 0 ? tt_err_set(err, -rc, "'%s': %s", name, strerror(-rc)) : 0;
 }

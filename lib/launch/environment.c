@@ -66,7 +66,7 @@ static int link_into(struct tt_session *s, struct tt_err *err)
 		return tt_err_set(err, EINVAL, "cannot preload from '%s': the loader splits such names", s->dir);
 	if (symlink(s->library, link) < 0)
 		return tt_err_set(err, errno, "cannot make '%s': %s", link, strerror(errno));
-	strcpy(s->library, link);
+	snprintf(s->library, sizeof(s->library), "%s", link);
 	return 0;
 }
 

@@ -43,11 +43,9 @@ int tt_session_check_file(const char *path, struct tt_err *err)
 		return tt_err_set(err, EINVAL, "'%s' is no name for a file", path);
 	const char *ask = path;
 	if (stat(path, &st) < 0) {
-		char *slash = strrchr(strcpy(parent, path), '/');
-		if (!slash)
-			strcpy(parent, ".");
-		else
-			slash[slash == parent] = '\0';
+		snprintf(parent, sizeof(parent), "%s", strchr(path, '/') ? path : "./");
+		char *slash = strrchr(parent, '/');
+		slash[slash == parent] = '\0';
 		ask = parent;
 	} else if (S_ISDIR(st.st_mode)) {
 		return tt_err_set(err, EISDIR, "cannot write '%s': %s", path, strerror(EISDIR));
@@ -153,7 +151,7 @@ static int keep_one(const char *output, const struct tt_found *f, struct tt_kept
 		return rc;
 	unlink(f->path);
 	if (ret->kept++ == 0)
-		strcpy(ret->first, to);
+		snprintf(ret->first, sizeof(ret->first), "%s", to);
 	return 0;
 }
 
