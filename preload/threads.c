@@ -184,7 +184,11 @@ struct ttrec_thread *tt_thread_by_pthread(uint64_t pthread)
 	struct tt_pthread_key *key = pthread_slot(pthread, false);
 	uint32_t slot = key ? tt_load_acquire(&key->slot) : 0;
 	struct ttrec_thread *t = slot ? tt_thread_by_slot(slot - 1) : NULL;
-	return t && tt_load_relaxed(&t->pthread) == pthread ? t : NULL;
+	if (!t || tt_load_relaxed(&t->pthread) != pthread)
+		return NULL;
+	/* Detached and over: the handle may already name another thread, one that got no record. */
+	bool over = tt_load_relaxed(&t->flags) & TTREC_THREAD_DETACHED && tt_load_acquire(&t->state) >= TTREC_THREAD_ENDING;
+	return over ? NULL : t;
 }
 
 struct ttrec_thread *tt_thread_by_tid(uint32_t tid)
@@ -383,7 +387,7 @@ static void loop_done(struct ttrec_thread *t)
 /* The thread is gone for good: its totals go to the group, the slot to the free list. By its joiner, or whoever reaps it. */
 void tt_thread_gone(struct ttrec_thread *t)
 {
-	if (t->flags & TTREC_THREAD_ADOPTED && !limbo_take(t))
+	if (t->flags & TTREC_THREAD_LIMBO && !limbo_take(t))
 		return;
 	if (tt_load_relaxed(&t->state) == TTREC_THREAD_RUNNING) { /* adopted: nobody saw it end */
 		tt_add_relaxed(&tt_g.h->threads_ended, 1);
