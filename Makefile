@@ -164,6 +164,9 @@ lint: ## formatting, clang-tidy, cppcheck, shellcheck, man pages
 	@$(MAKE) --no-print-directory $(JOBS) $(COMPLETION)
 	@.ci/lint $(O)
 
+format: ## let clang-format rewrite the sources
+	@find lib preload tools tests -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
+
 # One stamp per source, so that only what changed is analysed again. Called by .ci/lint.
 HEADERS := $(wildcard lib/*/*.h lib/*/*.def preload/*.h preload/*.def tools/*.h tools/*/*.h)
 TIDY    := $(patsubst %.c,$(O)/lint/%.tidy,$(LIB_SRC) $(TOOL_SRC) $(wildcard tools/*/*.c) $(SHIM_SRC))
@@ -215,7 +218,7 @@ help: ## this list
 		COVERAGE=1 'gcov for tools and lib' DEVELOPER=1 'warnings are errors' PREFIX=DIR 'where install puts things (/usr/local)' \
 		DESTDIR=DIR 'root to install into' TESTS=NAMES 'which tests check runs'
 
-.PHONY: all test-programs check check-unit check-bats lint tidy demo bench mutants fuzz install uninstall clean help FORCE
+.PHONY: all test-programs check check-unit check-bats lint format tidy demo bench mutants fuzz install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -224,7 +224,7 @@ named_in()
 	while read -r file; do
 		name=${file##*/}
 		[ "$name" = main.c ] && name=$(basename "$(dirname "$file")")
-		head -8 "$file" | grep -qE "^( \\*|/\\*|//) ($name|${name%.*}) - " || bad+="$file"$'\n'
+		head -8 "$file" | grep -qE "^( \\*|/\\*|//) ($name|${name%.*}(\\.so)?) - " || bad+="$file"$'\n'
 	done < <(ours | grep -E '\.(c|h|cc|def)$')
 	assert_empty "$bad" "no 'NAME - what it is' in the first comment"
 }
