@@ -37,6 +37,11 @@ static void text_add(struct text *t, const char *s)
 		*t->at++ = *s++;
 	*t->at = '\0';
 }
+/* It did not all fit, as far as one can tell. */
+static bool text_is_cut(const struct text *t)
+{
+	return t->at + 1 >= t->end;
+}
 static void text_number(struct text *t, uint64_t n, unsigned base)
 {
 	char digits[24], *d = digits + sizeof(digits);
@@ -81,17 +86,19 @@ void tt_file_prepare(const char *xdg, const char *options_text)
 
 	struct text t = {file_pattern, file_pattern + sizeof(file_pattern)};
 	char cwd[PATH_SIZE];
-	if (tt_sys_failed(TT_SYS(getcwd, cwd, sizeof(cwd), 0, 0)))
+	/* Removed, out of reach or too long: then nothing can be made there. */
+	if (tt_sys_failed(TT_SYS(getcwd, cwd, sizeof(cwd), 0, 0)) || cwd[0] != '/')
 		cwd[0] = '\0';
 	const char *name = "%e.%p.%t.ttrec";
 	if (tt_options.output[0]) {
-		if (tt_options.output[0] != '/') {
-			text_add(&t, cwd);
-			text_add(&t, "/");
-		}
+		bool here = tt_options.output[0] != '/';
+		text_add(&t, here ? cwd : "");
+		text_add(&t, here ? "/" : "");
 		text_add(&t, tt_options.output);
 		if (t.at[-1] == '/')
 			text_add(&t, name);
+		if ((here && !cwd[0]) || text_is_cut(&t))
+			file_pattern[0] = '\0';
 		return;
 	}
 	char *begin = t.at;
@@ -107,10 +114,15 @@ void tt_file_prepare(const char *xdg, const char *options_text)
 	if (folder_ready(file_pattern))
 		goto found;
 	t.at = begin;
+	*begin = '\0';
 	text_add(&t, cwd);
+	if (!cwd[0])
+		return;
 found:
 	text_add(&t, "/");
 	text_add(&t, name);
+	if (text_is_cut(&t))
+		file_pattern[0] = '\0';
 }
 
 static const char *exe_name(const char *exe)
@@ -122,10 +134,10 @@ static const char *exe_name(const char *exe)
 	return *base ? base : "unknown";
 }
 
-static void path_make(const char *exe, uint32_t pid, uint64_t real_ns, uint32_t try)
+/* False: too long. */
+static bool path_make(const char *exe, uint32_t pid, uint64_t real_ns, uint32_t try)
 {
 	struct text t = {file_path, file_path + sizeof(file_path)};
-	bool time_seen = false;
 	for (const char *p = file_pattern; *p; p++) {
 		char one[2] = {*p, '\0'};
 		if (*p != '%' || !p[1]) {
@@ -144,7 +156,6 @@ static void path_make(const char *exe, uint32_t pid, uint64_t real_ns, uint32_t 
 			text_number(&t, real_ns / 1000000000u, 10);
 			text_add(&t, "-");
 			text_number(&t, (real_ns ^ real_ns >> 21 ^ (uintptr_t)&t) & 0xffff, 16);
-			time_seen = true;
 			break;
 		case 'h': {
 			char host[256];
@@ -163,25 +174,33 @@ static void path_make(const char *exe, uint32_t pid, uint64_t real_ns, uint32_t 
 			break;
 		}
 	}
-	if (try || !time_seen) {
-		/* A fixed name is taken once; later ones (children, exec) get a suffix instead of overwriting it. */
-		if (try) {
-			text_add(&t, ".");
-			text_number(&t, try, 10);
-		}
+	/* A fixed name is taken once; later ones (children, exec) get a suffix instead of overwriting it. */
+	if (try) {
+		text_add(&t, ".");
+		text_number(&t, try, 10);
 	}
+	return !text_is_cut(&t);
 }
 
 /* ------------------------------------------------------------------ making it */
 
+static uint64_t limit_of(int resource)
+{
+	struct rlimit rl = {RLIM_INFINITY, RLIM_INFINITY};
+	TT_SYS(prlimit64, 0, resource, NULL, &rl);
+	return rl.rlim_cur;
+}
+
 static uint64_t size_allowed(void)
 {
-	struct rlimit fsize = {RLIM_INFINITY, RLIM_INFINITY};
-	TT_SYS(prlimit64, 0, RLIMIT_FSIZE, NULL, &fsize);
-	uint64_t size = tt_options.max_size;
 	/* Beyond RLIMIT_FSIZE ftruncate would raise SIGXFSZ in the target. */
-	if (fsize.rlim_cur < size)
-		size = fsize.rlim_cur;
+	uint64_t size = tt_options.max_size, file = limit_of(RLIMIT_FSIZE), space = limit_of(RLIMIT_AS);
+	if (file < size)
+		size = file;
+	/* Of a limited address space most is left to the target. */
+	uint64_t share = space / 16 > FILE_MIN ? space / 16 : FILE_MIN;
+	if (share < size)
+		size = share;
 	return size & ~UINT64_C(0xfff);
 }
 
@@ -189,7 +208,8 @@ static int file_open(const char *exe, uint32_t pid, uint64_t real_ns)
 {
 	int fd = -1;
 	for (uint32_t try = 0; try < 64; try++) {
-		path_make(exe, pid, real_ns, try);
+		if (!path_make(exe, pid, real_ns, try))
+			return -36; /* ENAMETOOLONG */
 		fd = tt_sys_open(file_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 		if (fd != -17 /* EEXIST */)
 			break;
