@@ -268,6 +268,7 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 struct ttrec_thread *tt_thread_adopt(struct tt_self *s);
 void tt_thread_unadopt(struct tt_self *s);
 void tt_thread_ending(struct tt_self *s);
+void tt_threads_note_cpu(void);
 struct ttrec_thread *tt_thread_by_pthread(uint64_t pthread);
 struct ttrec_thread *tt_thread_by_tid(uint32_t tid);
 struct ttrec_thread *tt_thread_by_slot(uint32_t slot);

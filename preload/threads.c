@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
+#define NOTE_THREADS 4096u /* at the end, a system call each */
+
 struct ttrec_thread *tt_thread_by_slot(uint32_t slot)
 {
 	if (slot >= TT_MAX_SLOTS)
@@ -216,6 +218,7 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 	uint32_t epoch = tt_load_relaxed(&tt_epoch);
 	tt_store_relaxed(&t->tid, (uint32_t)tt_sys_gettid());
 	t->started_ns = tt_now();
+	TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0); /* later names come by the hooks of pthread_setname_np and prctl */
 	tt_thread_set_pthread(t, pthread);
 	tt_store_relaxed(&tt_g.p->tid_map[t->tid % TT_TID_MAP], t->slot + 1);
 	s->t = t;
@@ -301,6 +304,23 @@ struct tt_self *tt_self_update(struct tt_self *s)
 	return s;
 }
 
+/*
+ * The process ends: what the threads that are still there used of the processor. The kernel knows any thread's clock by its tid
+ * (include/linux/posix-timers.h, MAKE_THREAD_CPUCLOCK).
+ */
+void tt_threads_note_cpu(void)
+{
+	uint32_t n = tt_load_relaxed(&tt_g.p->slots);
+	for (uint32_t i = 0; i < n && i < NOTE_THREADS; i++) {
+		struct ttrec_thread *t = tt_thread_by_slot(i);
+		if (!t || tt_load_relaxed(&t->state) != TTREC_THREAD_RUNNING)
+			continue;
+		struct timespec cpu;
+		if (TT_SYS(clock_gettime, (int)(~t->tid << 3 | 6), &cpu, 0, 0) == 0)
+			tt_store_relaxed(&t->cpu_ns, (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec);
+	}
+}
+
 /* The start routine has left, by return, pthread_exit or cancellation. Destructors of thread data may still come. */
 void tt_thread_ending(struct tt_self *s)
 {
@@ -308,8 +328,6 @@ void tt_thread_ending(struct tt_self *s)
 	struct timespec cpu;
 	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
 		t->cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
-	if (!t->name[0])
-		TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0);
 	t->ended_ns = tt_now();
 	t->end_segment = t->segment;
 	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_ENDING);

@@ -443,7 +443,7 @@ struct ttrec_thread {
 	uint64_t joined_ns;
 	uint64_t joiner; /* serial of the thread that joins or joined it */
 	uint32_t joiner_segment, end_segment;
-	uint64_t cpu_ns;                /* CPU time at its end; 0 while it runs */
+	uint64_t cpu_ns;                /* CPU time at its end, or when the process ended orderly; else 0 */
 	uint64_t stack_low, stack_high; /* known bounds of its stack, 0 unknown */
 	char name[TTREC_NAME_MAX];
 	struct ttrec_waiting waiting;
