@@ -513,6 +513,7 @@ static void measure(uint64_t ms)
 
 static void *parked(void *arg)
 {
+	must_io(write(*(int *)arg, "", 1));
 	pause();
 	return arg;
 }
@@ -537,9 +538,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	pthread_t t;
-	int r = pthread_create(&t, NULL, parked, NULL);
+	int there[2];
+	char c;
+	must_io(pipe(there));
+	int r = pthread_create(&t, NULL, parked, &there[1]);
 	if (r)
 		die("pthread_create", r);
+	must_io(read(there[0], &c, 1));
 	if (current->setup)
 		current->setup();
 	if (current->par)

@@ -20,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAITERS 4
+#define WAITERS   4
+#define HOLD_EACH 500 /* locks held by one thread */
 
 static pthread_mutex_t *locks;
 static size_t lock_count;
@@ -66,6 +67,13 @@ static void locks_make(size_t n)
 		die("calloc", errno);
 	for (size_t i = 0; i < n; i++)
 		pthread_mutex_init(&locks[i], NULL);
+}
+
+/* For so many threads and the main one. */
+static void barriers_make(size_t threads)
+{
+	check("pthread_barrier_init", pthread_barrier_init(&all_there, NULL, (unsigned)threads + 1));
+	check("pthread_barrier_init", pthread_barrier_init(&all_done, NULL, (unsigned)threads + 1));
 }
 
 static pthread_t *threads_make(size_t n, void *(*routine)(void *))
@@ -115,8 +123,7 @@ static void *locks_one(void *arg)
 static long together(size_t threads, size_t n, void *(*routine)(void *))
 {
 	locks_make(n);
-	check("pthread_barrier_init", pthread_barrier_init(&all_there, NULL, (unsigned)threads + 1));
-	check("pthread_barrier_init", pthread_barrier_init(&all_done, NULL, (unsigned)threads + 1));
+	barriers_make(threads);
 	pthread_t *t = threads_make(threads, routine);
 	pthread_barrier_wait(&all_there);
 	long kib = resident_kib();
@@ -167,16 +174,31 @@ static void *waiter(void *arg)
 	return NULL;
 }
 
+/* Holds its share of the locks. */
+static void *holder(void *arg)
+{
+	size_t from = (uintptr_t)arg * HOLD_EACH, to = from + HOLD_EACH < lock_count ? from + HOLD_EACH : lock_count;
+	for (size_t i = from; i < to; i++)
+		pthread_mutex_lock(&locks[i]);
+	pthread_barrier_wait(&all_there);
+	pthread_barrier_wait(&all_done);
+	for (size_t i = to; i-- > from;)
+		pthread_mutex_unlock(&locks[i]);
+	return NULL;
+}
+
 static long wait_much(uint64_t waits, size_t n)
 {
+	size_t holders = (n + HOLD_EACH - 1) / HOLD_EACH;
 	locks_make(n);
+	barriers_make(holders);
+	pthread_t *t = threads_make(holders, holder);
+	pthread_barrier_wait(&all_there);
 	waits_each = waits / WAITERS;
-	for (size_t i = 0; i < n; i++)
-		pthread_mutex_lock(&locks[i]);
 	threads_join(threads_make(WAITERS, waiter), WAITERS);
 	long kib = resident_kib();
-	for (size_t i = n; i-- > 0;)
-		pthread_mutex_unlock(&locks[i]);
+	pthread_barrier_wait(&all_done);
+	threads_join(t, holders);
 	return kib;
 }
 

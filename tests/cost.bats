@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# cost.bats - what an event costs, in figures that are the same on a busy machine: instructions and system calls. Times are
+# `make bench`. A bound is the figure measured on the reference system with a tenth more.
+
+load helpers
+
+setup()
+{
+	MICRO=$BATS_TEST_TMPDIR/micro
+	built "$SHIM"
+	"${CC:-gcc}" -std=gnu17 -D_GNU_SOURCE -O2 -pthread -o "$MICRO" "$TOP/tests/bench/micro.c"
+}
+
+counted()
+{
+	/usr/bin/python3 "$TOP/tests/bench/counts.py" "$@"
+}
+
+on_one_processor()
+{
+	taskset -c "$(awk '/^Cpus_allowed_list/ { sub(/[-,].*/, "", $2); print $2 }' /proc/self/status)" \
+		/usr/bin/python3 "$TOP/tests/bench/counts.py" "$@"
+}
+
+# at_most CASE N - the shim adds at most N instructions to one operation.
+at_most()
+{
+	local native shim
+	require valgrind
+	native=$(counted instructions "$MICRO" "$1")
+	shim=$(counted instructions "$MICRO" "$1" "$SHIM")
+	assert_between "$shim" "$native" "$(awk -v n="$native" -v most="$2" 'BEGIN { print n + most }')" \
+		"instructions of '$1' (natively $native)"
+}
+
+@test "an uncontended mutex pair costs at most 90 instructions more" {
+	at_most mutex 90
+}
+
+@test "three nested mutexes cost at most 320 instructions more" {
+	at_most nested3 320
+}
+
+@test "a read pair of a rwlock costs at most 90 instructions more" {
+	at_most rwlock-read 90
+}
+
+@test "a semaphore's wait and post cost at most 155 instructions more" {
+	at_most sem 155
+}
+
+@test "a free costs at most 42 instructions more" {
+	at_most malloc-free 42
+}
+
+@test "a free costs no more when there are 10,000 locks on the heap" {
+	at_most malloc-free-locks 42
+}
+
+@test "an event in the steady state makes no system call" {
+	require strace
+	local case
+	for case in mutex nested3 random1000 rwlock-read rwlock-write sem sem-units spin trylock recursive c11 hand-over-hand \
+		cond-signal malloc-free malloc-free-near; do
+		# Of 100,000 operations; a few may find that the next 128 KiB of the recording are needed.
+		assert_between "$(counted syscalls "$MICRO" "$case" "$SHIM")" -3 3 "system calls of '$case'"
+	done
+}
+
+@test "a contended lock and a condition make only the system calls that they make without the shim" {
+	require strace
+	local native shim
+	# One processor: then it is the program's order, not luck, that decides who waits.
+	native=$(on_one_processor syscalls "$MICRO" cond-pingpong)
+	shim=$(on_one_processor syscalls "$MICRO" cond-pingpong "$SHIM")
+	assert_between "$shim" $((${native%.*} * 98 / 100)) $((${native%.*} * 102 / 100)) "system calls (natively $native)"
+}
