@@ -6,98 +6,32 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/out/report.h"
 #include "lib/rec/find.h"
+#include "lib/rec/set.h"
 #include "lib/util/cli.h"
-#include "lib/util/parse.h"
 #include "lib/util/table.h"
 #include "lib/util/text.h"
+#include "tools/report_options.h"
 
 static struct {
-	struct tt_report_opts report;
-	struct tt_cli_list reports, locks, threads, sites, wrappers;
+	struct tt_report_cli report;
 	const char *folder;
-	enum tt_color color;
-	int sort, fail_on;
-	bool json, list, clean, no_inlines, no_lines;
+	bool list, clean;
 } opt;
-
-static const char *const fail_names[] = {"note", "warning", "error", "never", NULL};
-#define FAIL_NEVER 3
-
-static int take_top(void *value, const char *arg, struct tt_err *err)
-{
-	struct tt_report_opts *o = value;
-	int rc = tt_parse_u64(arg, 0, UINT32_MAX, &o->top, err);
-	if (rc == 0) {
-		o->top_all = o->top;
-		o->details = o->top ? o->top : UINT64_MAX;
-	}
-	return rc;
-}
-
-static int take_sections(void *value, const char *arg, struct tt_err *err)
-{
-	return tt_report_parse_sections(arg, value, err);
-}
-
-static int take_report(void *value, const char *arg, struct tt_err *err)
-{
-	(void)value;
-	int rc = tt_report_check_spec(arg, err);
-	if (rc < 0)
-		return rc;
-	const char **items = realloc(opt.reports.items, (opt.reports.len + 1) * sizeof(*items));
-	if (!items)
-		return tt_err_set(err, ENOMEM, "out of memory");
-	opt.reports.items = items;
-	items[opt.reports.len++] = arg;
-	return 0;
-}
-
-static int take_threshold(void *value, const char *arg, struct tt_err *err)
-{
-	if (strcmp(arg, "help") == 0) {
-		TT_BUF_AUTO(text);
-		tt_thresholds_help(&text);
-		fputs(tt_buf_str(&text), stdout);
-		exit(tt_out_finish(err) < 0 ? TT_EXIT_FAILED : TT_EXIT_OK);
-	}
-	return tt_thresholds_set(value, arg, err);
-}
 
 static const struct tt_opt options[] = {
 	TT_OPT_GROUP("Output"),
-	TT_OPT_FLAG(0, "json", &opt.json, "print the report as JSON, the same as --report json"),
-	TT_OPT_CALL(0, "report", "FORMAT[=FILE]", take_report, NULL, "write a report (text, json); repeatable"),
-	TT_OPT_CALL(0, "section", "LIST", take_sections, &opt.report.sections,
-		"sections of the text: summary, findings, locks, contention, threads, leaks, loops, gaps"),
-	TT_OPT_CALL('n', "top", "N", take_top, &opt.report, "rows per list, 0 = all (text 10, JSON all)"),
-	TT_OPT_CHOICE(
-		0, "sort", "KEY", &opt.sort, tt_sort_names, "order of locks: wait, longest, contended, acquisitions, hold"),
-	TT_OPT_FLAG(0, "each", &opt.report.each, "list every lock, not all born at one place in one row"),
-	TT_OPT_U64(0, "frames", "N", &opt.report.frames, 0, 1000, "frames per stack, 0 = all with those of the C library"),
-	TT_OPT_COLOR(&opt.color),
+	TT_REPORT_ROWS_OUTPUT(&opt.report, "standard output"),
 	TT_OPT_GROUP("Selection"),
-	TT_OPT_LIST(0, "lock", "PATTERN", &opt.locks, "only locks with this name, place of birth or address"),
-	TT_OPT_LIST(0, "thread", "PATTERN", &opt.threads, "only threads with this name, id or start routine"),
-	TT_OPT_LIST(0, "site", "PATTERN", &opt.sites, "only what has a place in this function, file or module"),
+	TT_REPORT_ROWS_SELECTION(&opt.report),
 	TT_OPT_GROUP("Findings"),
-	TT_OPT_CALL(0, "threshold", "NAME=VALUE", take_threshold, &opt.report.thresholds,
-		"from where on to report; 'help' lists the names"),
-	TT_OPT_CHOICE(0, "fail-on", "LEVEL", &opt.fail_on, fail_names,
-		"status 1 for findings of this level: note, warning, error (default), never"),
+	TT_REPORT_ROWS_FINDINGS(&opt.report, "status 1 for findings of this level: note, warning, error (default), never"),
 	TT_OPT_GROUP("Names"),
-	TT_OPT_STR(0, "source-root", "DIR", &opt.report.names.source_root, "cut DIR from the paths of source files"),
-	TT_OPT_STR(0, "debug-dir", "DIR", &opt.report.names.debug_dir, "where separate debug files are (/usr/lib/debug)"),
-	TT_OPT_LIST(0, "wrapper", "PATTERN", &opt.wrappers, "functions that are no headline: show their caller"),
-	TT_OPT_FLAG(0, "no-inlines", &opt.no_inlines, "do not look for inlined functions"),
-	TT_OPT_FLAG(0, "no-lines", &opt.no_lines, "do not read line tables: functions only"),
+	TT_REPORT_ROWS_NAMES(&opt.report),
 	TT_OPT_GROUP("Recordings"),
 	TT_OPT_FLAG('l', "list", &opt.list, "list the recordings instead of reporting"),
 	TT_OPT_FLAG(0, "clean", &opt.clean, "remove recordings of processes that have ended"),
@@ -116,103 +50,67 @@ static const struct tt_cli cli = {
 	.args = TT_ARGS_FILES,
 };
 
-/* ------------------------------------------------------------------ finding recordings */
+/* ------------------------------------------------------------------ reports */
 
-/* Trouble with one recording: said, and the others are read all the same. */
-struct gather {
-	struct tt_model *model;
-	unsigned opened, failed;
-};
-
-static int take_recording(struct gather *g, struct tt_rec *rec)
+/* Opens what was asked for. Trouble with one recording is said, and the others are read all the same: *failed. */
+static int gather(struct tt_rec_set *set, int count, char **operands, bool *failed)
 {
 	struct tt_err err = {0};
-	if (tt_model_add(g->model, rec, &err) < 0)
+	char *newest = NULL;
+	if (count == 0) {
+		if (tt_find_newest(opt.folder, &newest, &err) < 0)
+			return tt_cli_error(&cli, "%s", err.msg);
+		operands = &newest;
+		count = 1;
+	}
+	for (int i = 0; i < count; i++) {
+		if (tt_rec_set_add(set, operands[i], NULL, &err) < 0) {
+			tt_cli_error(&cli, "%s", err.msg);
+			*failed = true;
+		}
+	}
+	free(newest);
+	char *const *words;
+	vec_for_each (words, &set->failures) {
+		tt_cli_error(&cli, "%s", *words);
+		*failed = true;
+	}
+	tt_rec_set_settle(set);
+	return set->recs.len ? 0 : TT_EXIT_FAILED;
+}
+
+static int make_model(struct tt_rec_set *set, struct tt_model **ret)
+{
+	struct tt_err err = {0};
+	struct tt_model *model;
+	if (tt_model_create(&model, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
-	g->opened++;
+	int rc = 0;
+	size_t taken = 0;
+	while (taken < set->recs.len && rc == 0)
+		rc = tt_model_add(model, set->recs.data[taken++], &err);
+	/* The model owns what it was given, the set the rest. */
+	for (size_t i = taken; i < set->recs.len; i++)
+		tt_rec_close(set->recs.data[i]);
+	set->recs.len = 0;
+	if (rc == 0)
+		rc = tt_model_finish(model, &err);
+	if (rc < 0) {
+		tt_model_destroy(model);
+		return tt_cli_error(&cli, "%s", err.msg);
+	}
+	*ret = model;
 	return 0;
 }
-
-static int add_file(struct gather *g, const char *path)
-{
-	struct tt_err err = {0};
-	struct tt_rec *rec;
-	if (tt_rec_open(path, NULL, &rec, &err) < 0) {
-		g->failed++;
-		tt_cli_error(&cli, "%s", err.msg);
-		return 0;
-	}
-	return take_recording(g, rec);
-}
-
-static int add_pid(struct gather *g, const char *text)
-{
-	struct tt_err err = {0};
-	struct tt_rec *rec;
-	uint64_t pid;
-	if (tt_parse_u64(text, 1, INT32_MAX, &pid, &err) < 0 || tt_find_open_pid((pid_t)pid, NULL, &rec, &err) < 0) {
-		g->failed++;
-		tt_cli_error(&cli, "%s", err.msg);
-		return 0;
-	}
-	return take_recording(g, rec);
-}
-
-static int add_folder(struct gather *g, const char *dir)
-{
-	struct tt_err err = {0};
-	struct tt_found_list list = {0};
-	int rc = 0;
-	if (tt_find_list(dir, &list, &err) < 0) {
-		g->failed++;
-		tt_cli_error(&cli, "%s", err.msg);
-		return 0;
-	}
-	if (list.items.len == 0) {
-		g->failed++;
-		tt_cli_error(&cli, "no recording in '%s'", dir);
-	}
-	for (size_t i = 0; i < list.items.len && rc == 0; i++)
-		rc = add_file(g, list.items.data[i].path);
-	tt_found_list_deinit(&list);
-	return rc;
-}
-
-static bool is_number(const char *text)
-{
-	return *text && text[strspn(text, "0123456789")] == 0;
-}
-
-static int add_operand(struct gather *g, const char *operand)
-{
-	struct stat st;
-	if (stat(operand, &st) == 0 && S_ISDIR(st.st_mode))
-		return add_folder(g, operand);
-	return is_number(operand) ? add_pid(g, operand) : add_file(g, operand);
-}
-
-static int add_newest(struct gather *g)
-{
-	struct tt_err err = {0};
-	char *path;
-	if (tt_find_newest(opt.folder, &path, &err) < 0)
-		return tt_cli_error(&cli, "%s", err.msg);
-	int rc = add_file(g, path);
-	free(path);
-	return rc;
-}
-
-/* ------------------------------------------------------------------ reports */
 
 static int write_reports(struct tt_report *report)
 {
 	struct tt_err err = {0};
-	if (opt.json || opt.reports.len == 0) {
-		if (tt_report_write_spec(report, opt.json ? "json" : "text", stdout, opt.color, &err) < 0)
-			return tt_cli_error(&cli, "%s", err.msg);
-	}
-	for (size_t i = 0; i < opt.reports.len; i++)
-		if (tt_report_write_spec(report, opt.reports.items[i], stdout, opt.color, &err) < 0)
+	const struct tt_report_cli *o = &opt.report;
+	if (o->reports.len == 0 && tt_report_write_spec(report, "text", stdout, o->color, &err) < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
+	for (size_t i = 0; i < o->reports.len; i++)
+		if (tt_report_write_spec(report, o->reports.items[i], stdout, o->color, &err) < 0)
 			return tt_cli_error(&cli, "%s", err.msg);
 	return 0;
 }
@@ -221,18 +119,11 @@ static int report_model(struct tt_model *model)
 {
 	struct tt_err err = {0};
 	struct tt_report *report;
-	opt.report.sort = (enum tt_sort)opt.sort;
-	opt.report.locks = (struct tt_patterns){opt.locks.items, opt.locks.len};
-	opt.report.threads = (struct tt_patterns){opt.threads.items, opt.threads.len};
-	opt.report.sites = (struct tt_patterns){opt.sites.items, opt.sites.len};
-	opt.report.names.no_inlines = opt.no_inlines;
-	opt.report.names.no_lines = opt.no_lines;
-	opt.report.names.wrappers = opt.wrappers.items;
-	opt.report.names.wrapper_count = opt.wrappers.len;
-	if (tt_report_create(model, &opt.report, &report, &err) < 0)
+	const struct tt_report_cli *o = &opt.report;
+	if (tt_report_create(model, &o->opts, &report, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
 	int status = write_reports(report);
-	if (status == 0 && opt.fail_on != FAIL_NEVER && tt_report_found(report, (enum tt_level)opt.fail_on))
+	if (status == 0 && o->fail_on != TT_FAIL_NEVER && tt_report_found(report, (enum tt_level)o->fail_on))
 		status = TT_EXIT_FOUND;
 	tt_report_destroy(report);
 	return status;
@@ -240,23 +131,17 @@ static int report_model(struct tt_model *model)
 
 static int run_report(int count, char **operands)
 {
-	struct gather g = {0};
-	struct tt_err err = {0};
-	if (tt_model_create(&g.model, &err) < 0)
-		return tt_cli_error(&cli, "%s", err.msg);
-	int status = count ? 0 : add_newest(&g);
-	for (int i = 0; i < count && status == 0; i++)
-		status = add_operand(&g, operands[i]);
-	if (status == 0 && g.opened == 0)
-		status = TT_EXIT_FAILED;
-	if (status == 0 && tt_model_finish(g.model, &err) < 0)
-		status = tt_cli_error(&cli, "%s", err.msg);
-	if (status != 0) {
-		tt_model_destroy(g.model);
+	struct tt_rec_set set = {0};
+	struct tt_model *model = NULL;
+	bool failed = false;
+	int status = gather(&set, count, operands, &failed);
+	if (status == 0)
+		status = make_model(&set, &model);
+	tt_rec_set_deinit(&set);
+	if (status != 0)
 		return status;
-	}
-	status = report_model(g.model);
-	return g.failed ? TT_EXIT_FAILED : status;
+	status = report_model(model);
+	return failed ? TT_EXIT_FAILED : status;
 }
 
 /* ------------------------------------------------------------------ --list, --clean */
@@ -316,7 +201,7 @@ static int run_list(void)
 	struct tt_err err = {0};
 	struct tt_found_list list = {0};
 	TT_BUF_AUTO(out);
-	struct tt_term term = tt_term_get(STDOUT_FILENO, opt.color);
+	struct tt_term term = tt_term_get(STDOUT_FILENO, opt.report.color);
 	if (tt_find_list(opt.folder, &list, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
 	struct tt_table *table = tt_table_create(columns, sizeof(columns) / sizeof(*columns));
@@ -344,9 +229,9 @@ static int run_clean(void)
 
 int main(int argc, char **argv)
 {
-	tt_report_opts_init(&opt.report);
-	opt.fail_on = TT_LEVEL_ERROR;
+	tt_report_cli_init(&opt.report, "threadreport");
 	int first = tt_cli_start(&cli, argc, argv);
+	tt_report_cli_settle(&opt.report);
 	int count = argc - first;
 	if ((opt.list || opt.clean) && count)
 		return tt_cli_misuse(&cli, "--list and --clean take no recording: use --folder DIR");
@@ -355,10 +240,6 @@ int main(int argc, char **argv)
 	if (opt.folder && count)
 		return tt_cli_misuse(&cli, "--folder and recordings exclude each other");
 	int status = opt.list ? run_list() : opt.clean ? run_clean() : run_report(count, argv + first);
-	tt_cli_list_deinit(&opt.reports);
-	tt_cli_list_deinit(&opt.locks);
-	tt_cli_list_deinit(&opt.threads);
-	tt_cli_list_deinit(&opt.sites);
-	tt_cli_list_deinit(&opt.wrappers);
+	tt_report_cli_deinit(&opt.report);
 	return tt_cli_finish(&cli, status);
 }

@@ -78,13 +78,14 @@ const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_
 	return tt_findings_text(d->set, "%s of %s", tt_kind_name(c->kind), place);
 }
 
-const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thread *thread, uint64_t serial)
+const char *tt_detect_thread_name(
+	const struct tt_detect *d, const struct tt_process *process, const struct tt_thread *thread, uint64_t serial)
 {
-	if (thread && thread->name[0])
-		return tt_findings_text(d->set, "'%s' (%u)", thread->name, thread->tid);
+	if (d->namer->thread)
+		return d->namer->thread(d->namer->ctx, process, thread, serial);
 	if (thread && thread->tid)
-		return tt_findings_text(d->set, "%u", thread->tid);
-	return tt_findings_text(d->set, "number %" PRIu64, serial);
+		return tt_findings_text(d->set, "thread %u", thread->tid);
+	return tt_findings_text(d->set, "thread #%" PRIu64, serial);
 }
 
 const char *tt_detect_pool_name(const struct tt_detect *d, const struct tt_group *g)

@@ -30,6 +30,8 @@ struct tt_namer {
 	struct tt_place (*place)(void *ctx, const struct tt_site *site, const struct tt_stack *stack);
 	/* "mutex cache_lock"; may be a NULL pointer: then locks are called by kind and place of birth. */
 	const char *(*lock_class)(void *ctx, const struct tt_lock_class *c);
+	/* "worker (4711)"; may be a NULL pointer: then threads are called by id or serial. thread NULL: its record is gone. */
+	const char *(*thread)(void *ctx, const struct tt_process *process, const struct tt_thread *thread, uint64_t serial);
 	void *ctx;
 };
 
@@ -67,9 +69,9 @@ void tt_detect_identify(
 /* "mutex cache_lock" or "mutex of init_pool": how a report calls a lock or a class. */
 const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_class *c);
 
-/* "'worker' (4711)", "4711" or "number 7": what a report puts behind the word thread; serial is used when the record is gone
- * (thread NULL). */
-const char *tt_detect_thread_name(const struct tt_detect *d, const struct tt_thread *thread, uint64_t serial);
+/* "worker (4711)", "thread 4711", "worker_main #7": how a report calls a thread. */
+const char *tt_detect_thread_name(
+	const struct tt_detect *d, const struct tt_process *process, const struct tt_thread *thread, uint64_t serial);
 
 /* "worker_loop", or "'mc-worker' (memcached+0x18fc0)" when its start routine has no name but its threads have. */
 const char *tt_detect_pool_name(const struct tt_detect *d, const struct tt_group *g);

@@ -34,11 +34,11 @@ static void report(const struct tt_detect *d, const struct tt_loop *loop, uint64
 		return;
 	uint64_t longest = loop->away_ns > loop->away.max_ns ? loop->away_ns : loop->away.max_ns;
 	bool out = loop->away_ns == longest;
-	const char *name = tt_detect_thread_name(d, loop->thread, loop->serial);
+	const char *name = tt_detect_thread_name(d, loop->process, loop->thread, loop->serial);
 	f->reason = "the time between a return of the wait and the next wait was measured";
 	f->cost_ns = sum_ns + (out ? loop->away_ns : 0);
 	f->title = tt_findings_text(
-		d->set, "The event loop of thread %s was blocked for %s%s", name, tt_ns(longest).s, out ? " and still is" : "");
+		d->set, "The event loop of %s was blocked for %s%s", name, tt_ns(longest).s, out ? " and still is" : "");
 	tt_finding_evidence(d->set, f, "%s times away for %s or more, at least %s together", tt_count(stalls).s,
 		tt_ns(tt_limit_u64(d, TT_THRESHOLD_LOOP_STALL)).s, tt_ns(sum_ns).s);
 	tt_finding_evidence(d->set, f, "in all %s turns: median %s, 99 %% below %s", tt_count(loop->calls).s,

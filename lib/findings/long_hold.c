@@ -35,8 +35,8 @@ static void add_evidence(
 	tt_finding_evidence(d->set, f, "others waited %s behind it: %s waits, longest %s", tt_ns(s->blocked.total_ns).s,
 		tt_count(s->blocked.count).s, tt_ns(s->blocked.max_ns).s);
 	if (worst) {
-		tt_finding_evidence(d->set, f, "the longest wait was that of thread %s in %s",
-			tt_detect_thread_name(d, worst->max_waiter, worst->max_waiter_serial),
+		tt_finding_evidence(d->set, f, "the longest wait was that of %s in %s",
+			tt_detect_thread_name(d, worst->process, worst->max_waiter, worst->max_waiter_serial),
 			tt_detect_where(d, worst->waiter, worst->waiter_stack));
 		tt_finding_thread(d->set, f, worst->max_holder);
 		tt_finding_thread(d->set, f, worst->max_waiter);

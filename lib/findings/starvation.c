@@ -101,8 +101,8 @@ static void add_evidence(const struct tt_detect *d, struct tt_finding *f, const 
 		tt_finding_evidence(
 			d->set, f, "nobody was seen to hold the lock longer than %s", tt_ns(w->lock->hold.max_ns).s);
 	if (w->worst->holder_serial)
-		tt_finding_evidence(d->set, f, "its longest wait was behind thread %s",
-			tt_detect_thread_name(d, w->worst->holder, w->worst->holder_serial));
+		tt_finding_evidence(d->set, f, "its longest wait was behind %s",
+			tt_detect_thread_name(d, w->lock->process, w->worst->holder, w->worst->holder_serial));
 	tt_finding_figure(d->set, f, "wait_max_ns", w->waits.max_ns);
 	tt_finding_figure(d->set, f, "wait_mean_ns", v->mean_ns);
 	tt_finding_figure(d->set, f, "peers", v->peers);
@@ -123,14 +123,14 @@ static void report(const struct tt_detect *d, const struct verdict *v)
 		return;
 	give_reason(f, v);
 	f->cost_ns = w->waits.total_ns;
-	const char *name = tt_detect_thread_name(d, w->thread, w->serial);
-	f->title = tt_findings_text(d->set, "Thread %s waited %s on average, up to %s, for %s; its peers %s", name,
+	const char *name = tt_detect_thread_name(d, w->lock->process, w->thread, w->serial);
+	f->title = tt_findings_text(d->set, "%s waited %s on average, up to %s, for %s; its peers %s", name,
 		tt_ns(v->mean_ns).s, tt_ns(w->waits.max_ns).s, tt_detect_lock_name(d, w->lock->class),
 		v->peers ? tt_ns(v->peer_mean_ns).s : "did not wait");
 	tt_finding_identify(f, tt_kind_name(w->lock->kind));
 	tt_detect_identify(d, f, w->lock->birth_site, w->lock->birth_stack);
-	if (w->thread && w->thread->start_routine)
-		tt_detect_identify(d, f, w->thread->start_routine, NULL);
+	if (w->lock->pair_count)
+		tt_detect_identify(d, f, w->lock->pairs[0].waiter, w->lock->pairs[0].waiter_stack);
 	add_evidence(d, f, v);
 }
 

@@ -12,6 +12,10 @@ void tt_json_site(struct tt_jsonw *j, struct tt_report *r, const char *key, cons
 /* An array of such places, innermost first; null for NULL. */
 void tt_json_stack(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_stack *stack);
 
+/* {id, serial, name} of a thread whose record may be gone (id null); null for serial 0. */
+void tt_json_thread_ref(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_process *p,
+	const struct tt_thread *thread, uint64_t serial);
+
 /* {count, total, max, p50, p99, ongoing}: times in ns; p50 and p99 only with dist. */
 void tt_json_waits(struct tt_jsonw *j, const char *key, const struct tt_waits *waits, const struct tt_dist *dist);
 void tt_json_hold(struct tt_jsonw *j, const char *key, const struct tt_hold *hold);

@@ -102,14 +102,8 @@ static void json_wait(struct tt_jsonw *j, struct tt_report *r, const char *key, 
 	tt_jsonw_u64(j, "count", w->waits.count);
 	tt_jsonw_u64(j, "timeouts", w->waits.timeouts);
 	tt_json_waits(j, "wait_ns", &w->waits, NULL);
-	if (w->max_waiter)
-		tt_jsonw_u64(j, "max_waiter", w->max_waiter->id);
-	else
-		tt_jsonw_null(j, "max_waiter");
-	if (w->max_holder)
-		tt_jsonw_u64(j, "max_holder", w->max_holder->id);
-	else
-		tt_jsonw_null(j, "max_holder");
+	tt_json_thread_ref(j, r, "max_waiter", w->process, w->max_waiter, w->max_waiter_serial);
+	tt_json_thread_ref(j, r, "max_holder", w->process, w->max_holder, w->max_holder_serial);
 	tt_json_stack(j, r, "waiter_stack", w->waiter_stack);
 	tt_json_stack(j, r, "holder_stack", w->holder_stack);
 	tt_jsonw_end(j, '}');

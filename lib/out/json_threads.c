@@ -65,6 +65,23 @@ static void json_held(struct tt_jsonw *j, struct tt_report *r, const char *key, 
 	tt_jsonw_end(j, ']');
 }
 
+void tt_json_thread_ref(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_process *p,
+	const struct tt_thread *thread, uint64_t serial)
+{
+	if (!serial) {
+		tt_jsonw_null(j, key);
+		return;
+	}
+	tt_jsonw_begin(j, key, '{');
+	if (thread)
+		tt_jsonw_u64(j, "id", thread->id);
+	else
+		tt_jsonw_null(j, "id");
+	tt_jsonw_u64(j, "serial", serial);
+	tt_jsonw_text(j, "name", tt_names_thread(r->names, p, thread, serial));
+	tt_jsonw_end(j, '}');
+}
+
 static void json_thread(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_thread *t)
 {
 	tt_jsonw_begin(j, key, '{');
@@ -158,7 +175,7 @@ static void json_loop(struct tt_jsonw *j, struct tt_report *r, const char *key, 
 	tt_jsonw_end(j, '}');
 }
 
-static void json_blocking(struct tt_jsonw *j, const char *key, const struct tt_blocking *b)
+static void json_blocking(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_blocking *b)
 {
 	tt_jsonw_begin(j, key, '{');
 	if (b->lock)
@@ -166,19 +183,8 @@ static void json_blocking(struct tt_jsonw *j, const char *key, const struct tt_b
 	else
 		tt_jsonw_null(j, "lock");
 	tt_jsonw_u64(j, "process", b->process->id);
-	if (b->waiter)
-		tt_jsonw_u64(j, "waiter", b->waiter->id);
-	else
-		tt_jsonw_null(j, "waiter");
-	if (b->holder)
-		tt_jsonw_u64(j, "holder", b->holder->id);
-	else
-		tt_jsonw_null(j, "holder");
-	tt_jsonw_u64(j, "waiter_serial", b->waiter_serial);
-	if (b->holder_serial)
-		tt_jsonw_u64(j, "holder_serial", b->holder_serial);
-	else
-		tt_jsonw_null(j, "holder_serial");
+	tt_json_thread_ref(j, r, "waiter", b->process, b->waiter, b->waiter_serial);
+	tt_json_thread_ref(j, r, "holder", b->process, b->holder, b->holder_serial);
 	tt_json_waits(j, "wait_ns", &b->waits, NULL);
 	tt_jsonw_end(j, '}');
 }
@@ -199,7 +205,7 @@ void tt_json_threads(struct tt_jsonw *j, struct tt_report *r)
 	tt_jsonw_end(j, ']');
 	tt_jsonw_begin(j, "blockings", '[');
 	for (size_t i = 0; i < tt_json_rows(r, r->model->blockings.len); i++)
-		json_blocking(j, NULL, &r->model->blockings.data[i]);
+		json_blocking(j, r, NULL, &r->model->blockings.data[i]);
 	tt_jsonw_end(j, ']');
 }
 

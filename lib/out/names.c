@@ -11,25 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/out/names.h"
-#include "lib/sym/symbols.h"
+#include "lib/out/names_private.h"
 
 /* What one address stands for. */
 struct entry {
 	struct tt_places places;
 	int telling; /* index of the first place that is no wrapper, -1: none */
 	bool own;    /* code of the recorder */
-};
-
-struct tt_names {
-	const struct tt_model *model;
-	struct tt_names_opts opts;
-	struct tt_sym *shared;  /* owns the opened files; resolves nothing itself */
-	struct tt_sym **syms;   /* by process id */
-	bool *has_perf_map;     /* by process id: was asked for */
-	struct tt_hmap map;     /* key_of() -> struct entry */
-	struct tt_hmap classes; /* class id -> text */
-	struct tt_smap strings;
 };
 
 static const char *const module_patterns[] = {
@@ -47,7 +35,7 @@ static const char *const function_patterns[] = {
 #undef TT_WRAPPER
 };
 
-int tt_names_create(const struct tt_model *model, const struct tt_names_opts *opts, struct tt_names **ret, struct tt_err *err)
+int tt_names_create(struct tt_model *model, const struct tt_names_opts *opts, struct tt_names **ret, struct tt_err *err)
 {
 	struct tt_names *n = calloc(1, sizeof(*n));
 	size_t processes = model->processes.len ? model->processes.len : 1;
@@ -82,6 +70,8 @@ void tt_names_destroy(struct tt_names *n)
 	}
 	tt_hmap_deinit(&n->map);
 	tt_hmap_deinit(&n->classes);
+	tt_hmap_deinit(&n->creations);
+	tt_hmap_deinit(&n->creations_read);
 	tt_smap_deinit(&n->strings);
 	free(n->syms);
 	free(n->has_perf_map);
@@ -331,6 +321,14 @@ const char *tt_names_text(struct tt_names *n, const struct tt_place *p)
 	return tt_names_format(n, "0x%" PRIx64, p->offset);
 }
 
+const char *tt_names_function(struct tt_names *n, const struct tt_process *process, uint64_t address)
+{
+	const struct tt_mapping *map = tt_process_mapping(process, address);
+	const struct entry *e =
+		entry_of(n, process, address, map ? map->module : NULL, map ? address - map->bias : address, true);
+	return e->places.places[e->places.count - 1].function;
+}
+
 /* ------------------------------------------------------------------ locks */
 
 /* The variable that the lock lies in; NULL: none that is known. */
@@ -452,6 +450,11 @@ static struct tt_place namer_place(void *ctx, const struct tt_site *site, const 
 	return tt_names_headline(ctx, site, stack);
 }
 
+static const char *namer_thread(void *ctx, const struct tt_process *process, const struct tt_thread *thread, uint64_t serial)
+{
+	return tt_names_thread(ctx, process, thread, serial);
+}
+
 static const char *namer_class(void *ctx, const struct tt_lock_class *c)
 {
 	return tt_names_class(ctx, c);
@@ -459,5 +462,5 @@ static const char *namer_class(void *ctx, const struct tt_lock_class *c)
 
 struct tt_namer tt_names_namer(struct tt_names *n)
 {
-	return (struct tt_namer){.place = namer_place, .lock_class = namer_class, .ctx = n};
+	return (struct tt_namer){.place = namer_place, .lock_class = namer_class, .thread = namer_thread, .ctx = n};
 }

@@ -21,7 +21,7 @@ struct tt_names_opts {
 };
 
 /* The model and the texts in opts must outlive the names. 0 or -errno. */
-int tt_names_create(const struct tt_model *model, const struct tt_names_opts *opts, struct tt_names **ret, struct tt_err *err);
+int tt_names_create(struct tt_model *model, const struct tt_names_opts *opts, struct tt_names **ret, struct tt_err *err);
 void tt_names_destroy(struct tt_names *names);
 
 /* What one address stands for: inlined functions first, innermost first; the last one is the real frame. count >= 1. */
@@ -50,6 +50,16 @@ const char *tt_names_lock(struct tt_names *names, const struct tt_lock *lock);
 
 /* Any formatted text that lives as long as the names; "" when out of memory. */
 const char *tt_names_format(struct tt_names *names, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * What a thread is called: "worker (4711)" by name and id, else "thread 4711"; of one whose record is gone (thread NULL)
+ * "worker_main #7", by start routine and serial when its creation is still among the events, else "thread #7".
+ */
+const char *tt_names_thread(
+	struct tt_names *names, const struct tt_process *process, const struct tt_thread *thread, uint64_t serial);
+
+/* The function that begins at an address of a process; NULL: not known. */
+const char *tt_names_function(struct tt_names *names, const struct tt_process *process, uint64_t address);
 
 /*
  * What a lock has in common with others of its class, for tt_model_regroup(): the place that made it, behind all wrappers

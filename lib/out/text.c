@@ -185,18 +185,6 @@ void tt_text_stack(
 			t, indent + 2, "", TT_STYLE_DIM, "... and %u more frames (--frames 0 shows all)", count - shown);
 }
 
-struct tt_label tt_text_thread(const struct tt_thread *thread, uint64_t serial)
-{
-	struct tt_label l;
-	if (thread && thread->name[0] && thread->tid)
-		snprintf(l.s, sizeof(l.s), "%s (%u)", thread->name, thread->tid);
-	else if (thread && thread->tid)
-		snprintf(l.s, sizeof(l.s), "thread %u", thread->tid);
-	else
-		snprintf(l.s, sizeof(l.s), "thread number %" PRIu64, serial);
-	return l;
-}
-
 /* ------------------------------------------------------------------ sums */
 
 uint64_t tt_waits_lock_ns(const struct ttrec_total waits[TTREC_WAIT_SLOTS])

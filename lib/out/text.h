@@ -55,12 +55,6 @@ unsigned tt_text_detail(const struct tt_text *t, const struct tt_lock_class *c);
 /* "worker_loop pool.c:123": for a cell. `unknown` when both are NULL. Valid as long as the report's names. */
 const char *tt_text_place(struct tt_text *t, const struct tt_site *site, const struct tt_stack *stack, const char *unknown);
 
-/* "'worker'" or "thread 1234" or "number 7": for a cell. */
-struct tt_label {
-	char s[48];
-};
-struct tt_label tt_text_thread(const struct tt_thread *thread, uint64_t serial);
-
 /* Time in locks; time waiting for work, events, others. */
 uint64_t tt_waits_lock_ns(const struct ttrec_total waits[TTREC_WAIT_SLOTS]);
 uint64_t tt_waits_idle_ns(const struct ttrec_total waits[TTREC_WAIT_SLOTS]);

@@ -33,8 +33,9 @@ static void put_pairs(struct tt_text *t, const struct tt_lock_class *c)
 static void put_stacks(struct tt_text *t, const struct tt_wait *w)
 {
 	tt_text_sentence(t, 5, "", TT_STYLE_NONE, "The longest wait: %s by %s%s%s", tt_ns(w->waits.max_ns).s,
-		tt_text_thread(w->max_waiter, w->max_waiter_serial).s, w->max_holder_serial ? ", behind " : "",
-		w->max_holder_serial ? tt_text_thread(w->max_holder, w->max_holder_serial).s : "");
+		tt_names_thread(t->r->names, w->process, w->max_waiter, w->max_waiter_serial),
+		w->max_holder_serial ? ", behind " : "",
+		w->max_holder_serial ? tt_names_thread(t->r->names, w->process, w->max_holder, w->max_holder_serial) : "");
 	tt_text_stack(t, 5, "waits here", w->waiter, w->waiter_stack);
 	tt_text_stack(t, 5, "the holder took it here", w->holder, NULL);
 	tt_text_stack(t, 5, "and let it go here", NULL, w->holder_stack);
@@ -64,9 +65,10 @@ static void put_threads(struct tt_text *t, const struct tt_lock_class *c)
 		tt_table_cell(table, TT_STYLE_BOLD, "%s", tt_ns(b->waits.total_ns).s);
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(b->waits.count).s);
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(b->waits.max_ns).s);
-		tt_table_cell(table, TT_STYLE_THREAD, "%s", tt_text_thread(b->waiter, b->waiter_serial).s);
+		tt_table_cell(
+			table, TT_STYLE_THREAD, "%s", tt_names_thread(t->r->names, b->process, b->waiter, b->waiter_serial));
 		tt_table_cell(table, TT_STYLE_THREAD, "%s",
-			b->holder_serial ? tt_text_thread(b->holder, b->holder_serial).s : "not known");
+			b->holder_serial ? tt_names_thread(t->r->names, b->process, b->holder, b->holder_serial) : "not known");
 		shown++;
 	}
 	if (table)

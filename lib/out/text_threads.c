@@ -113,7 +113,7 @@ static void list_threads(struct tt_text *t)
 	tt_text_heading(t, "Threads, by time lost waiting for locks");
 	for (uint64_t i = 0; table && i < rows; i++) {
 		const struct tt_thread *x = r->threads.data[i];
-		tt_table_cell(table, TT_STYLE_THREAD, "%s", tt_text_thread(x, x->serial).s);
+		tt_table_cell(table, TT_STYLE_THREAD, "%s", tt_names_thread(r->names, x->process, x, x->serial));
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(x->life_ns).s);
 		tt_table_cell(table, TT_STYLE_NONE, "%s", x->cpu_ns ? tt_ns(x->cpu_ns).s : "-");
 		tt_table_cell(table, x->lock_wait_ns ? TT_STYLE_BOLD : TT_STYLE_NONE, "%s", tt_ns(x->lock_wait_ns).s);
@@ -209,7 +209,7 @@ void tt_text_loops(struct tt_text *t)
 	tt_text_heading(t, "Event loops, by longest time away from the loop");
 	for (uint64_t i = 0; table && i < rows; i++) {
 		const struct tt_loop *l = r->loops.data[i];
-		tt_table_cell(table, TT_STYLE_THREAD, "%s", tt_text_thread(l->thread, l->serial).s);
+		tt_table_cell(table, TT_STYLE_THREAD, "%s", tt_names_thread(r->names, l->process, l->thread, l->serial));
 		tt_table_cell(table, TT_STYLE_CODE, "%s", tt_text_place(t, l->site, NULL, "?"));
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(l->calls).s);
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(l->away.total_ns).s);
