@@ -3,7 +3,7 @@
 // syscall(). Prints the same on every run. Called by tests/languages.bats.
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{mpsc, Arc, Barrier, Condvar, Mutex, Once, OnceLock, RwLock};
+use std::sync::{mpsc, Arc, Barrier, Condvar, Mutex, Once, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -137,7 +137,6 @@ fn parked() -> usize {
 
 fn main() {
     static ONCE: Once = Once::new();
-    static CELL: OnceLock<u32> = OnceLock::new();
     println!("queue {}", sum_through_queue());
     println!("contended {}", contended());
     println!("torn, written {:?}", torn_reads());
@@ -145,7 +144,6 @@ fn main() {
     println!("parked {}", parked());
     ONCE.call_once(|| println!("once"));
     ONCE.call_once(|| println!("twice"));
-    println!("cell {}", CELL.get_or_init(|| 7));
     let panicked = thread::spawn(|| {
         let poisoned = Mutex::new(1);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
