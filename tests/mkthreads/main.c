@@ -60,7 +60,7 @@ static int usage(const char *message, const char *subject)
 	if (message)
 		fprintf(stderr, "mkthreads: %s '%s'\n", message, subject);
 	fprintf(stderr, "usage: mkthreads SCENARIO [NAME=VALUE ...] [--timeout SECONDS] [--second-thread]\n       mkthreads "
-	                "--list [--json]\n");
+			"--list [--json]\n");
 	return 2;
 }
 

@@ -91,7 +91,7 @@ static void test_json_writer(void)
 	fclose(file);
 	is_str(text,
 		"{\n \"hostile\":\"a\\\"b\\\\c\\u000a\\u001b[31m\xef\xbf\xbd\\u009b\\u007f</script>\",\n "
-	        "\"big\":18446744073709551615,\n"
+		"\"big\":18446744073709551615,\n"
 		" \"zero\":\"0x0\",\n \"share\":12.5,\n \"nan\":null,\n \"empty\":[]\n}\n",
 		"controls, quotes and bad UTF-8 are escaped, what is no number is null");
 	free(text);
