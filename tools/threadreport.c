@@ -195,7 +195,7 @@ static int run_list(void)
 		{.header = "STATE", .max = 40},
 		{.header = "WALL", .align = TT_ALIGN_RIGHT},
 		{.header = "SIZE", .align = TT_ALIGN_RIGHT},
-		{.header = "COMMAND", .flexible = true, .min = 12, .max = 60},
+		{.header = "COMMAND", .flexible = true, .min = 12, .cut = TT_CUT_MIDDLE},
 		{.header = "RECORDING", .cut = TT_CUT_START},
 	};
 	struct tt_err err = {0};

@@ -48,18 +48,16 @@ static void put_places(struct tt_jsonw *j, const char *key, struct tt_places pla
 	tt_jsonw_end(j, '}');
 }
 
-void tt_json_site(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_site *site)
+/* Writes the place that `map` has under id, which is made of `places` when it is the first time. */
+static void put_known(
+	struct tt_jsonw *j, const char *key, struct tt_hmap *map, uint64_t id, struct tt_places places, uint64_t pc)
 {
-	if (!site) {
-		tt_jsonw_null(j, key);
-		return;
-	}
-	const char *known = tt_hmap_ptr(&r->json_sites, site->id);
+	const char *known = tt_hmap_ptr(map, id);
 	if (!known) {
 		struct tt_jsonw piece = {0};
-		put_places(&piece, NULL, tt_names_site(r->names, site), site->pc);
+		put_places(&piece, NULL, places, pc);
 		char *made = tt_buf_steal(&piece.buf);
-		if (!made || tt_hmap_put_ptr(&r->json_sites, site->id, made) < 0) {
+		if (!made || tt_hmap_put_ptr(map, id, made) < 0) {
 			free(made);
 			j->error = ENOMEM;
 			return;
@@ -67,6 +65,14 @@ void tt_json_site(struct tt_jsonw *j, struct tt_report *r, const char *key, cons
 		known = made;
 	}
 	tt_jsonw_raw(j, key, known);
+}
+
+void tt_json_site(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_site *site)
+{
+	if (site)
+		put_known(j, key, &r->json_sites, site->id, tt_names_site(r->names, site), site->pc);
+	else
+		tt_jsonw_null(j, key);
 }
 
 void tt_json_stack(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_stack *stack)
@@ -80,7 +86,8 @@ void tt_json_stack(struct tt_jsonw *j, struct tt_report *r, const char *key, con
 	tt_jsonw_begin(j, key, '[');
 	for (unsigned i = 0; i < count; i++) {
 		const struct tt_frame *f = &stack->frames[visible[i]];
-		put_places(j, NULL, tt_names_frame(r->names, stack->process, f), f->pc);
+		uint64_t id = f->pc ^ (uint64_t)stack->process->id << 48;
+		put_known(j, NULL, &r->json_frames, id, tt_names_frame(r->names, stack->process, f), f->pc);
 	}
 	tt_jsonw_end(j, ']');
 }

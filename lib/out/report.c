@@ -116,6 +116,14 @@ int tt_report_create(struct tt_model *model, const struct tt_report_opts *opts, 
 	return 0;
 }
 
+static void free_texts(struct tt_hmap *map)
+{
+	struct tt_hmap_entry *e;
+	hmap_for_each (e, map)
+		free(e->ptr);
+	tt_hmap_deinit(map);
+}
+
 void tt_report_destroy(struct tt_report *r)
 {
 	if (!r)
@@ -126,10 +134,8 @@ void tt_report_destroy(struct tt_report *r)
 	tt_vec_deinit(&r->threads);
 	tt_vec_deinit(&r->waits);
 	tt_vec_deinit(&r->loops);
-	struct tt_hmap_entry *e;
-	hmap_for_each (e, &r->json_sites)
-		free(e->ptr);
-	tt_hmap_deinit(&r->json_sites);
+	free_texts(&r->json_sites);
+	free_texts(&r->json_frames);
 	tt_findings_deinit(&r->findings);
 	tt_names_destroy(r->names);
 	tt_model_destroy(r->model);

@@ -81,7 +81,7 @@ struct tt_report {
 	TT_VEC(const struct tt_thread *) threads; /* most lock wait first; without past ones */
 	TT_VEC(const struct tt_wait *) waits;     /* pairs of all selected classes, and joins; most wait first */
 	TT_VEC(const struct tt_loop *) loops;
-	struct tt_hmap json_sites; /* site id -> its JSON, for json.c */
+	struct tt_hmap json_sites, json_frames; /* places -> their JSON: see json.c */
 };
 
 /* Takes the model over, on failure too. Texts in opts must outlive the report. 0 or -errno. */
