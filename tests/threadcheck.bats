@@ -528,3 +528,58 @@ os.execvp(sys.argv[1], sys.argv[1:])' threadcheck --report text=r.txt -- bash pr
 	run threadcheck -q --timeout 60s -- sh -c 'exit 3'
 	assert_status 3
 }
+
+# ------------------------------------------------------------------ deadlocks
+
+@test "threads that wait for each other in a cycle are reported at once, and the program is ended" {
+	local kind
+	for kind in ab-ba self 3 join rwlock; do
+		run --separate-stderr threadcheck --section threads --report text --report json=r.json -- "$MKTHREADS" deadlock-$kind
+		printf '%s\n' "$output" >truth.json
+		assert_status 143
+		assert_contains "$stderr" "deadlock in process $(json truth.json .pid): thread"
+		# Each edge of the truth is named: who waits, for what, who has it.
+		local tid address owner what
+		while read -r tid address owner; do
+			case $address in
+			0x0) what="the end of thread $owner" ;;
+			*) what="(mutex|rwlock) $address, which is held by thread $owner" ;;
+			esac
+			assert_matches "$stderr" "thread $tid( \\([^)]*\\))?(, which)? waits for $what"
+		done < <(json truth.json '.edges[] | "\(.tid) \(.address) \(.owner)"')
+		assert_contains "$stderr" "was ended because of the deadlock"
+		assert_json r.json 'any(.threads[]; .waiting != null and (.waiting.idle | not))'
+	done
+}
+
+@test "with --on-deadlock=report a deadlock is said once, and fails the program even when it succeeds in the end" {
+	cat >program.c <<-'C'
+		#include <pthread.h>
+		#include <unistd.h>
+		static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+		static void *twice(void *arg) { pthread_mutex_lock(&m); pthread_mutex_lock(&m); return arg; }
+		int main(void)
+		{
+			pthread_t t;
+			pthread_create(&t, 0, twice, 0);
+			while (access("seen", F_OK) != 0)
+				usleep(1000);
+			usleep(1500000); /* another look is taken meanwhile */
+			_exit(0);
+		}
+	C
+	cc -pthread -o program program.c
+	bg threadcheck --on-deadlock=report --section summary -- ./program 2>err
+	poll_until 20 grep -q "^threadcheck: deadlock in process" err
+	touch seen
+	local status=0
+	wait "$bg_pid" || status=$?
+	assert_equal "$status" 66
+	assert_equal "$(grep -c deadlock err)" 1
+}
+
+@test "a long wait for a lock is no deadlock" {
+	run --separate-stderr threadcheck -q -- "$MKTHREADS" long-hold rounds=1 hold_us=3000000
+	assert_status 0
+	assert_equal "$stderr" ""
+}

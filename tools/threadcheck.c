@@ -10,16 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/launch/child.h"
 #include "lib/launch/command.h"
+#include "lib/launch/deadlock.h"
+#include "lib/launch/gather.h"
 #include "lib/launch/session.h"
 #include "lib/launch/unseen.h"
 #include "lib/out/report.h"
 #include "lib/rec/find.h"
-#include "lib/rec/set.h"
 #include "lib/util/cli.h"
 #include "lib/util/text.h"
 #include "tools/report_options.h"
@@ -28,13 +28,14 @@
 #define STATUS_CANNOT_RUN 126 /* these two as env(1) */
 #define STATUS_NOT_FOUND  127
 #define NOT_GIVEN         UINT64_MAX
+#define WATCH_NS          UINT64_C(1000000000) /* between looks for a deadlock */
 
 static struct {
 	struct tt_report_cli report;
 	const char *output;
 	uint64_t error_exitcode, timeout_ns, grace_ns;
 	uint64_t stack_depth, max_size, events, loop_stall_ns;
-	int hold;
+	int hold, on_deadlock;
 	bool keep, quiet, list_formats, wait_all, follow;
 } opt = {
 	.error_exitcode = 66,
@@ -48,6 +49,8 @@ static struct {
 };
 
 static const char *const hold_names[] = {"sampled", "exact", NULL};
+static const char *const deadlock_names[] = {"kill", "report", NULL};
+enum on_deadlock { KILL, REPORT };
 
 static const struct tt_opt options[] = {
 	TT_OPT_GROUP("Report"),
@@ -64,6 +67,8 @@ static const struct tt_opt options[] = {
 		"end the program after that (30s, 5m), and report what its threads waited for"),
 	TT_OPT_DURATION(0, "kill-after", "DURATION", &opt.grace_ns, 0, UINT64_MAX,
 		"kill it when it has not ended so long after the timeout (5s)"),
+	TT_OPT_CHOICE(0, "on-deadlock", "WHAT", &opt.on_deadlock, deadlock_names,
+		"of threads that wait in a cycle: kill (end the program, default) or report"),
 	TT_OPT_FLAG(0, "wait-all", &opt.wait_all, "wait for all its descendants, daemons too"),
 	TT_OPT_BOOL(0, "follow-children", &opt.follow, "record its child processes too (default)"),
 	TT_OPT_GROUP("Recording"),
@@ -98,13 +103,10 @@ struct run {
 	struct tt_session session;
 	char path[PATH_MAX]; /* the file of the command */
 	struct tt_child_result child;
-	struct tt_rec_set recs;     /* what will be reported */
-	struct tt_rec_set snapshot; /* as it was before a timeout ended the program */
-	uint64_t snapshot_mono_ns;
-	bool seen;               /* the program itself left a recording */
-	bool lost_sight;         /* ... but replaced itself by a program that did not */
-	struct tt_unseen unseen; /* why not, when it left none */
-	unsigned running;        /* processes that still record */
+	struct tt_gather gather;
+	struct tt_deadlock_watch watch;
+	unsigned deadlocks;
+	struct tt_unseen unseen; /* why the command left no recording, when it did not */
 };
 
 /* A remark on standard error, escaped. */
@@ -173,21 +175,40 @@ static int prepare(struct run *run, struct tt_environment *env, struct tt_err *e
 
 /* ------------------------------------------------------------------ while it runs */
 
-static uint64_t now_mono_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* Signal handlers and destructors will change what the threads do: this is what the report of a timeout is about. */
 static void take_snapshot(void *data)
 {
 	struct run *run = data;
-	struct tt_err err = {0};
-	run->snapshot_mono_ns = now_mono_ns();
-	if (tt_rec_set_add(&run->snapshot, run->session.dir, NULL, &err) < 0)
-		tt_rec_set_deinit(&run->snapshot);
+	tt_gather_snapshot(&run->gather, &run->session);
+}
+
+/* Says each deadlock once, when it is there. True: the program is to be ended. */
+static bool look_for_deadlock(void *data)
+{
+	struct run *run = data;
+	TT_BUF_AUTO(words);
+	int found = tt_deadlock_look(&run->watch, run->session.dir, &words);
+	if (found <= 0)
+		return false;
+	run->deadlocks += (unsigned)found;
+	for (const char *at = tt_buf_str(&words); *at;) {
+		size_t len = strcspn(at, "\n");
+		tt_cli_error(&cli, "deadlock in %.*s", (int)len, at);
+		at += len + (at[len] == '\n');
+	}
+	return opt.on_deadlock == KILL;
+}
+
+static void say_why_ended(const struct run *run, const char *name)
+{
+	TT_BUF_AUTO(why);
+	if (run->child.ended == TT_CHILD_TIMEOUT)
+		tt_buf_printf(&why, "timed out after %s", tt_ns(opt.timeout_ns).s);
+	else
+		tt_buf_adds(&why, "was ended because of the deadlock");
+	remark("%s: %s%s; this is what its threads did then", name, tt_buf_str(&why),
+		run->child.survived ? ", and cannot be killed"
+		: run->child.killed ? ", and had to be killed"
+				    : "");
 }
 
 static int run_program(struct run *run, char **argv, const struct tt_environment *env)
@@ -200,6 +221,8 @@ static int run_program(struct run *run, char **argv, const struct tt_environment
 		.timeout_ns = opt.timeout_ns,
 		.grace_ns = opt.grace_ns,
 		.wait_all = opt.wait_all,
+		.watch = look_for_deadlock,
+		.watch_ns = WATCH_NS,
 		.before_end = take_snapshot,
 		.data = run,
 	};
@@ -207,116 +230,22 @@ static int run_program(struct run *run, char **argv, const struct tt_environment
 		tt_cli_error(&cli, "cannot run %s", err.msg);
 		return run->child.pid < 0 ? TT_EXIT_FAILED : err.code == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
 	}
-	if (run->child.ended == TT_CHILD_TIMEOUT)
-		remark("%s: timed out after %s%s; this is what its threads did then", argv[0], tt_ns(opt.timeout_ns).s,
-			run->child.survived ? ", and cannot be killed"
-			: run->child.killed ? ", and had to be killed"
-					    : "");
+	if (run->child.ended != TT_CHILD_BY_ITSELF)
+		say_why_ended(run, argv[0]);
 	return 0;
 }
 
 /* ------------------------------------------------------------------ the recordings */
 
-/* The program's own death was seen; a timeout ended all that ran when the snapshot was taken. */
-static uint64_t end_seen(const struct run *run, uint32_t pid)
-{
-	struct tt_rec *const *rec;
-	vec_for_each (rec, &run->snapshot.recs)
-		if (tt_rec_header(*rec)->pid == pid && tt_rec_life(*rec) == TT_REC_RUNNING)
-			return run->snapshot_mono_ns;
-	return (pid_t)pid == run->child.pid ? run->child.ended_mono_ns : 0;
-}
-
-/* Looks over the folder: is everything there, does somebody go on? Notes deaths that the dead could not. */
-static void survey(struct run *run, const struct tt_found_list *list)
-{
-	/* newest first */
-	const struct tt_found *f;
-	vec_for_each (f, &list->items) {
-		if (f->error)
-			continue;
-		if ((pid_t)f->pid == run->child.pid && !run->seen) {
-			run->seen = true;
-			run->lost_sight = f->state == TTREC_STATE_EXEC;
-		}
-		run->running += f->life == TT_REC_RUNNING;
-		uint64_t end = f->life == TT_REC_KILLED ? end_seen(run, f->pid) : 0;
-		if (end)
-			tt_rec_note_end(f->path, end, NULL);
-	}
-}
-
-/* A process that ended in good order after the timeout's SIGTERM is shown as it was before. */
-static void prefer_snapshot(struct run *run)
-{
-	struct tt_rec **now, **then;
-	vec_for_each (now, &run->recs.recs) {
-		const struct ttrec_header *h = tt_rec_header(*now);
-		if (tt_rec_life(*now) == TT_REC_KILLED)
-			continue;
-		vec_for_each (then, &run->snapshot.recs) {
-			const struct ttrec_header *old = tt_rec_header(*then);
-			if (old->pid != h->pid || old->start_mono_ns != h->start_mono_ns ||
-				tt_rec_life(*then) != TT_REC_RUNNING)
-				continue;
-			struct tt_rec *swap = *now;
-			*now = *then;
-			*then = swap;
-			break;
-		}
-	}
-}
-
-/*
- * A step on the way to the program (env, a shell that ends in exec) that had one thread and did nothing worth telling. The shim
- * leaves no file for such processes, but for our direct child, which must show that it was there.
- */
-static bool is_prelude(const struct tt_rec *rec)
-{
-	const struct ttrec_header *h = tt_rec_header(rec);
-	struct tt_rec_iter it;
-	const struct ttrec_loop *loop;
-	if (h->state != TTREC_STATE_EXEC || h->threads_created || h->threads_adopted || h->event_next)
-		return false;
-	rec_for_each_loop(it, loop, rec) return false;
-	return true;
-}
-
-static void drop_preludes(struct run *run)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < run->recs.recs.len; i++) {
-		struct tt_rec *rec = run->recs.recs.data[i];
-		if ((pid_t)tt_rec_header(rec)->pid == run->child.pid && !run->lost_sight && is_prelude(rec)) {
-			unlink(tt_rec_path(rec));
-			tt_rec_close(rec);
-		} else {
-			run->recs.recs.data[n++] = rec;
-		}
-	}
-	run->recs.recs.len = n;
-}
-
 static int gather(struct run *run, struct tt_err *err)
 {
-	struct tt_found_list list = {0};
-	int rc = tt_find_list(run->session.dir, &list, err);
-	if (rc == 0)
-		survey(run, &list);
-	if (rc == 0 && !run->seen && tt_unseen_explain(run->path, run->session.dir, &run->unseen) < 0)
+	struct tt_gather *g = &run->gather;
+	int rc = tt_gather_finish(g, &run->session, &run->child, err);
+	if (rc == 0 && !g->seen && tt_unseen_explain(run->path, run->session.dir, &run->unseen) < 0)
 		rc = tt_err_set(err, ENOMEM, "out of memory");
-	bool any = list.items.len > 0;
-	tt_found_list_deinit(&list);
-	if (rc == 0 && any)
-		rc = tt_rec_set_add(&run->recs, run->session.dir, NULL, err);
-	if (rc == 0) {
-		drop_preludes(run);
-		prefer_snapshot(run);
-	}
-	tt_rec_set_settle(&run->recs);
-	if (run->running && !opt.wait_all)
+	if (g->running && !opt.wait_all)
 		remark("%u process%s of it still run%s, and the report says what they did so far (--wait-all waits for them)",
-			run->running, run->running == 1 ? "" : "es", run->running == 1 ? "s" : "");
+			g->running, g->running == 1 ? "" : "es", g->running == 1 ? "s" : "");
 	return rc;
 }
 
@@ -378,10 +307,10 @@ static void mend_streams(void)
 static int add_unseen(const struct run *run, struct tt_report *report)
 {
 	struct tt_findings *set = &report->findings;
-	if (run->seen && !run->lost_sight)
+	if (run->gather.seen && !run->gather.lost_sight)
 		return 0;
 	struct tt_finding *f = tt_findings_add(set, TT_RULE_INVISIBLE_LOCKING, NULL);
-	if (f && run->lost_sight) {
+	if (f && run->gather.lost_sight) {
 		f->title = "The program replaced itself by another one, which left no recording";
 		f->advice =
 			"See whether that one is statically linked, privileged, or run without LD_PRELOAD in its environment.";
@@ -395,7 +324,7 @@ static int add_unseen(const struct run *run, struct tt_report *report)
 	if (f) {
 		f->reason = "no recording of that process was found";
 		f->confidence = TT_PROVEN;
-		tt_finding_identify(f, run->lost_sight ? "exec" : "unseen");
+		tt_finding_identify(f, run->gather.lost_sight ? "exec" : "unseen");
 	}
 	return !f || tt_findings_finish(set) < 0 ? -ENOMEM : 0;
 }
@@ -415,9 +344,9 @@ static int make_report(struct run *run, struct tt_report **ret, struct tt_err *e
 {
 	struct tt_model *model = NULL;
 	int rc = tt_model_create(&model, err);
-	for (size_t i = 0; rc == 0 && i < run->recs.recs.len; i++) {
-		struct tt_rec *rec = run->recs.recs.data[i];
-		run->recs.recs.data[i] = NULL; /* the model's now, also on failure */
+	for (size_t i = 0; rc == 0 && i < run->gather.recs.recs.len; i++) {
+		struct tt_rec *rec = run->gather.recs.recs.data[i];
+		run->gather.recs.recs.data[i] = NULL; /* the model's now, also on failure */
 		rc = tt_model_add(model, rec, err);
 	}
 	if (rc == 0)
@@ -455,7 +384,7 @@ static int report_run(struct run *run, bool *found)
 	struct tt_err err = {0};
 	struct tt_report *report;
 	char **words;
-	vec_for_each (words, &run->recs.failures)
+	vec_for_each (words, &run->gather.recs.failures)
 		remark("%s", *words);
 	if (make_report(run, &report, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
@@ -472,10 +401,11 @@ static int final_status(const struct run *run, bool failed, bool found)
 	int own = run->child.survived ? 128 + SIGKILL : tt_child_exit_status(run->child.status);
 	if (own)
 		return own;
-	if (run->child.ended != TT_CHILD_BY_ITSELF)
+	if (run->child.ended == TT_CHILD_TIMEOUT)
 		return STATUS_TIMEOUT;
 	if (failed)
 		return TT_EXIT_FAILED;
+	found = found || (run->deadlocks && opt.report.fail_on != TT_FAIL_NEVER);
 	return found ? (int)opt.error_exitcode : TT_EXIT_OK;
 }
 
@@ -510,8 +440,8 @@ static int run_command(char **argv)
 		status = after_program(&run);
 	tt_session_remove(&run.session);
 	tt_environment_deinit(&env);
-	tt_rec_set_deinit(&run.recs);
-	tt_rec_set_deinit(&run.snapshot);
+	tt_gather_deinit(&run.gather);
+	tt_deadlock_deinit(&run.watch);
 	tt_unseen_deinit(&run.unseen);
 	return status;
 }

@@ -272,7 +272,7 @@ int tt_child_run(const struct tt_child_opts *opts, struct tt_child_result *ret, 
 	memset(ret, 0, sizeof(*ret));
 	take_signals();
 	/* Orphans come to us, so that they can be waited for, and ended with the rest. */
-	if (opts->wait_all || opts->timeout_ns || opts->watch_ns)
+	if (opts->wait_all || opts->timeout_ns)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	int rc = start(opts, ret, err);
 	if (rc < 0)
