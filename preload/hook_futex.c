@@ -6,6 +6,7 @@
 #include "preload/acquire.h"
 
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 
 static const struct tt_birth futex_birth = {.kind = TTREC_KIND_FUTEX};
@@ -29,6 +30,18 @@ static TT_NOINLINE long futex_call(struct tt_self *s, const long *a, uint64_t pc
 	return r;
 }
 
+/* How libseccomp sets a filter. */
+static TT_NOINLINE long seccomp_call(const long *a)
+{
+	tt_sandbox_ahead();
+	long r = REAL(syscall)(SYS_seccomp, a[0], a[1], a[2]);
+	if (r >= 0 && a[0] == SECCOMP_SET_MODE_FILTER) /* r: a descriptor, with SECCOMP_FILTER_FLAG_NEW_LISTENER */
+		tt_sandbox_entered();
+	else if (r == 0)
+		tt_process_quiet();
+	return r;
+}
+
 TT_EXPORT long syscall(long number, ...)
 {
 	/* As the C library does: six words are taken, whatever was given. */
@@ -43,5 +56,7 @@ TT_EXPORT long syscall(long number, ...)
 		return futex_call(s, a, (uintptr_t)__builtin_return_address(0), HOOK_CFA());
 	if (unlikely(!tt_real.syscall))
 		tt_real_resolve(false);
+	if (unlikely(number == SYS_seccomp && (a[0] == SECCOMP_SET_MODE_STRICT || a[0] == SECCOMP_SET_MODE_FILTER)))
+		return seccomp_call(a);
 	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

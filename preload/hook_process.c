@@ -9,6 +9,7 @@
 #include "preload/sys.h"
 
 #include <alloca.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 
 TT_EXPORT pid_t fork(void)
@@ -176,8 +177,16 @@ TT_EXPORT int prctl(int option, ...)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
 	struct tt_self *s = tt_enter_if_known();
+	if (option == PR_SET_SECCOMP)
+		tt_sandbox_ahead();
 	int r = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
-	if (option == PR_SET_NAME && r == 0 && s)
+	if (r != 0)
+		return r;
+	if (option == PR_SET_NAME && s)
 		TT_SYS(prctl, PR_GET_NAME, s->t->name, 0, 0);
+	else if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER)
+		tt_sandbox_entered();
+	else if (option == PR_SET_SECCOMP || (option == PR_SET_TSC && a[0] == PR_TSC_SIGSEGV))
+		tt_process_quiet();
 	return r;
 }

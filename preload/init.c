@@ -107,8 +107,9 @@ static bool child_begin(struct tt_self *s)
 	is_root = false;
 	if (tt_g.h && tt_g.tree && tt_load_relaxed(&tt_g.tree->recordings) >= tt_options.max_processes)
 		tt_add_relaxed(&tt_g.h->children_refused, 1);
-	tt_file_leave();
-	if (!tt_options.follow) {
+	if (!tt_g.sandboxed)
+		tt_file_leave();
+	if (!tt_options.follow || tt_g.sandboxed) {
 		tt_store_release(&mode, (uint32_t)MODE_INERT);
 		return false;
 	}
@@ -127,6 +128,8 @@ static TT_NOINLINE bool busy_is_stale(const struct tt_self *s, uintptr_t sp)
 {
 	if (!s->t || sp + NESTED_GAP <= s->busy_sp || s->busy_sp < s->t->stack_low || sp >= s->t->stack_high)
 		return false;
+	if (tt_g.sandboxed)
+		return true;
 	/* A handler's own stack may lie inside the thread's, above what it interrupted. */
 	stack_t alt = {.ss_flags = 0};
 	return tt_sys_failed(TT_SYS(sigaltstack, NULL, &alt, 0, 0)) || !(alt.ss_flags & SS_ONSTACK);
@@ -176,7 +179,8 @@ struct tt_self *tt_enter_if_known(void)
 bool tt_is_recording_here(void)
 {
 	/* Not in a vfork child, which shares our memory but is another process. */
-	return tt_load_acquire(&mode) == MODE_ACTIVE && tt_load_relaxed(&tt_epoch) && (uint32_t)tt_sys_getpid() == tt_g.pid;
+	return tt_load_acquire(&mode) == MODE_ACTIVE && tt_load_relaxed(&tt_epoch) &&
+	       (tt_g.sandboxed || (uint32_t)tt_sys_getpid() == tt_g.pid);
 }
 
 __attribute__((constructor(101))) static void constructor(void)
@@ -185,6 +189,34 @@ __attribute__((constructor(101))) static void constructor(void)
 		prepare();
 	if (is_root)
 		tt_enter();
+}
+
+/* ------------------------------------------------------------------ sandboxes */
+
+#define SANDBOX_SPACE (2u << 20)
+
+/* A filter may kill for any system call that its author did not expect: what is needed later is taken now. */
+void tt_sandbox_ahead(void)
+{
+	if (tt_is_recording_here())
+		tt_arena_backed(tt_load_relaxed(&tt_g.h->next) + SANDBOX_SPACE);
+}
+
+/* A process that has no recording will not begin one in there, and neither will its children. */
+void tt_sandbox_entered(void)
+{
+	tt_g.sandboxed = true;
+	if (tt_load_acquire(&mode) == MODE_ACTIVE && tt_load_relaxed(&tt_epoch))
+		tt_store_relaxed(&tt_g.h->full, 1u);
+	else
+		tt_store_release(&mode, (uint32_t)MODE_INERT);
+}
+
+/* Strict seccomp, and prctl(PR_SET_TSC), make the clock fatal too. What was recorded stays. */
+void tt_process_quiet(void)
+{
+	tt_store_release(&mode, (uint32_t)MODE_INERT);
+	tt_store_release(&tt_epoch, 0u);
 }
 
 /* ------------------------------------------------------------------ end */
@@ -203,7 +235,7 @@ void tt_process_ends(uint32_t state, int code)
 	const struct ttrec_header *h = tt_g.h;
 	/* One thread, no event loop and nothing to tell: leave no file behind. */
 	bool keep = is_root || h->threads_created || h->threads_adopted || h->event_next || tt_g.p->slab[TTREC_CHUNK_LOOP];
-	tt_file_end(state, code, keep);
+	tt_file_end(state, code, keep || tt_g.sandboxed);
 }
 
 void tt_process_exit_code(int code)

@@ -189,6 +189,8 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	/* Numbers 0, 1, 2 ... belong to epochs 1, 2, 3 ...; the 32-bit epoch skips its reserved values. */
 	uint32_t e = tt_load_relaxed(&tt_epoch), n;
 	do {
+		if (!e)
+			return; /* the recorder went quiet meanwhile */
 		n = e + 1;
 		if (n == 0 || n >= TT_EPOCH_BUSY)
 			n = 1;

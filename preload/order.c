@@ -72,14 +72,15 @@ static void cache_add(struct tt_self *s, uint64_t key)
 {
 	if (!s->deps) {
 		/* Its end would not be seen (adopted), or was seen already: nobody would give the memory back. */
-		if (tt_load_relaxed(&s->t->state) != TTREC_THREAD_RUNNING || s->t->flags & TTREC_THREAD_ADOPTED)
+		if (tt_g.sandboxed || tt_load_relaxed(&s->t->state) != TTREC_THREAD_RUNNING ||
+			s->t->flags & TTREC_THREAD_ADOPTED)
 			return;
 		s->deps = cache_alloc(TT_DEPS_ENTRIES);
 		s->deps_mask = TT_DEPS_ENTRIES - 1;
 		if (!s->deps)
 			return;
 	}
-	if (++s->deps_misses == GROW_MISSES && s->deps_mask == TT_DEPS_ENTRIES - 1) {
+	if (++s->deps_misses == GROW_MISSES && !tt_g.sandboxed && s->deps_mask == TT_DEPS_ENTRIES - 1) {
 		uint64_t *large = cache_alloc(TT_DEPS_LARGE);
 		if (large) {
 			for (uint32_t i = 0; i < TT_DEPS_ENTRIES; i++)

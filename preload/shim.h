@@ -131,6 +131,7 @@ struct tt_global {
 	uint32_t hold_period;
 	uint32_t stack_depth;
 	uint64_t table_budget;
+	bool sandboxed; /* a seccomp filter was set: no system calls but those that the thread's life needs anyway */
 };
 extern struct tt_global tt_g;
 

@@ -60,7 +60,7 @@ static struct ttrec_thread *slot_new(void)
 static void limbo_reap(void)
 {
 	struct tt_private *p = tt_g.p;
-	for (unsigned k = 0; k < 4; k++) {
+	for (unsigned k = 0; k < 4 && !tt_g.sandboxed; k++) {
 		uint64_t *at = &p->limbo[tt_add_relaxed(&p->limbo_scan, 1) % ARRAY_SIZE(p->limbo)];
 		uint64_t w = tt_load_acquire(at);
 		if (!w || TT_SYS(tgkill, tt_g.pid, w >> 32, 0, 0) != -3 /* ESRCH */)
@@ -212,13 +212,31 @@ struct ttrec_thread *tt_thread_by_tid(uint32_t tid)
 
 /* ------------------------------------------------------------------ life */
 
+/*
+ * glibc keeps a thread's tid in its descriptor (2.36 on x86-64, nptl/descr.h, struct pthread.tid). Looked at while gettid may
+ * be called, and relied upon only where it may be fatal.
+ */
+#define GLIBC_TID_AT 0x2d0u
+static uint32_t own_tid(uint64_t pthread)
+{
+	static bool known;
+	const uint32_t *at = (const uint32_t *)(uintptr_t)(pthread + GLIBC_TID_AT);
+	if (tt_g.sandboxed && tt_load_relaxed(&known))
+		return *at;
+	uint32_t tid = (uint32_t)tt_sys_gettid();
+	if (tid == tt_g.pid && *at == tid)
+		tt_store_relaxed(&known, true);
+	return tid;
+}
+
 /* The calling thread takes this record as its own. */
 void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 {
 	uint32_t epoch = tt_load_relaxed(&tt_epoch);
-	tt_store_relaxed(&t->tid, (uint32_t)tt_sys_gettid());
+	tt_store_relaxed(&t->tid, own_tid(pthread));
 	t->started_ns = tt_now();
-	TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0); /* later names come by the hooks of pthread_setname_np and prctl */
+	if (!tt_g.sandboxed)
+		TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0); /* later names come by the hooks of pthread_setname_np and prctl */
 	tt_thread_set_pthread(t, pthread);
 	tt_store_relaxed(&tt_g.p->tid_map[t->tid % TT_TID_MAP], t->slot + 1);
 	s->t = t;
@@ -249,7 +267,7 @@ struct ttrec_thread *tt_thread_adopt(struct tt_self *s)
 	if (!t)
 		return NULL;
 	uint64_t self = (uint64_t)pthread_self();
-	uint32_t tid = (uint32_t)tt_sys_gettid();
+	uint32_t tid = own_tid(self);
 	if (tid == tt_g.pid) {
 		t->flags = TTREC_THREAD_MAIN;
 		if (tt_g.h->fork_depth)
@@ -311,7 +329,7 @@ struct tt_self *tt_self_update(struct tt_self *s)
 void tt_threads_note_cpu(void)
 {
 	uint32_t n = tt_load_relaxed(&tt_g.p->slots);
-	for (uint32_t i = 0; i < n && i < NOTE_THREADS; i++) {
+	for (uint32_t i = 0; i < n && i < NOTE_THREADS && !tt_g.sandboxed; i++) {
 		struct ttrec_thread *t = tt_thread_by_slot(i);
 		if (!t || tt_load_relaxed(&t->state) != TTREC_THREAD_RUNNING)
 			continue;
@@ -326,7 +344,7 @@ void tt_thread_ending(struct tt_self *s)
 {
 	struct ttrec_thread *t = s->t;
 	struct timespec cpu;
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
+	if (!tt_g.sandboxed && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
 		t->cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
 	t->ended_ns = tt_now();
 	t->end_segment = t->segment;
