@@ -93,7 +93,7 @@ def check_operations(where, counts, entries, report):
 
 def check_lock(lock, process, report):
     where = f"{lock['kind']} {lock['name']} {lock['address']}"
-    mine = [e for e in report["locks"] if e["process"] == process["id"] and e["address"] == lock["address"]]
+    mine = report["by_address"].get((process["id"], lock["address"]), [])
     if not mine:
         if lock["acquisitions"] or lock["try_failed"] or lock["timeouts"]:
             differ(where, "lock", "nothing", f"{lock['acquisitions']} acquisitions")
@@ -136,6 +136,9 @@ def main():
         report = json.load(file)
     if not truths:
         differ(sys.argv[1], "truth", "nothing", "one line per image")
+    report["by_address"] = {}
+    for entry in report["locks"]:
+        report["by_address"].setdefault((entry["process"], entry["address"]), []).append(entry)
     images = {}  # an exec leaves several processes of one pid, in order
     for truth in truths:
         for pid in {truth["pid"]} | {lock["pid"] for lock in truth["locks"]}:

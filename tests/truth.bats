@@ -200,6 +200,15 @@ pool()
 	refute_contains "$output" $'a\tb'
 }
 
+@test "fifty thousand short threads, five thousand live ones and ten thousand locks are all counted" {
+	agrees "$MKTHREADS" threads-short threads=50000
+	assert_equal "$(pool short_main)" "50000 50000 50000 0 0"
+	assert_between "$(du -k "$rec" | cut -f1)" 1 16384 "KiB of the recording"
+	agrees "$MKTHREADS" threads-live threads=5000
+	assert_equal "$(pool live_main)" "5000 5000 5000 0 0"
+	agrees "$MKTHREADS" many-locks locks=10000 rounds=50000
+}
+
 # ------------------------------------------------------------------ processes
 
 @test "children, daemons and replaced programs have recordings of their own, with exact counts" {

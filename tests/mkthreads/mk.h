@@ -132,6 +132,9 @@ struct mk_gate {
 };
 void mk_gate_add(struct mk_gate *gate);
 void mk_gate_wait(const struct mk_gate *gate, int n); /* until n were added */
+/* Many threads: they sleep until the gate is opened, which is for good. */
+void mk_gate_sleep(const struct mk_gate *gate);
+void mk_gate_open(struct mk_gate *gate);
 
 /* Until thread tid of process pid (0: this one) is blocked in a futex call on a word inside [object, object + size). */
 void mk_wait_blocked(int pid, int tid, const void *object, size_t size);

@@ -8,6 +8,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +78,18 @@ void mk_gate_wait(const struct mk_gate *gate, int n)
 {
 	while (__atomic_load_n(&gate->n, __ATOMIC_ACQUIRE) < n)
 		pause_poll();
+}
+
+void mk_gate_sleep(const struct mk_gate *gate)
+{
+	while (!__atomic_load_n(&gate->n, __ATOMIC_ACQUIRE))
+		raw_syscall(SYS_futex, (long)&gate->n, FUTEX_WAIT_PRIVATE, 0, 0);
+}
+
+void mk_gate_open(struct mk_gate *gate)
+{
+	mk_gate_add(gate);
+	raw_syscall(SYS_futex, (long)&gate->n, FUTEX_WAKE_PRIVATE, INT_MAX, 0);
 }
 
 /* Reads a small file of /proc into buf as a string. Returns its length or -errno. */

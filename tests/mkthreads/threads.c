@@ -54,8 +54,7 @@ static void *live_main(void *arg)
 {
 	mk_enter("live_main");
 	mk_gate_add(&live_in);
-	while (!__atomic_load_n(&live_out.n, __ATOMIC_ACQUIRE))
-		mk_sleep_us(5000);
+	mk_gate_sleep(&live_out);
 	return arg;
 }
 
@@ -74,7 +73,7 @@ int threads_live(void)
 	mk_gate_wait(&live_in, (int)n);
 	mk_fact("peak", mk_thread_count());
 	mk_sleep_us(mk_arg("hold_us"));
-	mk_gate_add(&live_out);
+	mk_gate_open(&live_out);
 	for (long i = 0; i < n; i++)
 		MK_JOIN(t[i], NULL);
 	free(t);
@@ -304,8 +303,7 @@ static void *name_main(void *arg)
 	else
 		MK_MUST(prctl(PR_SET_NAME, arg, 0, 0, 0));
 	mk_gate_add(&live_in);
-	while (!__atomic_load_n(&live_out.n, __ATOMIC_ACQUIRE))
-		mk_sleep_us(200);
+	mk_gate_sleep(&live_out);
 	return NULL;
 }
 
@@ -322,7 +320,7 @@ int thread_names(void)
 	mk_fact_text("first_name", "renamed");
 	mk_fact("names", N);
 	mk_sleep_us(mk_arg("hold_us"));
-	mk_gate_add(&live_out);
+	mk_gate_open(&live_out);
 	for (int i = 0; i < N; i++)
 		MK_JOIN(t[i], NULL);
 	return 0;
