@@ -260,16 +260,25 @@ static struct tt_place best_of(const struct entry *e)
 	return e->places.places[e->telling >= 0 ? (unsigned)e->telling : e->places.count - 1];
 }
 
+/* A stripped program's own functions have no names, but what they call in front of the lock often has. */
+static struct tt_place named_via(struct tt_place place, const struct entry *inner)
+{
+	if (!place.function && inner)
+		place.via = best_of(inner).function;
+	return place;
+}
+
 struct tt_place tt_names_headline(struct tt_names *n, const struct tt_site *site, const struct tt_stack *stack)
 {
-	const struct entry *first = site ? entry_of_site(n, site) : NULL;
+	const struct entry *first = site ? entry_of_site(n, site) : NULL, *inner = NULL;
 	if (first && first->telling >= 0)
 		return best_of(first);
 	for (unsigned i = 0; stack && i < stack->count; i++) {
 		const struct entry *e = entry_of_frame(n, stack->process, &stack->frames[i]);
 		first = first ? first : e;
 		if (e->telling >= 0)
-			return best_of(e);
+			return named_via(best_of(e), inner ? inner : first);
+		inner = e->own ? inner : e;
 	}
 	return first ? best_of(first) : (struct tt_place){0};
 }
@@ -316,6 +325,8 @@ const char *tt_names_text(struct tt_names *n, const struct tt_place *p)
 {
 	if (p->function)
 		return p->function;
+	if (p->module && p->via)
+		return tt_names_format(n, "%s < %s+0x%" PRIx64, p->via, p->module, p->offset);
 	if (p->module)
 		return tt_names_format(n, "%s+0x%" PRIx64, p->module, p->offset);
 	return tt_names_format(n, "0x%" PRIx64, p->offset);

@@ -93,9 +93,23 @@ static const char *doing(struct tt_text *t, const struct tt_thread *thread)
 	return tt_names_format(t->r->names, "waits %s in %s", tt_ns(w->dur_ns).s, tt_op_name(w->op));
 }
 
-static void list_threads(struct tt_text *t)
+static void thread_row(struct tt_text *t, struct tt_table *table, const struct tt_thread *x, bool wide)
 {
-	static const struct tt_column columns[] = {
+	tt_table_cell(table, TT_STYLE_THREAD, "%s", tt_names_thread(t->r->names, x->process, x, x->serial));
+	tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(x->life_ns).s);
+	if (wide)
+		tt_table_cell(table, TT_STYLE_NONE, "%s", x->cpu_ns ? tt_ns(x->cpu_ns).s : "-");
+	tt_table_cell(table, x->lock_wait_ns ? TT_STYLE_BOLD : TT_STYLE_NONE, "%s", tt_ns(x->lock_wait_ns).s);
+	tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(x->lock_wait_ns, x->life_ns).s);
+	tt_table_cell(table, TT_STYLE_NONE, "%s", x->lock_wait_max_ns ? tt_ns(x->lock_wait_max_ns).s : "-");
+	if (wide)
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(x->contended).s);
+	tt_table_cell(table, x->waiting.op && !x->waiting.idle ? TT_STYLE_WARNING : TT_STYLE_NONE, "%s", doing(t, x));
+}
+
+static struct tt_table *make_threads(bool wide)
+{
+	static const struct tt_column wide_columns[] = {
 		{.header = "THREAD", .flexible = true, .min = 12},
 		{.header = "LIFE", .align = TT_ALIGN_RIGHT},
 		{.header = "CPU", .align = TT_ALIGN_RIGHT},
@@ -103,25 +117,31 @@ static void list_threads(struct tt_text *t)
 		{.header = "OF LIFE", .align = TT_ALIGN_RIGHT},
 		{.header = "LONGEST", .align = TT_ALIGN_RIGHT},
 		{.header = "CONTENDED", .align = TT_ALIGN_RIGHT},
-		{.header = "AT THE END", .flexible = true, .min = 10},
+		{.header = "AT THE END", .flexible = true, .min = 12},
 	};
+	static const struct tt_column narrow_columns[] = {
+		{.header = "THREAD", .flexible = true, .min = 12},
+		{.header = "LIFE", .align = TT_ALIGN_RIGHT},
+		{.header = "LOCK WAIT", .align = TT_ALIGN_RIGHT},
+		{.header = "OF LIFE", .align = TT_ALIGN_RIGHT},
+		{.header = "LONGEST", .align = TT_ALIGN_RIGHT},
+		{.header = "AT THE END", .flexible = true, .min = 12},
+	};
+	return wide ? tt_table_create(wide_columns, sizeof(wide_columns) / sizeof(*wide_columns))
+	            : tt_table_create(narrow_columns, sizeof(narrow_columns) / sizeof(*narrow_columns));
+}
+
+static void list_threads(struct tt_text *t)
+{
 	const struct tt_report *r = t->r;
 	if (r->threads.len == 0)
 		return;
-	struct tt_table *table = tt_table_create(columns, sizeof(columns) / sizeof(*columns));
+	bool wide = t->term->width == 0 || t->term->width >= 100;
+	struct tt_table *table = make_threads(wide);
 	uint64_t rows = tt_text_rows(t, r->threads.len);
 	tt_text_heading(t, "Threads, by time lost waiting for locks");
-	for (uint64_t i = 0; table && i < rows; i++) {
-		const struct tt_thread *x = r->threads.data[i];
-		tt_table_cell(table, TT_STYLE_THREAD, "%s", tt_names_thread(r->names, x->process, x, x->serial));
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(x->life_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", x->cpu_ns ? tt_ns(x->cpu_ns).s : "-");
-		tt_table_cell(table, x->lock_wait_ns ? TT_STYLE_BOLD : TT_STYLE_NONE, "%s", tt_ns(x->lock_wait_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(x->lock_wait_ns, x->life_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", x->lock_wait_max_ns ? tt_ns(x->lock_wait_max_ns).s : "-");
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_count(x->contended).s);
-		tt_table_cell(table, x->waiting.op && !x->waiting.idle ? TT_STYLE_WARNING : TT_STYLE_NONE, "%s", doing(t, x));
-	}
+	for (uint64_t i = 0; table && i < rows; i++)
+		thread_row(t, table, r->threads.data[i], wide);
 	tt_text_table(t, table, 2);
 	tt_text_more(t, 2, rows, r->threads.len);
 }
