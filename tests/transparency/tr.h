@@ -92,7 +92,7 @@ TR_UNUSED static void tr_result(const char *name, long value, int error)
 /* A program that hangs ends by SIGALRM. */
 TR_UNUSED static void tr_begin(void)
 {
-	alarm(100);
+	alarm(60);
 }
 
 TR_UNUSED static int tr_end(void)

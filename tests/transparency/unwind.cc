@@ -286,7 +286,7 @@ static void jumps()
 	TR("lock afterwards", pthread_mutex_lock(&m));
 	TR("unlock", pthread_mutex_unlock(&m));
 	signal(SIGALRM, SIG_DFL);
-	alarm(100);
+	alarm(60);
 }
 
 /* ------------------------------------------------------------------ a walk of the stack ends at its end */
