@@ -139,7 +139,8 @@ class Bench:
                                      "verdict": verdict, **more}
         print("%-20s %-38s %12s %12s %9s %9s %9s  %s" % (
             figure.case, figure.what, number(native), number(shim), number(value, figure.unit),
-            number(figure.must, figure.unit), number(figure.aim, figure.unit), verdict), flush=True)
+            number(figure.must, figure.unit), number(figure.aim, figure.unit),
+            "  ".join(word for word in (verdict, more.get("note")) if word)), flush=True)
 
     def skip(self, name, why):
         self.missing.append({"name": name, "why": str(why)})
