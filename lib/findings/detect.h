@@ -20,6 +20,8 @@ struct tt_place {
 	const char *module; /* file name without its directories; NULL: code outside all modules */
 	uint64_t offset;    /* within the function, or within the module when there is no function */
 	bool inlined;       /* inlined into the next frame */
+	const char
+		*via; /* a wrapper's name, when the function has none: what was called there. NULL: not needed or not known */
 };
 
 /*
