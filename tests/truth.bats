@@ -236,6 +236,38 @@ pool()
 	done
 }
 
+# wrapped_agrees STATUS SCENARIO... - as agrees, run and reported by threadcheck, which passes STATUS on.
+wrapped_agrees()
+{
+	local want=$1 try words status=2
+	shift
+	for try in 1 2 3 4; do
+		ended=0
+		"$BIN/threadcheck" --report json="$report" --quiet --fail-on=never --wait-all -- "$MKTHREADS" "$@" >"$truth" 3>&- ||
+			ended=$?
+		assert_equal "$ended" "$want" "status of $*"
+		status=0
+		words=$(/usr/bin/python3 "$TOP/tests/compare.py" "$truth" "$report" 2>&1) || status=$?
+		[ $status -eq 2 ] || break
+	done
+	[ $status -eq 0 ] || fail "threadcheck $*: attempt $try:" "$words"
+}
+
+@test "threadcheck's report is as exact, also of programs with one thread, of their children and of what exec made of them" {
+	built "$BIN/threadcheck"
+	wrapped_agrees 0 contended-mutex rounds=5
+	wrapped_agrees 0 nested-mutex
+	wrapped_agrees 0 destroy-reinit
+	wrapped_agrees 0 vfork-exec
+	wrapped_agrees 0 fork-child
+	wrapped_agrees 0 exec --second-thread # without it a step on the way, not worth a recording
+	wrapped_agrees 0 daemonise
+	wrapped_agrees 0 signal-storm
+	wrapped_agrees 5 exit-kinds kind=1
+	wrapped_agrees 137 exit-kinds kind=3
+	wrapped_agrees 139 exit-kinds kind=8
+}
+
 # ------------------------------------------------------------------ event loops
 
 @test "an event loop's turns, stalls and longest time away are exact" {

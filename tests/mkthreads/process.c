@@ -49,10 +49,10 @@ static void must_exit(pid_t pid, int want)
 
 /* ------------------------------------------------------------------ fork */
 
-static void child_with_thread(long rounds)
+static void child_with_thread(const char *name, long rounds)
 {
 	pthread_t t;
-	struct mk_lock *l = mk_add_lock("child", "mutex", &process_mutex, sizeof(process_mutex));
+	struct mk_lock *l = mk_add_lock(name, "mutex", &process_mutex, sizeof(process_mutex));
 	MK_CREATE(&t, NULL, process_main, &rounds);
 	MK_JOIN(t, NULL);
 	mk_took(l, (uint64_t)rounds);
@@ -65,7 +65,7 @@ int fork_child(void)
 	take("parent", rounds);
 	pid_t child = fork();
 	if (!child) {
-		child_with_thread(2 * rounds);
+		child_with_thread("child", 2 * rounds);
 		exit(7); /* runs destructors; only main() prints the truth */
 	}
 	must_exit(child, 7);
@@ -243,7 +243,7 @@ static void become_daemon(void)
 static void daemon_work(struct mk_gate *done, long *daemon_pid, long rounds)
 {
 	become_daemon();
-	take("daemon", rounds);
+	child_with_thread("daemon", rounds);
 	*daemon_pid = getpid();
 	mk_gate_add(done);
 	mk_sleep_us(mk_arg("hold_us")); /* outlives the parent */
