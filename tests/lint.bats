@@ -15,7 +15,7 @@ ours()
 	if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
 		git ls-files --cached --others --exclude-standard | while read -r file; do [ -f "$file" ] && echo "$file"; done
 	else
-		find . -type f -not -path './build*' | sed 's|^\./||'
+		find . -type f -not -path './build*' -not -path './.git/*' | sed 's|^\./||'
 	fi
 }
 
