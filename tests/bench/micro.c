@@ -174,6 +174,14 @@ static void op_sem(uint64_t n)
 	}
 }
 
+/* How CPython takes its locks when they are free. */
+static void op_sem_try(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (sem_trywait(&sem) == 0)
+			sem_post(&sem);
+}
+
 /* Several units: no lock. */
 static void op_sem_units(uint64_t n)
 {
@@ -457,6 +465,7 @@ static const struct micro_case {
 	{"rwlock-read", op_rdlock, NULL, 1, NULL, "rdlock and unlock"},
 	{"rwlock-write", op_wrlock, NULL, 1, NULL, "wrlock and unlock"},
 	{"sem", op_sem, NULL, 1, setup_sem, "wait and post, one unit"},
+	{"sem-try", op_sem_try, NULL, 1, setup_sem, "trywait and post, one unit"},
 	{"sem-units", op_sem_units, NULL, 1, setup_sem, "wait and post, four units"},
 	{"spin", op_spin, NULL, 1, setup_spin, "spinlock pair"},
 	{"trylock", op_trylock, NULL, 1, NULL, "trylock and unlock"},
