@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * kvload PORT CONNECTIONS MS - load on a memcached of 127.0.0.1: batches of 45 gets and 5 sets on each connection, so that
+ * kvload - load on a memcached of 127.0.0.1: batches of 45 gets and 5 sets on each connection, so that
  * the server's work, and in it its locks, is what limits. Prints operations per second. One thread, poll.
  */
 #include <arpa/inet.h>
