@@ -101,6 +101,7 @@ void tt_create_end(struct tt_self *s, struct tt_create *k, int r, const pthread_
 			tt_sub_relaxed(&g->live, 1);
 			tt_add_relaxed(&g->failed, 1);
 		}
+		t->serial = 0; /* it never was */
 		tt_thread_free(t);
 	}
 	tt_busy_end(s);

@@ -112,12 +112,30 @@ void tt_thread_reap_later(struct ttrec_thread *t)
 	limbo_put(t);
 }
 
+/* Empties everything that speaks of the slot's last thread; the table stays (see struct ttrec_thread). */
+static void slot_wipe(struct ttrec_thread *t)
+{
+	tt_store_relaxed(&t->tid, 0u);
+	t->flags = 0;
+	tt_store_relaxed(&t->pthread, UINT64_C(0));
+	t->start_routine = t->create_site = t->creator = t->joiner = 0;
+	t->create_stack = t->group = t->creator_segment = t->segment = t->joiner_segment = t->end_segment = 0;
+	t->created_ns = t->started_ns = t->ended_ns = t->joined_ns = t->cpu_ns = 0;
+	t->stack_low = t->stack_high = t->contended = t->loop_return_ns = 0;
+	t->loop = 0;
+	__builtin_memset(t->name, 0, sizeof(t->name));
+	__builtin_memset(t->waits, 0, sizeof(t->waits));
+	t->base = tt_g.p->slot_total[t->slot];
+}
+
 /* A slot for a new thread, in state CREATING; NULL: no space (counted). */
 struct ttrec_thread *tt_thread_alloc(void)
 {
 	limbo_reap();
 	struct ttrec_thread *t = slot_pop();
-	if (!t)
+	if (t)
+		slot_wipe(t);
+	else
 		t = slot_new();
 	if (!t) {
 		tt_drop(TTREC_DROP_THREAD);
@@ -129,23 +147,16 @@ struct ttrec_thread *tt_thread_alloc(void)
 	return t;
 }
 
-/* Empties everything that speaks of one thread; the table stays (see struct ttrec_thread), held stacks of normal size too. */
+/*
+ * The slot may be used again. Until it is, it goes on telling what its thread was and did; only what would be taken for a
+ * living one's is ended here.
+ */
 void tt_thread_free(struct ttrec_thread *t)
 {
 	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_FREE);
-	tt_store_relaxed(&t->tid, 0u);
-	t->flags = 0;
-	tt_store_relaxed(&t->pthread, UINT64_C(0));
-	t->start_routine = t->create_site = t->creator = t->joiner = 0;
-	t->create_stack = t->group = t->creator_segment = t->segment = t->joiner_segment = t->end_segment = 0;
-	t->created_ns = t->started_ns = t->ended_ns = t->joined_ns = t->cpu_ns = 0;
-	t->stack_low = t->stack_high = t->contended = t->loop_return_ns = 0;
-	t->loop = 0;
 	tt_store_relaxed(&t->held_depth, 0u);
 	t->pending.lock = 0;
-	__builtin_memset(t->name, 0, sizeof(t->name));
 	__builtin_memset(&t->waiting, 0, sizeof(t->waiting));
-	__builtin_memset(t->waits, 0, sizeof(t->waits));
 
 	struct tt_private *p = tt_g.p;
 	uint64_t w = tt_load_relaxed(&p->slot_free), next;
@@ -193,18 +204,23 @@ struct ttrec_thread *tt_thread_by_pthread(uint64_t pthread)
 	return over ? NULL : t;
 }
 
+static bool slot_has_tid(const struct ttrec_thread *t, uint32_t tid)
+{
+	return tt_load_relaxed(&t->tid) == tid && tt_load_relaxed(&t->state) != TTREC_THREAD_FREE;
+}
+
 struct ttrec_thread *tt_thread_by_tid(uint32_t tid)
 {
 	if (!tid)
 		return NULL;
 	uint32_t hint = tt_load_relaxed(&tt_g.p->tid_map[tid % TT_TID_MAP]);
 	struct ttrec_thread *t = hint ? tt_thread_by_slot(hint - 1) : NULL;
-	if (t && tt_load_relaxed(&t->tid) == tid)
+	if (t && slot_has_tid(t, tid))
 		return t;
 	uint32_t n = tt_load_relaxed(&tt_g.p->slots);
 	for (uint32_t i = 0; i < n && i < TT_MAX_SLOTS; i++) {
 		t = tt_thread_by_slot(i);
-		if (t && tt_load_relaxed(&t->tid) == tid)
+		if (t && slot_has_tid(t, tid))
 			return t;
 	}
 	return NULL;
@@ -440,7 +456,7 @@ void tt_thread_gone(struct ttrec_thread *t)
 	uint64_t total = tt_count_total(t);
 	if (g)
 		tt_add_relaxed(&g->operations, total - t->base);
-	t->base = total; /* where the slot's next thread begins */
+	tt_g.p->slot_total[t->slot] = total; /* where the slot's next thread begins */
 	if (t->loop)
 		loop_done(t);
 	if (t->flags & TTREC_THREAD_HAS_DEPS)

@@ -230,9 +230,10 @@ struct tt_thread {
 	uint64_t serial; /* within the process; 1 = the first */
 	uint32_t tid;    /* 0: not known (never ran) */
 	uint32_t slot;
-	enum ttrec_thread_state state; /* ENDING, ENDED: its start routine has left; past: FREE */
+	enum ttrec_thread_state state; /* ENDING, ENDED: its start routine has left; FREE: gone */
 	unsigned flags;                /* enum ttrec_thread_flag */
 	bool past;                     /* only serial, name, start routine, creator, joiner, segments, group are known */
+	bool gone;                     /* joined, or detached and ended: the latest thread of a slot that is free now */
 	bool alive;                    /* creating or running when the recording ends */
 	bool unjoined;                 /* ended, joinable, and nobody joined or is joining it: its stack stays allocated */
 	char name[TTREC_NAME_MAX + 1];

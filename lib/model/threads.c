@@ -143,7 +143,8 @@ static void thread_fill(struct tt_model *m, struct model_process *mp, struct tt_
 	t->state = (enum ttrec_thread_state)r->state;
 	t->flags = r->flags;
 	t->alive = r->state == TTREC_THREAD_CREATING || r->state == TTREC_THREAD_RUNNING;
-	t->unjoined = !t->alive && !(r->flags & (TTREC_THREAD_DETACHED | TTREC_THREAD_JOINING | TTREC_THREAD_MAIN));
+	t->gone = r->state == TTREC_THREAD_FREE;
+	t->unjoined = !t->alive && !t->gone && !(r->flags & (TTREC_THREAD_DETACHED | TTREC_THREAD_JOINING | TTREC_THREAD_MAIN));
 	memcpy(t->name, r->name, TTREC_NAME_MAX);
 	name_main(t);
 	t->pthread = r->pthread;
@@ -225,8 +226,7 @@ static void collect_records(struct tt_model *m, struct model_process *mp)
 {
 	struct tt_rec_iter it;
 	const struct ttrec_thread *r;
-	rec_for_each_thread(it, r, mp->rec) if (r->state != TTREC_THREAD_FREE && r->serial && tt_vec_push(&mp->records, r) < 0)
-		model_fail(m);
+	rec_for_each_thread(it, r, mp->rec) if (r->serial && tt_vec_push(&mp->records, r) < 0) model_fail(m);
 	tt_vec_sort(&mp->records, by_serial);
 	size_t n = 0;
 	for (size_t i = 0; i < mp->records.len; i++)
@@ -309,7 +309,7 @@ void model_sum_groups(struct tt_model *m)
 {
 	struct tt_thread *t;
 	vec_for_each (t, &m->threads) {
-		if (t->past)
+		if (t->past || (t->gone && t->create_site)) /* a gone thread's are in its group's record */
 			continue;
 		add_totals(t->process->waits, t->waits);
 		t->process->operations += t->operations;

@@ -83,7 +83,7 @@ static const char *doing(struct tt_text *t, const struct tt_thread *thread)
 {
 	const struct tt_waiting *w = &thread->waiting;
 	if (!thread->alive)
-		return thread->state == TTREC_THREAD_ENDED ? "ended, not joined" : "ended";
+		return thread->joined_ns ? "joined" : thread->unjoined ? "ended, not joined" : "ended";
 	if (w->op == TTREC_OP_NONE)
 		return "running";
 	if (w->idle)

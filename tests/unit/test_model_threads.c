@@ -21,7 +21,8 @@ static struct recbuild *pool(const char *exe, uint32_t pid, uint64_t base)
 	struct ttrec_thread *main = rb_thread(rb, 1, TTREC_THREAD_RUNNING), *run = rb_thread(rb, 8, TTREC_THREAD_RUNNING),
 			    *leak = rb_thread(rb, 3, TTREC_THREAD_ENDING), *detached = rb_thread(rb, 4, TTREC_THREAD_ENDING),
 			    *joining = rb_thread(rb, 5, TTREC_THREAD_ENDING), *fresh = rb_thread(rb, 9, TTREC_THREAD_CREATING);
-	rb_thread(rb, 6, TTREC_THREAD_FREE);
+	struct ttrec_thread *gone = rb_thread(rb, 6, TTREC_THREAD_FREE);
+	rb_thread(rb, 0, TTREC_THREAD_FREE);
 	struct ttrec_group *g = rb_group(rb, base + 0x2000, base + 0x1100);
 	g->created = 7;
 	g->started = 6;
@@ -36,8 +37,8 @@ static struct recbuild *pool(const char *exe, uint32_t pid, uint64_t base)
 	g->operations = 100;
 	g->waits[TTREC_WAIT_LOCK] = (struct ttrec_total){3, 300};
 	snprintf(g->name, sizeof(g->name), "worker");
-	struct ttrec_thread *of_group[] = {run, leak, detached, joining, fresh};
-	for (unsigned i = 0; i < 5; i++) {
+	struct ttrec_thread *of_group[] = {run, leak, detached, joining, fresh, gone};
+	for (unsigned i = 0; i < 6; i++) {
 		of_group[i]->group = rb_ref(rb, g);
 		of_group[i]->start_routine = base + 0x2000;
 		of_group[i]->create_site = base + 0x1100;
@@ -59,7 +60,7 @@ static void test_pool(void)
 {
 	struct recbuild *rb = pool("/bin/p", 100, 0x400000);
 	struct tt_model *m = rb_model(rb, NULL);
-	is_int(m->threads.len, 6, "threads that exist; a free slot is none");
+	is_int(m->threads.len, 7, "threads that exist, and the latest of a slot that is free now");
 	bool sorted = true;
 	for (size_t i = 1; i < m->threads.len; i++)
 		sorted &= m->threads.data[i - 1].serial < m->threads.data[i].serial && m->threads.data[i].id == i;
@@ -67,7 +68,9 @@ static void test_pool(void)
 	const struct tt_process *p = m->processes.data[0];
 	const struct tt_thread *run = tt_model_thread(m, p, 8), *leak = tt_model_thread(m, p, 3),
 			       *fresh = tt_model_thread(m, p, 9);
-	ok(!tt_model_thread(m, p, 6) && !tt_model_thread(m, p, 77), "by serial: none for one that is gone");
+	const struct tt_thread *gone = tt_model_thread(m, p, 6);
+	ok(gone && gone->gone && !gone->alive && !gone->unjoined, "one that is gone is neither alive nor unjoined");
+	ok(!tt_model_thread(m, p, 77), "by serial: none for one that never was");
 	is_int(strlen(run->name), TTREC_NAME_MAX - 1, "a name without end is cut");
 	ok(run->alive && !run->unjoined && leak->unjoined && !leak->alive, "alive; ended and not joined");
 	ok(!tt_model_thread(m, p, 4)->unjoined && !tt_model_thread(m, p, 5)->unjoined,
@@ -81,7 +84,7 @@ static void test_pool(void)
 	is_int(m->groups.len, 2, "the pool and the main thread");
 	const struct tt_group *g = &m->groups.data[0];
 	ok(g->created == 7 && g->ended == 5 && g->joined == 2 && g->peak == 4, "a pool's counts");
-	ok(g->unjoined == 1 && g->running == 2 && g->threads.len == 5, "its unjoined and running threads, those with records");
+	ok(g->unjoined == 1 && g->running == 2 && g->threads.len == 6, "its unjoined and running threads, those with records");
 	ok(g->life_ns == 1000 + 500000000 + 100000000 && g->cpu_ns == 70, "its life: ended and running threads");
 	ok(g->waits[TTREC_WAIT_LOCK].count == 4 && g->waits[TTREC_WAIT_LOCK].ns == 350, "its waits: gone and present threads");
 	is_u64(g->operations, 120, "its operations likewise");
