@@ -75,6 +75,7 @@ void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock
 				tt_drop(TTREC_DROP_MISUSE);
 				return;
 			}
+			tt_store_relaxed(&tt_g.p->misused, 1u);
 			mine->what = (uint16_t)what;
 			mine->op = (uint16_t)TTREC_SITE_OP(site);
 			mine->uid = uid;

@@ -234,7 +234,8 @@ void tt_process_ends(uint32_t state, int code)
 	tt_threads_note_cpu();
 	const struct ttrec_header *h = tt_g.h;
 	/* One thread, no event loop and nothing to tell: leave no file behind. */
-	bool keep = is_root || h->threads_created || h->threads_adopted || h->event_next || tt_g.p->slab[TTREC_CHUNK_LOOP];
+	bool keep = is_root || h->threads_created || h->threads_adopted || tt_g.p->slab[TTREC_CHUNK_WAIT] || tt_g.p->misused ||
+	            tt_g.p->slab[TTREC_CHUNK_LOOP];
 	tt_file_end(state, code, keep || tt_g.sandboxed);
 }
 

@@ -87,6 +87,7 @@ struct tt_private {
 	uint32_t group_heads[TT_GROUP_HEADS];
 	uint32_t lock_slab[TTREC_MAX_LOCKS / TTREC_SLAB_LOCKS]; /* ref of the slab's first record */
 	uint32_t slot_ref[TT_MAX_SLOTS];
+	uint32_t misused;             /* some fact about misuse was recorded */
 	uint32_t slots;               /* slots ever made */
 	uint32_t tid_map[TT_TID_MAP]; /* slot + 1 of the last thread with tid % TT_TID_MAP; a hint */
 	struct tt_pthread_key pthreads[TT_PTHREAD_MAP];
@@ -110,7 +111,7 @@ struct tt_private {
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
 	uint64_t dep_free[2];
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
-	uint64_t start_arg[TT_MAX_SLOTS]; /* argument of a start routine, from create until the thread runs */
+	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
 };
 
