@@ -123,7 +123,7 @@ $(O)/tests/%: tests/%.c $(O)/.flags
 $(O)/tests/%: tests/%.cc $(O)/.flags
 	$(call say,CXX,$<) mkdir -p $(@D) && $(CXX) $(CPPFLAGS) -std=gnu++20 $(PROGFLAGS) $(CXXFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
 $(O)/tests/%: tests/%.rs
-	$(call say,RUSTC,$<) mkdir -p $(@D) && env -u MAKEFLAGS $(RUSTC) -O -g -o $@ $<
+	$(call say,RUSTC,$<) mkdir -p $(@D) && env -u MAKEFLAGS -u MFLAGS $(RUSTC) -O -g -o $@ $<
 
 # A unit test names what it needs of the shim in its own first lines: /* LINK: preload/arena.c preload/locks.c */
 linked = $(patsubst %.c,$(O)/testobj/%.o,$(patsubst %.cc,$(O)/testobj/%.cc.o,$(shell sed -n 's|^/\* LINK: \(.*\) \*/$$|\1|p' $(1))))
