@@ -155,7 +155,8 @@ TT_INLINE bool sem_try(sem_t *sem)
 TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site);
-	if (unlikely(tt_load_relaxed(&tt_cancel_used)))
+	/* glibc's sem_clockwait is a cancellation point only when it waits. */
+	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();
 	if (unlikely(!sem_try(sem)))
 		return sem_slow(s, sem, site, cfa, u);

@@ -296,6 +296,30 @@ limited()
 	assert_matches "$(cat "$BATS_TEST_TMPDIR/out")" 'plain: survived.*status: 0'
 }
 
+@test "nobody else can read a recording, whatever the umask" {
+	wrap=(sh -c 'umask 0 && exec "$@"' sh)
+	survives 1 ordeal_procs plain
+	assert_equal "$(find "$rec" -type f -perm /077)" "" "recordings that others may use"
+}
+
+@test "an existing file is not written to, and a link is not followed" {
+	local name=$BATS_TEST_TMPDIR/victim
+	echo precious >"$name"
+	chmod 666 "$name"
+	options=output=$name alike "$PROGRAMS/ordeal_procs" plain
+	assert_equal "$(cat "$name")" precious
+	rm -f "$name".*
+	ln -s "$BATS_TEST_TMPDIR/target" "$name.link"
+	options=output=$name.link alike "$PROGRAMS/ordeal_procs" plain
+	[ ! -e "$BATS_TEST_TMPDIR/target" ] || fail "it wrote through a link"
+}
+
+@test "programs that are started inherit the preload and its options" {
+	run -0 env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$rec/" sh -c 'sh -c "env; exit"'
+	assert_contains "$output" "LD_PRELOAD=$SHIM"
+	assert_contains "$output" "THREADCHECK_OPTIONS=output=$rec/"
+}
+
 @test "whatever THREADCHECK_OPTIONS holds, the program says and does the same" {
 	cd "$rec"
 	local text
@@ -315,7 +339,7 @@ limited()
 }
 
 @test "other preloaded libraries, before and behind" {
-	local other name shim=$SHIM
+	local other name ours=$SHIM
 	local words
 	local -a scenario=()
 	for name in libjemalloc.so.2 libtcmalloc_minimal.so.4; do
@@ -323,8 +347,8 @@ limited()
 		[ -n "$other" ] || continue
 		for words in "ordeal_scale malloc" "ordeal_scale destructors" "ordeal_procs fork-tree" "ordeal_signals storm"; do
 			read -ra scenario <<<"$words"
-			SHIM=$shim also=$other survives 1 "${scenario[@]}"
-			SHIM=$other also=$shim survives 1 "${scenario[@]}"
+			SHIM=$ours also=$other survives 1 "${scenario[@]}"
+			SHIM=$other also=$ours survives 1 "${scenario[@]}"
 		done
 	done
 	[ ${#scenario[@]} -gt 0 ] || skip "neither jemalloc nor tcmalloc is installed"
@@ -384,6 +408,13 @@ limited()
 
 @test "a lock's memory is unmapped as soon as the next holder lets go of it" {
 	survives 1 ordeal_scale unlock-unmap
+}
+
+@test "no lock is touched after the very instruction that releases it" {
+	[ "$(uname -m)" = x86_64 ] || skip "needs the trap flag of x86-64"
+	survives 1 unlock_steps
+	refute_contains "$(cat "$BATS_TEST_TMPDIR/shim")" TOUCHED
+	refute_contains "$(cat "$BATS_TEST_TMPDIR/shim")" "NOT STEPPED"
 }
 
 @test "memory that holds locks is freed, moved and used again all the time" {

@@ -52,6 +52,7 @@ void tt_finding_deinit(struct tt_finding *f)
 	tt_vec_deinit(&f->threads);
 	tt_vec_deinit(&f->locks);
 	tt_vec_deinit(&f->stacks);
+	tt_vec_deinit(&f->edges);
 }
 
 void tt_findings_deinit(struct tt_findings *set)
@@ -137,6 +138,12 @@ void tt_finding_stack(struct tt_findings *set, struct tt_finding *f, const char 
 {
 	struct tt_finding_stack entry = {label, site, stack};
 	if ((site || stack) && tt_vec_push(&f->stacks, entry))
+		set->failed = true;
+}
+
+void tt_finding_edge(struct tt_findings *set, struct tt_finding *f, const struct tt_finding_edge *edge)
+{
+	if (tt_vec_push(&f->edges, *edge))
 		set->failed = true;
 }
 

@@ -51,6 +51,18 @@ struct tt_finding_stack {
 	const struct tt_stack *stack;
 };
 
+/*
+ * One step of a cycle (deadlock, lock order): a thread holds one thing and wants another; the next step's thread holds that.
+ * Locks are NULL where the thing is none (a thread that is joined, a barrier); the names say it in words then.
+ */
+struct tt_finding_edge {
+	const struct tt_thread *thread; /* NULL: its record is gone */
+	const char *thread_name;
+	const struct tt_lock *held, *wanted;
+	const char *held_name, *wanted_name;
+	struct tt_finding_stack hold, want; /* where it was taken, where it is wanted; site NULL: not known */
+};
+
 /* A number for machines: the key carries the unit (wait_ns). */
 struct tt_figure {
 	const char *key;
@@ -74,6 +86,7 @@ struct tt_finding {
 	TT_VEC(const struct tt_thread *) threads;
 	TT_VEC(const struct tt_lock *) locks;
 	TT_VEC(struct tt_finding_stack) stacks;
+	TT_VEC(struct tt_finding_edge) edges; /* of a cycle, in its order; empty for all other findings */
 };
 
 struct tt_findings {
@@ -105,6 +118,9 @@ void tt_finding_thread(struct tt_findings *set, struct tt_finding *f, const stru
 void tt_finding_lock(struct tt_findings *set, struct tt_finding *f, const struct tt_lock *lock);
 void tt_finding_stack(struct tt_findings *set, struct tt_finding *f, const char *label, const struct tt_site *site,
 	const struct tt_stack *stack);
+
+/* Appends a step, as it is: its texts must live as long as the set (literals, tt_findings_text()). */
+void tt_finding_edge(struct tt_findings *set, struct tt_finding *f, const struct tt_finding_edge *edge);
 
 /*
  * Mixes a part into the fingerprint: names of functions and modules, kinds; never addresses, thread ids, counts or times,

@@ -32,7 +32,7 @@ class Bench:
     def __init__(self, args):
         self.args = args
         self.build = os.environ.get("TT_BUILD", os.path.join(TOP, "build"))
-        self.shim = os.path.join(self.build, "lib", "libthreadcheck.so")
+        self.shim = os.path.abspath(args.shim) if args.shim else os.path.join(self.build, "lib", "libthreadcheck.so")
         self.out = os.path.join(self.build, "tests", "bench")
         self.work = tempfile.mkdtemp(prefix="tt-bench-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
         self.results = {}

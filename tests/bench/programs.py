@@ -76,6 +76,7 @@ def memcached(bench):
 
 def redis(bench):
     need("redis-server", "redis-benchmark")
+    requests = 60000
 
     def once(preload):
         port = free_port()
@@ -83,11 +84,11 @@ def redis(bench):
                    "--io-threads-do-reads", "yes"]
         with Server(bench, command, port, preload) as server:
             load = ["redis-benchmark", "-p", str(port), "-t", "set,get", "-c", "30", "-P", "16", "--csv", "-n"]
-            bench.run(load + ["20000"])
+            bench.run(load + ["5000"])
             before = server.cpu_s()
-            rows = list(csv.reader(bench.run(load + ["200000"]).stdout.decode().splitlines()))[1:]
+            rows = list(csv.reader(bench.run(load + [str(requests)]).stdout.decode().splitlines()))[1:]
             rate = sum(float(row[1]) for row in rows) / len(rows)
-            return rate, (server.cpu_s() - before) / 200000
+            return rate, (server.cpu_s() - before) / requests
 
     return once
 

@@ -254,6 +254,17 @@ static void *waits_for_mutex(void *arg)
 	return NULL;
 }
 
+/* A cancellation point is one also when nothing has to be waited for. */
+static void *has_a_unit(void *arg)
+{
+	pthread_cleanup_push(cleanup, NULL);
+	TR_MUST(sem_post(&s));
+	pthread_cancel(pthread_self());
+	((const struct point *)arg)->wait();
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
 static void *disabled(void *arg)
 {
 	int old = -1;
@@ -298,6 +309,14 @@ static void others(void)
 	TR_MUST(pthread_mutex_unlock(&m));
 	end("after the mutex", t, cleaned);
 	TR_NUM("passed", passed);
+	static const struct point semaphores[] = {{"sem_wait with a unit", w_sem_wait, 0},
+		{"sem_timedwait with a unit", w_sem_timedwait, 0}, {"sem_clockwait with a unit", w_sem_clockwait, 0}};
+	for (unsigned i = 0; i < 3; i++) {
+		before = cleaned;
+		TR_MUST(pthread_create(&t, NULL, has_a_unit, (void *)&semaphores[i]));
+		end(semaphores[i].name, t, before);
+		TR("the unit is still there", sem_trywait(&s));
+	}
 	TR_MUST(pthread_create(&t, NULL, disabled, NULL));
 	end("disabled, then enabled", t, cleaned);
 	tid = 0;
