@@ -35,14 +35,21 @@ bool tt_arena_backed(uint64_t end)
 	uint64_t from = tt_load_acquire(&h->backed);
 	if (end <= from)
 		return true;
-	if (tt_load_relaxed(&h->full) || end > h->file_size)
+	if (end > h->file_size) {
+		/* Something smaller may still fit. */
+		uint32_t none = TTREC_FULL_NOT;
+		tt_cas_relaxed(&h->full, &none, (uint32_t)TTREC_FULL_SIZE);
+		return false;
+	}
+	uint32_t full = tt_load_relaxed(&h->full);
+	if (full == TTREC_FULL_DISK || full == TTREC_FULL_SANDBOX)
 		return false;
 
 	uint64_t to = (end + BACK_STEP - 1) / BACK_STEP * BACK_STEP;
 	if (to > h->file_size)
 		to = h->file_size;
 	if (tt_sys_failed(TT_SYS(madvise, tt_g.base + from, to - from, MADV_POPULATE_WRITE, 0))) {
-		tt_store_relaxed(&h->full, 1);
+		tt_store_relaxed(&h->full, (uint32_t)TTREC_FULL_DISK);
 		return false;
 	}
 	tt_max_relaxed(&h->backed, to);
@@ -73,6 +80,49 @@ struct ttrec_chunk *tt_chunk_claim(enum ttrec_chunk_type type, uint64_t size, ui
 	return c;
 }
 
+/* ------------------------------------------------------------------ growing */
+
+#define TURN_LOOKS 200
+
+/*
+ * Backing a new chunk takes long enough for thousands of threads to come to the same point: without turns each would claim a
+ * chunk, and all but one be lost. So one claims and the others yield to it, but not for ever: whoever has the turn may be the
+ * very thread that a signal handler interrupted, or one of lower priority. Then this one claims too.
+ */
+bool tt_turn_take(enum ttrec_chunk_type type)
+{
+	uint32_t *turn = &tt_g.p->turn[type], nobody = 0;
+	if (tt_cas_acq_rel(turn, &nobody, 1u) || tt_g.sandboxed)
+		return true;
+	for (unsigned i = 0; i < TURN_LOOKS; i++) {
+		TT_SYS(sched_yield, 0, 0, 0, 0);
+		if (!tt_load_acquire(turn))
+			return false;
+	}
+	return true;
+}
+
+/* Also by who has claimed without having the turn: at worst one more claims in vain. */
+void tt_turn_give(enum ttrec_chunk_type type)
+{
+	tt_store_release(&tt_g.p->turn[type], 0u);
+}
+
+static struct ttrec_chunk *slab_new(enum ttrec_chunk_type type, uint32_t record_size, uint32_t capacity)
+{
+	struct ttrec_chunk *c = tt_chunk_claim(type, sizeof(*c) + (uint64_t)capacity * record_size, 0);
+	if (c && type == TTREC_CHUNK_LOCK) {
+		uint32_t first = tt_add_relaxed(&tt_g.h->locks, capacity);
+		if (first + capacity > TTREC_MAX_LOCKS) {
+			tt_sub_relaxed(&tt_g.h->locks, capacity);
+			return NULL;
+		}
+		c->index = first;
+		tt_store_release(&tt_g.p->lock_slab[first / TTREC_SLAB_LOCKS], tt_ref(c + 1));
+	}
+	return c;
+}
+
 /* A zeroed record from the current slab of its type; *number (may be NULL) counts from the chunk's index. The caller publishes
  * it. */
 void *tt_slab_alloc(enum ttrec_chunk_type type, uint32_t record_size, uint32_t capacity, uint32_t *number)
@@ -90,25 +140,22 @@ void *tt_slab_alloc(enum ttrec_chunk_type type, uint32_t record_size, uint32_t c
 				*number = c->index + used;
 			return (uint8_t *)(c + 1) + (size_t)used * record_size;
 		}
-		struct ttrec_chunk *c = tt_chunk_claim(type, sizeof(*c) + (uint64_t)capacity * record_size, 0);
-		if (!c)
-			return NULL;
-		if (type == TTREC_CHUNK_LOCK) {
-			uint32_t first = tt_add_relaxed(&tt_g.h->locks, capacity);
-			if (first + capacity > TTREC_MAX_LOCKS) {
-				tt_sub_relaxed(&tt_g.h->locks, capacity);
-				return NULL;
-			}
-			c->index = first;
-			tt_store_release(&tt_g.p->lock_slab[first / TTREC_SLAB_LOCKS], tt_ref(c + 1));
-		}
-		/* Losing the race leaves an empty slab behind: no harm, and rare. */
-		if (tt_cas_acq_rel(word, &w, (uint64_t)tt_ref(c) << 32 | 1)) {
+		bool turn = tt_turn_take(type);
+		uint64_t now = tt_load_acquire(word);
+		struct ttrec_chunk *c = turn && now == w ? slab_new(type, record_size, capacity) : NULL;
+		/* Losing a race against one who did not wait leaves an empty slab behind: no harm, and rare. */
+		bool set = c && tt_cas_acq_rel(word, &now, (uint64_t)tt_ref(c) << 32 | 1);
+		if (turn)
+			tt_turn_give(type);
+		if (set) {
 			tt_store_relaxed(&c->used, 1);
 			if (number)
 				*number = c->index;
 			return c + 1;
 		}
+		if (turn && now == w)
+			return NULL;
+		w = now;
 	}
 }
 
@@ -132,11 +179,18 @@ void *tt_var_alloc(uint32_t size)
 			tt_max_relaxed(&c->used, used + size);
 			return v;
 		}
-		struct ttrec_chunk *c = tt_chunk_claim(TTREC_CHUNK_VAR, sizeof(*c) + TTREC_VAR_BYTES, 0);
-		if (!c)
+		bool turn = tt_turn_take(TTREC_CHUNK_VAR);
+		uint64_t now = tt_load_acquire(word);
+		struct ttrec_chunk *c = NULL;
+		bool claim = turn && now == w;
+		if (claim && (c = tt_chunk_claim(TTREC_CHUNK_VAR, sizeof(*c) + TTREC_VAR_BYTES, 0)) &&
+			tt_cas_acq_rel(word, &now, (uint64_t)tt_ref(c) << 32))
+			now = (uint64_t)tt_ref(c) << 32;
+		if (turn)
+			tt_turn_give(TTREC_CHUNK_VAR);
+		if (claim && !c)
 			return NULL;
-		if (tt_cas_acq_rel(word, &w, (uint64_t)tt_ref(c) << 32))
-			w = (uint64_t)tt_ref(c) << 32;
+		w = now;
 	}
 }
 

@@ -7,6 +7,29 @@
  */
 #include "preload/shim.h"
 
+static uint32_t segment_make(uint32_t k)
+{
+	struct ttrec_header *h = tt_g.h;
+	uint32_t ref;
+	while (!(ref = tt_load_acquire(&h->event_ref[k]))) {
+		if (!tt_turn_take(TTREC_CHUNK_EVENT))
+			continue;
+		struct ttrec_chunk *c = NULL;
+		ref = tt_load_acquire(&h->event_ref[k]);
+		if (!ref && (c = tt_chunk_claim(TTREC_CHUNK_EVENT, TTREC_EVENT_SEGMENT, k))) {
+			if (tt_cas_acq_rel(&h->event_ref[k], &ref, tt_ref(c))) {
+				tt_add_relaxed(&h->event_segments, 1);
+				ref = tt_ref(c);
+			} else {
+				tt_store_release(&c->type, (uint16_t)TTREC_CHUNK_FREE);
+			}
+		}
+		tt_turn_give(TTREC_CHUNK_EVENT);
+		break;
+	}
+	return ref;
+}
+
 static struct ttrec_event *event_slot(uint64_t number)
 {
 	struct ttrec_header *h = tt_g.h;
@@ -16,17 +39,8 @@ static struct ttrec_event *event_slot(uint64_t number)
 		return NULL;
 	uint32_t k = (uint32_t)(number / per % segments);
 	uint32_t ref = tt_load_acquire(&h->event_ref[k]);
-	if (!ref) {
-		struct ttrec_chunk *c = tt_chunk_claim(TTREC_CHUNK_EVENT, TTREC_EVENT_SEGMENT, k);
-		if (!c)
-			return NULL;
-		if (tt_cas_acq_rel(&h->event_ref[k], &ref, tt_ref(c))) {
-			tt_add_relaxed(&h->event_segments, 1);
-			ref = tt_ref(c);
-		} else {
-			tt_store_release(&c->type, (uint16_t)TTREC_CHUNK_FREE);
-		}
-	}
+	if (unlikely(!ref) && !(ref = segment_make(k)))
+		return NULL;
 	struct ttrec_chunk *c = tt_at(ref);
 	return (struct ttrec_event *)(void *)(c + 1) + number % per;
 }

@@ -207,7 +207,7 @@ void tt_sandbox_entered(void)
 {
 	tt_g.sandboxed = true;
 	if (tt_load_acquire(&mode) == MODE_ACTIVE && tt_load_relaxed(&tt_epoch))
-		tt_store_relaxed(&tt_g.h->full, 1u);
+		tt_store_relaxed(&tt_g.h->full, (uint32_t)TTREC_FULL_SANDBOX);
 	else
 		tt_store_release(&mode, (uint32_t)MODE_INERT);
 }

@@ -92,6 +92,7 @@ struct tt_private {
 	uint32_t tid_map[TT_TID_MAP]; /* slot + 1 of the last thread with tid % TT_TID_MAP; a hint */
 	struct tt_pthread_key pthreads[TT_PTHREAD_MAP];
 	uint64_t slab[TTREC_CHUNK_MAX]; /* current slab: ref << 32 | records used */
+	uint32_t turn[TTREC_CHUNK_MAX]; /* 1: some thread is about to claim a chunk of that type */
 	uint64_t var;                   /* current VAR chunk: ref << 32 | bytes used */
 	uint64_t loop_free;             /* stack of loop records given back: tag << 32 | ref; link in `calls` */
 	uint64_t slot_free;             /* stack of free slots: tag << 32 | slot + 1; links in slot_next */
@@ -201,6 +202,8 @@ struct tt_caller {
 
 bool tt_arena_backed(uint64_t end);
 struct ttrec_chunk *tt_chunk_claim(enum ttrec_chunk_type type, uint64_t size, uint32_t index);
+bool tt_turn_take(enum ttrec_chunk_type type); /* true: claim a chunk, then give; false: look again */
+void tt_turn_give(enum ttrec_chunk_type type);
 void *tt_slab_alloc(enum ttrec_chunk_type type, uint32_t record_size, uint32_t capacity, uint32_t *number);
 void *tt_var_alloc(uint32_t size); /* zeroed, 16-aligned; publish with tt_var_publish */
 void tt_var_publish(void *var, enum ttrec_var_type type);

@@ -206,6 +206,8 @@ pool()
 	assert_between "$(du -k "$rec" | cut -f1)" 1 16384 "KiB of the recording"
 	agrees "$MKTHREADS" threads-live threads=5000
 	assert_equal "$(pool live_main)" "5000 5000 5000 0 0"
+	# Threads that all need new space at once do not each claim it.
+	assert_between "$(du -k "$rec" | cut -f1)" 1 24576 "KiB of the recording"
 	agrees "$MKTHREADS" many-locks locks=10000 rounds=50000
 }
 

@@ -203,12 +203,20 @@ enum ttrec_state { TTREC_STATES(TTREC_ENUM_) TTREC_STATE_MAX };
 	X(DROP_MODULE, 10, "modules: no space")                                           \
 	X(DROP_GROUP, 11, "thread groups: no space")                                      \
 	X(DROP_PROCESS, 12, "child processes beyond the limit of recordings")             \
-	X(DROP_SPACE, 13, "chunk claims that the file system refused (disk full)")        \
+	X(DROP_SPACE, 13, "chunk claims for which the recording had no space")            \
 	X(DROP_LATE, 14, "events of threads that had no record")                          \
 	X(DROP_MISUSE, 15, "misuse facts: no space")                                      \
 	X(DROP_STAT, 16, "histograms: no space")
 enum ttrec_drop { TTREC_DROPS(TTREC_ENUM_) TTREC_DROP_MAX };
 #define TTREC_DROP_SLOTS 32
+
+/* Why a recording takes nothing new: header.full. */
+#define TTREC_FULLS(X)                                                                  \
+	X(FULL_NOT, 0, "")                                                              \
+	X(FULL_DISK, 1, "the file system had no more space for the recording")          \
+	X(FULL_SIZE, 2, "the recording has reached its greatest size (raise max-size)") \
+	X(FULL_SANDBOX, 3, "the program entered a sandbox (seccomp), where a recording cannot grow without risk")
+enum ttrec_full { TTREC_FULLS(TTREC_ENUM_) TTREC_FULL_MAX };
 
 /* ------------------------------------------------------------------ histogram */
 
@@ -270,7 +278,7 @@ struct ttrec_header {
 	uint32_t state; /* enum ttrec_state */
 	int32_t exit_code;
 	uint64_t end_ns;
-	uint32_t full; /* 1: out of space, aggregates of known objects go on, new ones are dropped */
+	uint32_t full; /* enum ttrec_full; aggregates of known objects go on, new ones are dropped */
 	uint32_t reserved0;
 	/* (atomic) allocation: everything below `next` was claimed, everything below `backed` has disk or memory behind it */
 	uint64_t next, backed;

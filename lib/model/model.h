@@ -175,7 +175,7 @@ struct tt_process {
 	bool partial;                               /* parts were unreadable: everything is a lower bound */
 	bool dropped;                               /* some drop counter is not 0 */
 	uint64_t drop[TTREC_DROP_SLOTS];            /* by enum ttrec_drop; text: tt_rec_drop_text() */
-	bool full;                                  /* the recording ran out of space */
+	const char *full;                           /* why the recording took nothing new at last; NULL: it did */
 	struct ttrec_total waits[TTREC_WAIT_SLOTS]; /* by enum ttrec_wait_class: over all threads, with waits in progress */
 	uint64_t operations;
 	TT_VEC(struct tt_mapping) mappings;

@@ -100,7 +100,7 @@ static void process_fill(struct tt_model *m, struct tt_process *p)
 	p->threads_peak = h->threads_peak;
 	p->hold_exact = h->hold_period == 1;
 	p->partial = tt_rec_partial(p->rec);
-	p->full = h->full != 0;
+	p->full = tt_rec_full_text(h->full);
 	p->events = tt_rec_event_count(p->rec);
 	p->events_lost = tt_rec_events_lost(p->rec);
 	memcpy(p->drop, h->drop, sizeof(p->drop));

@@ -265,7 +265,7 @@ static void json_dropped(struct tt_jsonw *j, const struct tt_report *r)
 	struct tt_process *const *p;
 	vec_for_each (p, &r->model->processes) {
 		events_lost += (*p)->events_lost;
-		full = full || (*p)->full;
+		full = full || (*p)->full != NULL;
 	}
 	tt_jsonw_begin(j, "dropped", '{');
 	tt_jsonw_bool(j, "any", r->model->dropped);

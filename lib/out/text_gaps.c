@@ -14,8 +14,8 @@ static unsigned gaps_of(struct tt_text *t, const struct tt_process *p)
 	for (size_t i = 0; (problem = tt_process_problem(p, i)); i++, n++)
 		tt_text_sentence(t, 2, "- ", TT_STYLE_WARNING, "%sdamaged recording: %s", prefix, problem);
 	if (p->full && ++n)
-		tt_text_sentence(t, 2, "- ", TT_STYLE_WARNING,
-			"%sthe recording is full: locks and places met later are missing (raise max-size)", prefix);
+		tt_text_sentence(
+			t, 2, "- ", TT_STYLE_WARNING, "%s%s: locks and places met after that are missing", prefix, p->full);
 	for (unsigned i = 0; i < TTREC_DROP_SLOTS; i++) {
 		const char *text = tt_rec_drop_text((enum ttrec_drop)i);
 		if (p->drop[i] == 0)

@@ -144,6 +144,18 @@ uint64_t tt_rec_unreadable(const struct tt_rec *rec)
 	return rec->unreadable;
 }
 
+const char *tt_rec_full_text(uint32_t full)
+{
+	static const char *const texts[] = {
+#define FULL_TEXT(id, n, text) [n] = text,
+		TTREC_FULLS(FULL_TEXT)
+#undef FULL_TEXT
+	};
+	if (full == TTREC_FULL_NOT)
+		return NULL;
+	return full < TTREC_FULL_MAX ? texts[full] : "the recording ran out of space";
+}
+
 const char *tt_rec_drop_text(enum ttrec_drop drop)
 {
 	static const char *const text[TTREC_DROP_MAX] = {

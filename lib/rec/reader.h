@@ -98,6 +98,9 @@ uint64_t tt_rec_unreadable(const struct tt_rec *rec);
 /* Sentence for a drop counter ("stacks: no space"); NULL when the number is not known. */
 const char *tt_rec_drop_text(enum ttrec_drop drop);
 
+/* Why a recording whose header.full holds this took nothing new, in words; NULL: it did. */
+const char *tt_rec_full_text(uint32_t full);
+
 /* ------------------------------------------------------------------ iteration */
 
 /*
