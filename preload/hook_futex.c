@@ -9,22 +9,26 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 
-static const struct tt_birth futex_birth = {.kind = TTREC_KIND_FUTEX};
-
+/*
+ * The caller is often one function for all futexes of a runtime (Rust's futex_wait, not inlined): a word is told from others
+ * by the stack of its first use, which readers name by the first frame that is no such wrapper. The site stays the caller.
+ */
 static TT_NOINLINE long futex_call(struct tt_self *s, const long *a, uint64_t pc, uintptr_t cfa)
 {
 	int op = (int)a[1] & FUTEX_CMD_MASK;
 	uint64_t word = (uint64_t)a[0];
+	struct tt_caller c = tt_caller_of(pc, cfa);
+	const struct tt_birth birth = {.kind = TTREC_KIND_FUTEX, .caller = &c};
 	if (op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET) {
-		tt_counted(s, word, TTREC_SITE(pc, TTREC_OP_FUTEX_WAKE), &futex_birth);
+		tt_counted(s, word, TTREC_SITE(pc, TTREC_OP_FUTEX_WAKE), &birth);
 		return REAL(syscall)(SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
 	}
 	if (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET)
 		return REAL(syscall)(SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
 	uint64_t site = TTREC_SITE(pc, TTREC_OP_FUTEX_WAIT);
 	struct tt_wait_for w;
-	tt_counted(s, word, site, &futex_birth);
-	tt_wait_begin(&w, s, word, site, cfa, &futex_birth, TTREC_WAIT_FUTEX, NULL, 0, false);
+	tt_counted(s, word, site, &birth);
+	tt_wait_begin(&w, s, word, site, cfa, &birth, TTREC_WAIT_FUTEX, NULL, 0, false);
 	long r = REAL(syscall)(SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
 	tt_wait_over(&w, r == -1 && errno == ETIMEDOUT, TTREC_OP_NONE);
 	return r;
