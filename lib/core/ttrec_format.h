@@ -136,9 +136,30 @@ enum ttrec_lock_flag {
 	X(OP_SLEEP, 24, "sleep")           /* nanosleep and kin: only in held-blocking facts and waiting-on */      \
 	X(OP_IO, 25, "io")                 /* a blocking read, write, accept ...: likewise */                       \
 	X(OP_FORK, 26, "fork")                                                                                      \
-	X(OP_CREATE, 27, "create")
+	X(OP_CREATE, 27, "create")                                                                                  \
+	X(OP_CHILD, 28, "child") /* waitpid, system, pclose: like sleep */
 enum ttrec_op { TTREC_OPS(TTREC_ENUM_) TTREC_OP_MAX };
 _Static_assert(TTREC_OP_MAX <= 32, "5 bits of a site word");
+
+/* What was called, where an operation stands for many functions: in held-blocking facts and waiting-on of SLEEP, IO, CHILD. */
+#define TTREC_CALLS(X)                                                              \
+	X(CALL_NONE, 0, "")                                                         \
+	X(CALL_READ, 1, "read")     /* pread, readv, ... */                         \
+	X(CALL_WRITE, 2, "write")   /* likewise */                                  \
+	X(CALL_RECV, 3, "recv")     /* recvfrom, recvmsg, recvmmsg */               \
+	X(CALL_SEND, 4, "send")     /* likewise */                                  \
+	X(CALL_ACCEPT, 5, "accept") /* accept4 */                                   \
+	X(CALL_CONNECT, 6, "connect")                                               \
+	X(CALL_OPEN, 7, "open")            /* openat, creat */                      \
+	X(CALL_FSYNC, 8, "fsync")          /* fdatasync, syncfs, msync */           \
+	X(CALL_SENDFILE, 9, "sendfile")    /* splice, copy_file_range */            \
+	X(CALL_FLOCK, 10, "flock")         /* lockf, fcntl with F_SETLKW */         \
+	X(CALL_QUEUE, 11, "message queue") /* mq_, msgrcv, msgsnd, semop */         \
+	X(CALL_RESOLVE, 12, "getaddrinfo") /* getnameinfo */                        \
+	X(CALL_SLEEP, 13, "sleep")         /* usleep, nanosleep, clock_nanosleep */ \
+	X(CALL_WAIT, 14, "waitpid")        /* wait, wait3, wait4, waitid, pclose */ \
+	X(CALL_SYSTEM, 15, "system")
+enum ttrec_call { TTREC_CALLS(TTREC_ENUM_) TTREC_CALL_MAX };
 
 /*
  * A site: the return address of the hooked call in the low 56 bits, the operation in the next 5. The 3 bits above are 0 except
@@ -391,10 +412,10 @@ struct ttrec_total {
  */
 struct ttrec_waiting {
 	uint32_t seq;
-	uint8_t op;   /* enum ttrec_op; 0 = not waiting */
-	uint8_t kind; /* enum ttrec_kind */
-	uint16_t reserved;
-	uint64_t object; /* address of the lock, cond, sem ...; pthread_t for a join */
+	uint8_t op;      /* enum ttrec_op; 0 = not waiting */
+	uint8_t kind;    /* enum ttrec_kind */
+	uint16_t flags;  /* enum ttrec_waiting_flag */
+	uint64_t object; /* address of the lock, cond, sem ...; pthread_t for a join; sleep, io, child: enum ttrec_call */
 	uint64_t site;   /* return address, without operation */
 	uint64_t since_ns;
 	uint64_t other; /* cond: the mutex; join: serial of the thread awaited; lock: holder's serial when known */
@@ -402,6 +423,10 @@ struct ttrec_waiting {
 	uint32_t uid;   /* TTREC_UID of the object */
 };
 _Static_assert(sizeof(struct ttrec_waiting) == 48, "waiting");
+enum ttrec_waiting_flag {
+	TTREC_WAITING_TIMED = 1,    /* a join with a deadline, which its operation does not tell */
+	TTREC_WAITING_BORROWED = 2, /* `stack` is that of an earlier wait at this site */
+};
 
 /* An evicted count on its way into a ttrec_lsite: see preload/README.md, "Eviction". word: seq << 2 | phase (0 idle, 1, 2). */
 struct ttrec_journal {
@@ -657,23 +682,23 @@ struct ttrec_dep {
 };
 
 /* Facts about the API's rules; each distinct (what, object, site) once, with a count. */
-#define TTREC_MISUSES(X)                                                                                            \
-	X(MISUSE_UNLOCK_NOT_OWNER, 1, "unlock-not-owner") /* unlocked by a thread that does not hold it */          \
-	X(MISUSE_UNLOCK_UNLOCKED, 2, "unlock-unlocked")                                                             \
-	X(MISUSE_DESTROY_LOCKED, 3, "destroy-locked")                                                               \
-	X(MISUSE_USE_AFTER_DESTROY, 4, "use-after-destroy")                                                         \
-	X(MISUSE_EXIT_HOLDING, 5, "exit-holding-lock")                                                              \
-	X(MISUSE_DOUBLE_JOIN, 6, "double-join")                                                                     \
-	X(MISUSE_JOIN_SELF, 7, "join-self")                                                                         \
-	X(MISUSE_JOIN_DETACHED, 8, "join-detached")                                                                 \
-	X(MISUSE_WAIT_WITHOUT_LOCK, 9, "wait-without-lock")                                                         \
-	X(MISUSE_WAIT_MIXED, 10, "wait-mixed-mutexes")                                                              \
-	X(MISUSE_RECURSIVE_READ, 11, "recursive-read-lock")                                                         \
-	X(MISUSE_RELOCK, 12, "relock")               /* locks again what it holds, not recursive */                 \
-	X(MISUSE_HELD_BLOCKING, 13, "held-blocking") /* blocked elsewhere while holding; other = op of the block */ \
-	X(MISUSE_ERROR, 14, "error-returned")        /* a lock call failed; other = errno */                        \
-	X(MISUSE_FREED_LOCKED, 15, "freed-locked")   /* memory of a held lock was freed */                          \
-	X(MISUSE_REINIT_LOCKED, 16, "reinit-locked")                                                                \
+#define TTREC_MISUSES(X)                                                                                                  \
+	X(MISUSE_UNLOCK_NOT_OWNER, 1, "unlock-not-owner") /* unlocked by a thread that does not hold it */                \
+	X(MISUSE_UNLOCK_UNLOCKED, 2, "unlock-unlocked")                                                                   \
+	X(MISUSE_DESTROY_LOCKED, 3, "destroy-locked")                                                                     \
+	X(MISUSE_USE_AFTER_DESTROY, 4, "use-after-destroy")                                                               \
+	X(MISUSE_EXIT_HOLDING, 5, "exit-holding-lock")                                                                    \
+	X(MISUSE_DOUBLE_JOIN, 6, "double-join")                                                                           \
+	X(MISUSE_JOIN_SELF, 7, "join-self")                                                                               \
+	X(MISUSE_JOIN_DETACHED, 8, "join-detached")                                                                       \
+	X(MISUSE_WAIT_WITHOUT_LOCK, 9, "wait-without-lock")                                                               \
+	X(MISUSE_WAIT_MIXED, 10, "wait-mixed-mutexes")                                                                    \
+	X(MISUSE_RECURSIVE_READ, 11, "recursive-read-lock")                                                               \
+	X(MISUSE_RELOCK, 12, "relock")               /* locks again what it holds, not recursive */                       \
+	X(MISUSE_HELD_BLOCKING, 13, "held-blocking") /* blocked while holding; op = how; other: cond: mutex, else call */ \
+	X(MISUSE_ERROR, 14, "error-returned")        /* a lock call failed; other = errno */                              \
+	X(MISUSE_FREED_LOCKED, 15, "freed-locked")   /* memory of a held lock was freed */                                \
+	X(MISUSE_REINIT_LOCKED, 16, "reinit-locked")                                                                      \
 	X(MISUSE_DESTROY_WAITED, 17, "destroy-waited") /* destroyed while threads wait on it */
 enum ttrec_misuse_type { TTREC_MISUSES(TTREC_ENUM_) TTREC_MISUSE_MAX };
 struct ttrec_misuse {
@@ -685,7 +710,7 @@ struct ttrec_misuse {
 	uint32_t stack;
 	uint64_t site;
 	uint64_t thread;     /* serial of the first */
-	uint64_t other;      /* by type: errno, serial of the owner, operation that blocked, second mutex */
+	uint64_t other;      /* by type: errno, serial of the owner, second mutex, enum ttrec_call */
 	uint64_t other_site; /* acquire site of the lock held, destroy site ... */
 	uint64_t first_ns, count, total_ns, max_ns;
 };

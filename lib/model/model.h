@@ -550,6 +550,7 @@ const char *tt_type_name(enum ttrec_type type);
 const char *tt_wait_class_name(enum ttrec_wait_class c);
 const char *tt_thread_state_name(enum ttrec_thread_state s);
 const char *tt_misuse_name(enum ttrec_misuse_type t);
+const char *tt_call_name(enum ttrec_call c);
 const char *tt_event_name(enum ttrec_event_type t);
 
 #endif

@@ -19,6 +19,7 @@ NAME_TABLE(tt_type_name, enum ttrec_type, NAMES(TTREC_TYPES), TTREC_TYPE_MAX)
 NAME_TABLE(tt_wait_class_name, enum ttrec_wait_class, NAMES(TTREC_WAITS), TTREC_WAIT_MAX)
 NAME_TABLE(tt_thread_state_name, enum ttrec_thread_state, NAMES(TTREC_THREAD_STATES), TTREC_THREAD_STATE_MAX)
 NAME_TABLE(tt_misuse_name, enum ttrec_misuse_type, NAMES(TTREC_MISUSES), TTREC_MISUSE_MAX)
+NAME_TABLE(tt_call_name, enum ttrec_call, NAMES(TTREC_CALLS), TTREC_CALL_MAX)
 NAME_TABLE(tt_event_name, enum ttrec_event_type, NAMES(TTREC_EVENTS), TTREC_EVENT_MAX)
 
 const char *tt_end_name(enum tt_end end)
