@@ -88,7 +88,33 @@ static int by_wait(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void report_class(const struct tt_detect *d, const struct tt_lock_class *c, uint64_t wall_ns)
+/* Not contention, but the report counts the time as waiting for a lock: it says what that was. */
+static void report_parked(const struct tt_detect *d, const struct tt_lock_class *c, uint64_t parked_ns)
+{
+	const struct tt_lock *worst = worst_lock(c);
+	struct tt_finding *f = worst ? tt_detect_add(d, TT_RULE_LOCK_CONTENTION, worst->process) : NULL;
+	if (!f)
+		return;
+	f->level = TT_LEVEL_NOTE;
+	f->confidence = TT_LIKELY;
+	f->reason = "the holder itself waited for events meanwhile, let the lock go in another function than it took it in, "
+		    "and the waiters did nothing under it";
+	f->title = tt_findings_text(d->set, "Idle threads were parked behind %s for %s: no time lost",
+		tt_detect_lock_name(d, c), tt_ns(parked_ns).s);
+	f->why =
+		"A lock that one thread keeps while there is no work, so that others wait for it, is a gate and no bottleneck.";
+	f->advice = "Nothing; a condition variable or a semaphore would say the same more plainly.";
+	tt_finding_identify(f, tt_kind_name(c->kind));
+	tt_detect_identify(d, f, c->birth_site, c->birth_stack);
+	tt_finding_identify(f, "parked");
+	add_pairs(d, f, c);
+	tt_finding_figure(d->set, f, "parked_ns", parked_ns);
+	tt_finding_figure(d->set, f, "wait_ns", c->waits.total_ns);
+	tt_finding_lock(d->set, f, worst);
+}
+
+/* lost_ns: the waits without what was parking. */
+static void report_class(const struct tt_detect *d, const struct tt_lock_class *c, uint64_t wall_ns, uint64_t lost_ns)
 {
 	const struct tt_lock *worst = worst_lock(c);
 	struct tt_finding *f = worst ? tt_detect_add(d, TT_RULE_LOCK_CONTENTION, worst->process) : NULL;
@@ -98,7 +124,7 @@ static void report_class(const struct tt_detect *d, const struct tt_lock_class *
 	f->confidence = bound ? TT_LIKELY : TT_PROVEN;
 	f->reason = bound ? "parts of the recording are missing, so the figures are a lower bound"
 	                  : "every wait was counted and timed";
-	f->cost_ns = c->waits.total_ns;
+	f->cost_ns = lost_ns;
 	f->wall_ns = wall_ns;
 	f->advice = advice_for(c);
 	const char *holder =
@@ -109,6 +135,9 @@ static void report_class(const struct tt_detect *d, const struct tt_lock_class *
 	tt_finding_identify(f, tt_kind_name(c->kind));
 	tt_detect_identify(d, f, c->birth_site, c->birth_stack);
 	add_facts(d, f, c);
+	if (lost_ns < c->waits.total_ns)
+		tt_finding_evidence(d->set, f, "%s more were no loss: threads without work were parked behind it",
+			tt_ns(c->waits.total_ns - lost_ns).s);
 	size_t first = f->locks.len;
 	struct tt_lock *const *l;
 	vec_for_each (l, &c->locks)
@@ -129,8 +158,13 @@ void tt_detect_contention(const struct tt_detect *d)
 		if (c->waits.total_ns < at_least || c->waits.total_ns == 0)
 			break;
 		uint64_t wall_ns = tt_detect_program_ns(d, c->program);
-		if (c->waits.count >= tt_limit_u64(d, TT_THRESHOLD_CONTENTION_COUNT) &&
-			tt_share_pct(c->waits.total_ns, wall_ns) >= tt_limit(d, TT_THRESHOLD_CONTENTION_PCT))
-			report_class(d, c, wall_ns);
+		if (c->waits.count < tt_limit_u64(d, TT_THRESHOLD_CONTENTION_COUNT) ||
+			tt_share_pct(c->waits.total_ns, wall_ns) < tt_limit(d, TT_THRESHOLD_CONTENTION_PCT))
+			continue;
+		uint64_t parked_ns = tt_detect_parked_ns(d, c), lost_ns = c->waits.total_ns - parked_ns;
+		if (lost_ns >= at_least && tt_share_pct(lost_ns, wall_ns) >= tt_limit(d, TT_THRESHOLD_CONTENTION_PCT))
+			report_class(d, c, wall_ns, lost_ns);
+		else
+			report_parked(d, c, parked_ns);
 	}
 }

@@ -78,6 +78,14 @@ const char *tt_detect_thread_name(
 /* "worker_loop", or "'mc-worker' (memcached+0x18fc0)" when its start routine has no name but its threads have. */
 const char *tt_detect_pool_name(const struct tt_detect *d, const struct tt_group *g);
 
+/*
+ * Of the time that threads waited for locks of this class: how much they were only parked, with nothing to do (parked.c says
+ * when that is so). At most c->waits.total_ns.
+ */
+uint64_t tt_detect_parked_ns(const struct tt_detect *d, const struct tt_lock_class *c);
+/* Most of it. c may be NULL. */
+bool tt_detect_is_parked(const struct tt_detect *d, const struct tt_lock_class *c);
+
 /* Wall time of all processes of a program: the base of its percentages. */
 uint64_t tt_detect_program_ns(const struct tt_detect *d, unsigned program);
 

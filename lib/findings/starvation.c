@@ -153,7 +153,10 @@ static void judge(const struct tt_detect *d, const struct waiter *w, size_t n)
 	v.overtaken = hold->samples && (double)waits->max_ns >= factor * (double)hold->max_ns;
 	bool apart = (double)v.mean_ns >= factor * (double)v.peer_mean_ns;
 	bool often = waits->count >= OFTEN && v.peer_waits >= OFTEN;
-	if (waits->total_ns >= tt_limit_u64(d, TT_THRESHOLD_STARVATION_MIN) && apart && (often || v.overtaken))
+	if (waits->total_ns < tt_limit_u64(d, TT_THRESHOLD_STARVATION_MIN) || !apart || !(often || v.overtaken))
+		return;
+	/* Who waits only because there is no work does not starve. */
+	if (!tt_detect_is_parked(d, v.worst->lock->class))
 		report(d, &v);
 }
 

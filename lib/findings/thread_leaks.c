@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * thread_leaks.c - rules thread-leak-unjoined and thread-leak-running, one finding per creation site and process.
+ * Threads that all waited for work or events when the program ended are common and mostly meant so: one note per process.
  *
  * What the end of the program means: after exit() or a return from main, every joinable thread that ended and was not
  * joined, or still runs, was forgotten. After _exit(), abort(), exec or a kill the program had no chance to join: threads
  * alive then are no leak, and an unjoined one is only suspected when it had been waiting long.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "lib/findings/detect.h"
 #include "lib/util/text.h"
 
 #define DEFAULT_STACK_BYTES (UINT64_C(8) << 20)
 #define SHOWN_THREADS       16
+#define SHOWN_POOLS         12
 
 /* What a report says of a process that did not end by exit(). */
 static const char *reason_not_exited(enum tt_end end)
@@ -103,25 +106,32 @@ static void report_unjoined(const struct tt_detect *d, const struct tt_group *g,
 	add_threads(d, f, g, is_unjoined, part->process);
 }
 
+/* What the threads of one pool did when exit() was called. */
+struct left {
+	uint64_t count, idle, blocked; /* blocked: waited for a lock or a thread; the others were seen waiting nowhere */
+};
+
 static void report_running(
-	const struct tt_detect *d, const struct tt_group *g, const struct tt_group_part *part, uint64_t count, uint64_t idle)
+	const struct tt_detect *d, const struct tt_group *g, const struct tt_group_part *part, const struct left *left)
 {
 	struct tt_finding *f = add(d, TT_RULE_THREAD_LEAK_RUNNING, g, part->process);
 	if (!f)
 		return;
-	f->confidence = idle == count ? TT_POSSIBLE : TT_LIKELY;
-	f->reason = idle == count ? "all of them were waiting for work, as threads that are meant to stay do"
-	                          : "some of them were at work when exit() was called";
+	uint64_t count = left->count, busy = count - left->idle - left->blocked;
+	f->confidence = busy ? TT_POSSIBLE : TT_LIKELY;
+	f->reason =
+		busy ? "some were not seen waiting when exit() was called: at work, or asleep in a call that is not recorded"
+		     : "some of them waited for a lock or a thread when exit() was called";
 	f->title = tt_findings_text(d->set, "%" PRIu64 " joinable thread%s of %s still ran when the program ended", count,
 		count == 1 ? "" : "s", tt_detect_pool_name(d, g));
 	tt_finding_evidence(d->set, f, "%" PRIu64 " of %" PRIu64 " threads created in %s", count, part->created,
 		tt_detect_where(d, g->create_site, g->create_stack));
-	if (idle == 0 || idle == count)
-		tt_finding_evidence(d->set, f, "%s of them waited for work", idle ? "all" : "none");
-	else
-		tt_finding_evidence(d->set, f, "%" PRIu64 " of them waited for work, %" PRIu64 " did not", idle, count - idle);
+	tt_finding_evidence(d->set, f,
+		"%" PRIu64 " of them waited for work, %" PRIu64 " for a lock or a thread, %" PRIu64
+		" for nothing that was seen",
+		left->idle, left->blocked, busy);
 	tt_finding_figure(d->set, f, "running", count);
-	tt_finding_figure(d->set, f, "idle", idle);
+	tt_finding_figure(d->set, f, "idle", left->idle);
 	tt_finding_figure(d->set, f, "created", part->created);
 	add_threads(d, f, g, is_left_running, part->process);
 	for (size_t i = 0; i < f->threads.len; i++) {
@@ -133,22 +143,89 @@ static void report_running(
 	}
 }
 
-static void judge_running(const struct tt_detect *d, const struct tt_group *g, const struct tt_group_part *part)
+/* Pools whose threads were all idle at exit(), by process: one note for all, because most programs with threads have some. */
+struct idlers {
+	size_t finding; /* position in the set, + 1; 0: none yet */
+	uint64_t threads, pools;
+};
+
+static const char *what_it_waits_for(const struct tt_group *g, const struct tt_process *process)
 {
-	uint64_t count = 0, idle = 0;
+	struct tt_thread *const *t;
+	vec_for_each (t, &g->threads)
+		if ((*t)->process == process && is_left_running(*t))
+			return tt_op_name((*t)->waiting.op);
+	return "";
+}
+
+static void note_idle(const struct tt_detect *d, const struct tt_group *g, const struct tt_group_part *part, uint64_t count,
+	struct idlers *idle)
+{
+	struct tt_finding *f;
+	if (!idle->finding) {
+		f = tt_detect_add(d, TT_RULE_THREAD_LEAK_RUNNING, part->process);
+		if (!f)
+			return;
+		idle->finding = d->set->list.len;
+		f->level = TT_LEVEL_NOTE;
+		f->confidence = TT_PROVEN;
+		f->reason = "they waited for work or events when exit() was called, as threads that are meant to stay do";
+		f->advice =
+			"Nothing, when they are meant to stay and own nothing that exit handlers destroy; else tell them to "
+			"stop and join them.";
+		tt_finding_identify(f, "idle");
+	}
+	f = &d->set->list.data[idle->finding - 1];
+	idle->threads += count;
+	if (++idle->pools <= SHOWN_POOLS)
+		tt_finding_evidence(d->set, f, "%" PRIu64 " of %s, created in %s: in %s", count, tt_detect_pool_name(d, g),
+			tt_detect_where(d, g->create_site, g->create_stack), what_it_waits_for(g, part->process));
+	add_threads(d, f, g, is_left_running, part->process);
+}
+
+static void finish_idle(const struct tt_detect *d, const struct idlers *idle)
+{
+	if (!idle->finding)
+		return;
+	struct tt_finding *f = &d->set->list.data[idle->finding - 1];
+	f->title = tt_findings_text(d->set, "%" PRIu64 " joinable thread%s %s idle when the program ended", idle->threads,
+		idle->threads == 1 ? "" : "s", idle->threads == 1 ? "was" : "were");
+	if (idle->pools > SHOWN_POOLS)
+		tt_finding_evidence(d->set, f, "and those of %" PRIu64 " more pools", idle->pools - SHOWN_POOLS);
+	tt_finding_figure(d->set, f, "running", idle->threads);
+	tt_finding_figure(d->set, f, "idle", idle->threads);
+	tt_finding_figure(d->set, f, "pools", idle->pools);
+}
+
+static void judge_running(
+	const struct tt_detect *d, const struct tt_group *g, const struct tt_group_part *part, struct idlers *idlers)
+{
+	struct left left = {0};
 	struct tt_thread *const *t;
 	vec_for_each (t, &g->threads) {
 		if ((*t)->process != part->process || !is_left_running(*t))
 			continue;
-		count++;
-		idle += (*t)->waiting.op != TTREC_OP_NONE && (*t)->waiting.idle;
+		const struct tt_waiting *w = &(*t)->waiting;
+		left.count++;
+		bool idle_now = w->op != TTREC_OP_NONE && (w->idle || tt_detect_is_parked(d, w->lock ? w->lock->class : NULL));
+		left.idle += idle_now;
+		left.blocked += w->op != TTREC_OP_NONE && !idle_now;
 	}
-	if (count && count >= tt_limit_u64(d, TT_THRESHOLD_LEAK_RUNNING))
-		report_running(d, g, part, count, idle);
+	if (left.count == 0 || left.count < tt_limit_u64(d, TT_THRESHOLD_LEAK_RUNNING))
+		return;
+	if (left.idle == left.count)
+		note_idle(d, g, part, left.count, &idlers[part->process->id]);
+	else
+		report_running(d, g, part, &left);
 }
 
 void tt_detect_thread_leaks(const struct tt_detect *d)
 {
+	struct idlers *idle = calloc(d->model->processes.len + 1, sizeof(*idle));
+	if (!idle) {
+		d->set->failed = true;
+		return;
+	}
 	const struct tt_group *g;
 	vec_for_each (g, &d->model->groups) {
 		if (!g->start_routine)
@@ -158,7 +235,10 @@ void tt_detect_thread_leaks(const struct tt_detect *d)
 			if (part->unjoined && part->unjoined >= tt_limit_u64(d, TT_THRESHOLD_LEAK_UNJOINED))
 				report_unjoined(d, g, part);
 			if (part->process->end == TT_END_EXITED)
-				judge_running(d, g, part);
+				judge_running(d, g, part, idle);
 		}
 	}
+	for (size_t i = 0; i < d->model->processes.len; i++)
+		finish_idle(d, &idle[i]);
+	free(idle);
 }

@@ -287,8 +287,8 @@ static void sum_lock(struct tt_model *m, struct tt_lock *l)
 		charge_sites(m, l, w);
 		model_merge_waits(&l->waits, &w->waits);
 		model_merge_waits(&sums[tt_op_is_shared(w->waiter->op)], &w->waits);
-		if (tt_op_is_acquire(w->waiter->op))
-			l->contended += span(w->waits.timeouts + w->waits.ongoing, w->waits.count);
+		if (tt_op_is_acquire(w->waiter->op)) /* one that still waits had to wait */
+			l->contended += span(w->waits.timeouts, w->waits.count);
 	}
 	reconcile(l, sums);
 	model_order_pairs(l->pairs, l->pair_count);

@@ -223,6 +223,50 @@ static void test_long_hold(void)
 	end();
 }
 
+/* ------------------------------------------------------------------ parking */
+
+/* A lock as a gate: its holder waits for events while it holds it, and lets it go in the function at `let_go`. */
+static void park(uint64_t let_go, uint64_t idle_ns, uint64_t waiter_hold_ns)
+{
+	begin();
+	struct ttrec_thread *t = rb_thread(x.rb, 1, TTREC_THREAD_RUNNING);
+	struct ttrec_lock *l = contended(t, 0x5000, 10, 20 * MS);
+	rb_lsite(x.rb, l, OTHER, 10)->release_stack = rb_stack(x.rb, &let_go, 1);
+	struct ttrec_lsite *s = rb_lsite(x.rb, l, IN, 10);
+	s->hold_samples = s->hold_weight = 10;
+	s->hold_ns = s->hold_timed_ns = 10 * waiter_hold_ns;
+	rb_misuse(x.rb, TTREC_MISUSE_HELD_BLOCKING, l, RB_SITE(0x401500, LOOP_WAIT))->total_ns = idle_ns;
+	detect();
+}
+
+static void test_parking(void)
+{
+	const uint64_t elsewhere = 0x409000, where_taken = TTREC_SITE_PC(OTHER);
+	park(elsewhere, 150 * MS, 1000);
+	const struct tt_finding *f = found(TT_RULE_LOCK_CONTENTION);
+	if (ok(f, "threads kept behind a lock while there is no work are mentioned")) {
+		is_int(f->level, TT_LEVEL_NOTE, "as a note");
+		is_int(figure(f, "parked_ns"), 200 * MS, "with the time that they were parked");
+		is_int(f->cost_ns, 0, "which costs nothing");
+	}
+	end();
+
+	static const struct {
+		const char *why;
+		uint64_t let_go, idle_ns, waiter_hold_ns;
+	} cases[] = {
+		{"a lock let go where it was taken", where_taken, 150 * MS, 1000},
+		{"a holder that hardly waits itself", elsewhere, 50 * MS, 1000},
+		{"waiters that work under the lock", elsewhere, 150 * MS, 1 * MS},
+	};
+	for (unsigned i = 0; i < 3; i++) {
+		park(cases[i].let_go, cases[i].idle_ns, cases[i].waiter_hold_ns);
+		f = found(TT_RULE_LOCK_CONTENTION);
+		ok(f && f->level == TT_LEVEL_WARNING, "%s: contention", cases[i].why);
+		end();
+	}
+}
+
 /* ------------------------------------------------------------------ lock-starvation */
 
 /* Waits of two threads for one lock, by events; nobody holds it longer than hold_ns. */
@@ -339,6 +383,24 @@ static void test_leaks(void)
 	f = found(TT_RULE_THREAD_LEAK_UNJOINED);
 	ok(f && f->level == TT_LEVEL_WARNING && f->confidence == TT_POSSIBLE,
 		"one that ended long before a forced end is a possible leak, and a warning");
+	end();
+}
+
+static void test_idle_at_exit(void)
+{
+	begin();
+	rb_thread(x.rb, 1, TTREC_THREAD_RUNNING);
+	struct ttrec_group *g = pool(3, 0, 0);
+	struct ttrec_lock *work = rb_lock(x.rb, TTREC_KIND_COND, 0x5000, BIRTH);
+	for (unsigned i = 0; i < 3; i++)
+		rb_waiting(member(g, 2 + i, TTREC_THREAD_RUNNING, 10), work, RB_SITE(0x401500, COND_WAIT), 1000, 0);
+	detect();
+	const struct tt_finding *f = found(TT_RULE_THREAD_LEAK_RUNNING);
+	if (ok(f, "threads that wait for work at exit are mentioned")) {
+		is_int(f->level, TT_LEVEL_NOTE, "as a note");
+		is_str(f->title, "3 joinable threads were idle when the program ended", "with their number");
+		ok(says(f, "3 of f_402000, created in f_401100 (prog.c:7): in cond_wait"), "and where they are");
+	}
 	end();
 }
 
@@ -474,8 +536,10 @@ int main(void)
 	test_contention_class();
 	test_waiting_for_work();
 	test_long_hold();
+	test_parking();
 	test_starvation();
 	test_leaks();
+	test_idle_at_exit();
 	test_detached();
 	test_growth();
 	test_loops();
