@@ -34,17 +34,26 @@ static void put_end(struct tt_text *t, const struct tt_process *p)
 	}
 }
 
-/* What it was called as; a link may have brought us to a file of another name. */
-static const char *program_name(const struct tt_process *p)
+/*
+ * What it was called as; a link may have brought us to a file of another name. A title that the program wrote over its
+ * arguments ("nginx: master process nginx -c /etc/n.conf") counts up to the colon.
+ */
+static const char *program_name(struct tt_text *t, const struct tt_process *p)
 {
 	const char *path = p->header->command_len && p->header->command[0] ? p->header->command : p->exe;
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path[0] ? path : "?";
+	const char *title = strstr(path, ": ");
+	size_t len = title && title > path ? (size_t)(title - path) : strlen(path);
+	const char *slash = memrchr(path, '/', len);
+	if (slash && slash + 1 < path + len) {
+		len -= (size_t)(slash + 1 - path);
+		path = slash + 1;
+	}
+	return len ? tt_names_format(t->r->names, "%.*s", (int)len, path) : "?";
 }
 
 static void title_of_one(struct tt_text *t, const struct tt_process *p)
 {
-	tt_text_put(t, TT_STYLE_HEADING, "%s", program_name(p));
+	tt_text_put(t, TT_STYLE_HEADING, "%s", program_name(t, p));
 	tt_text_put(t, TT_STYLE_NONE, " (pid %u): %s", p->pid, tt_ns(p->wall_ns).s);
 	put_end(t, p);
 	tt_text_newline(t);
@@ -182,7 +191,7 @@ static void processes(struct tt_text *t)
 		const struct tt_process *p = m->processes.data[i];
 		uint64_t lock_ns = tt_waits_lock_ns(p->waits);
 		tt_table_cell(table, TT_STYLE_NONE, "%u", p->pid);
-		tt_table_cell(table, TT_STYLE_BOLD, "%s", program_name(p));
+		tt_table_cell(table, TT_STYLE_BOLD, "%s", program_name(t, p));
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(p->wall_ns).s);
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_end_name(p->end));
 		tt_table_cell(table, TT_STYLE_NONE, "%" PRIu64, p->threads_created + 1);
