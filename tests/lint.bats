@@ -178,9 +178,10 @@ named_in()
 	named_in "$(sed -nE 's/^OPTION(_TEXT)?\([a-z_]*, *"([^"]*)".*/\2/p' preload/options.def)" man/threadtools.7
 }
 
-@test "every rule and every threshold is named in a man page" {
+@test "every rule, every threshold and every budget is named in a man page" {
 	require mandoc col
 	named_in "$(sed -n 's/^TT_RULE([A-Z0-9_]*, *"\([^"]*\)".*/\1/p' lib/findings/findings.def)" man/*.[1-9]
+	named_in "$(sed -n 's/^TT_BUDGET([a-z0-9_]*, *"\([^"]*\)".*/\1/p' lib/findings/budgets.def)" man/*.[1-9]
 	named_in "$(grep -oE '^TT_THRESHOLD\([A-Z0-9_]*, *"[^"]*"' lib/findings/thresholds.def | sed 's/.*"\(.*\)"/\1/')" man/*.[1-9]
 }
 

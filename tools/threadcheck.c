@@ -36,7 +36,7 @@ static struct {
 	uint64_t error_exitcode, timeout_ns, grace_ns;
 	uint64_t stack_depth, max_size, events, loop_stall_ns;
 	int hold, on_deadlock;
-	bool keep, quiet, list_formats, wait_all, follow;
+	bool keep, quiet, wait_all, follow;
 } opt = {
 	.error_exitcode = 66,
 	.grace_ns = 5000000000,
@@ -56,7 +56,6 @@ static const struct tt_opt options[] = {
 	TT_OPT_GROUP("Report"),
 	TT_REPORT_ROWS_OUTPUT(&opt.report, "standard error"),
 	TT_OPT_FLAG('q', "quiet", &opt.quiet, "no text report unless asked for, and no remarks"),
-	TT_OPT_FLAG(0, "list-formats", &opt.list_formats, "list the formats of reports"),
 	TT_REPORT_ROWS_SELECTION(&opt.report),
 	TT_OPT_GROUP("Status"),
 	TT_REPORT_ROWS_FINDINGS(
@@ -118,13 +117,6 @@ struct run {
 
 /* ------------------------------------------------------------------ before */
 
-static int list_formats(void)
-{
-	for (unsigned i = 0; i < TT_FORMAT_MAX; i++)
-		printf("%-8s %s\n", tt_format_names[i], tt_format_helps[i]);
-	return TT_EXIT_OK;
-}
-
 static void setting(struct tt_buf *out, const char *fmt, uint64_t value)
 {
 	if (value == NOT_GIVEN)
@@ -154,6 +146,8 @@ static int check_outputs(struct tt_err *err)
 		if (file && strcmp(file + 1, "-") != 0 && tt_session_check_file(file + 1, err) < 0)
 			return -err->code;
 	}
+	if (opt.report.write_baseline && tt_session_check_file(opt.report.write_baseline, err) < 0)
+		return -err->code;
 	return opt.output ? tt_session_check_output(opt.output, err) : 0;
 }
 
@@ -326,7 +320,7 @@ static int add_unseen(const struct run *run, struct tt_report *report)
 		f->confidence = TT_PROVEN;
 		tt_finding_identify(f, run->gather.lost_sight ? "exec" : "unseen");
 	}
-	return !f || tt_findings_finish(set) < 0 ? -ENOMEM : 0;
+	return !f || tt_report_settle(report) < 0 ? -ENOMEM : 0;
 }
 
 /* Of a return from main a recording knows that it was, but not the status: we do. */
@@ -388,8 +382,10 @@ static int report_run(struct run *run, bool *found)
 		remark("%s", *words);
 	if (make_report(run, &report, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
-	*found = opt.report.fail_on != TT_FAIL_NEVER && tt_report_found(report, (enum tt_level)opt.report.fail_on);
+	*found = tt_report_cli_failed(&opt.report, report);
 	int rc = write_reports(report);
+	if (opt.report.write_baseline && tt_baseline_write(&report->findings, opt.report.write_baseline, &err) < 0)
+		rc = tt_cli_error(&cli, "%s", err.msg);
 	tt_report_destroy(report);
 	return rc;
 }
@@ -448,14 +444,15 @@ static int run_command(char **argv)
 
 int main(int argc, char **argv)
 {
+	struct tt_err err = {0};
 	tt_report_cli_init(&opt.report, "threadcheck");
 	int first = tt_cli_start(&cli, argc, argv);
 	tt_report_cli_settle(&opt.report);
 	int status;
-	if (opt.list_formats)
-		status = list_formats();
-	else if (first == argc)
+	if (first == argc)
 		status = tt_cli_misuse(&cli, "no command is given");
+	else if (tt_report_cli_load(&opt.report, &err) < 0)
+		status = tt_cli_error(&cli, "%s", err.msg);
 	else
 		status = run_command(argv + first);
 	tt_report_cli_deinit(&opt.report);

@@ -123,8 +123,10 @@ static int report_model(struct tt_model *model)
 	if (tt_report_create(model, &o->opts, &report, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
 	int status = write_reports(report);
-	if (status == 0 && o->fail_on != TT_FAIL_NEVER && tt_report_found(report, (enum tt_level)o->fail_on))
+	if (status == 0 && tt_report_cli_failed(o, report))
 		status = TT_EXIT_FOUND;
+	if (o->write_baseline && tt_baseline_write(&report->findings, o->write_baseline, &err) < 0)
+		status = tt_cli_error(&cli, "%s", err.msg);
 	tt_report_destroy(report);
 	return status;
 }
@@ -134,6 +136,9 @@ static int run_report(int count, char **operands)
 	struct tt_rec_set set = {0};
 	struct tt_model *model = NULL;
 	bool failed = false;
+	struct tt_err err = {0};
+	if (tt_report_cli_load(&opt.report, &err) < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
 	int status = gather(&set, count, operands, &failed);
 	if (status == 0)
 		status = make_model(&set, &model);

@@ -208,6 +208,15 @@ size_t tt_findings_count(const struct tt_findings *set, enum tt_level at_least)
 	size_t n = 0;
 	const struct tt_finding *f;
 	vec_for_each (f, &set->list)
-		n += f->level >= at_least;
+		n += f->level >= at_least && f->state == TT_FINDING_OPEN;
+	return n;
+}
+
+size_t tt_findings_count_state(const struct tt_findings *set, enum tt_finding_state state)
+{
+	size_t n = 0;
+	const struct tt_finding *f;
+	vec_for_each (f, &set->list)
+		n += f->state == state;
 	return n;
 }

@@ -31,6 +31,9 @@ enum tt_level { TT_LEVEL_NOTE, TT_LEVEL_WARNING, TT_LEVEL_ERROR, TT_LEVEL_MAX };
 /* proven: it happened or is so; likely: what was measured hardly allows another reading; possible: look yourself. */
 enum tt_confidence { TT_POSSIBLE, TT_LIKELY, TT_PROVEN, TT_CONFIDENCE_MAX };
 
+/* Known: in the baseline. Suppressed: a line of a suppression file says that it is as it should be. Only open ones count. */
+enum tt_finding_state { TT_FINDING_OPEN, TT_FINDING_KNOWN, TT_FINDING_SUPPRESSED, TT_FINDING_STATE_MAX };
+
 struct tt_rule_info {
 	const char *id;
 	enum tt_level level;
@@ -81,6 +84,8 @@ struct tt_finding {
 	uint64_t cost_ns;                 /* time lost, for the ranking; 0 when there is none */
 	uint64_t wall_ns;                 /* what cost_ns is a share of */
 	uint64_t fingerprint;
+	enum tt_finding_state state;
+	const char *state_why; /* suppressed: the comment of that line; NULL: none */
 	TT_VEC(const char *) evidence;
 	TT_VEC(struct tt_figure) figures;
 	TT_VEC(const struct tt_thread *) threads;
@@ -92,7 +97,8 @@ struct tt_finding {
 struct tt_findings {
 	TT_VEC(struct tt_finding) list;
 	struct tt_smap strings;
-	bool failed; /* out of memory somewhere: sticky */
+	bool failed;  /* out of memory somewhere: sticky */
+	bool explain; /* set by the caller: also notes on what is left out otherwise (lock-order-gated and -sequential) */
 };
 #define TT_FINDINGS_INIT      \
 	{                     \
@@ -134,7 +140,10 @@ void tt_finding_identify(struct tt_finding *f, const char *part);
  */
 int tt_findings_finish(struct tt_findings *set);
 
-/* How many findings have at least this level. */
+/* How many open findings have at least this level. */
 size_t tt_findings_count(const struct tt_findings *set, enum tt_level at_least);
+
+/* How many are in this state. */
+size_t tt_findings_count_state(const struct tt_findings *set, enum tt_finding_state state);
 
 #endif

@@ -216,6 +216,8 @@ static void json_summary(struct tt_jsonw *j, const struct tt_report *r, const ch
 		size_t n = tt_findings_count(&r->findings, level) - tt_findings_count(&r->findings, level + 1);
 		tt_jsonw_u64(j, keys[level], n);
 	}
+	tt_jsonw_u64(j, "known", tt_findings_count_state(&r->findings, TT_FINDING_KNOWN));
+	tt_jsonw_u64(j, "suppressed", tt_findings_count_state(&r->findings, TT_FINDING_SUPPRESSED));
 	tt_jsonw_end(j, '}');
 }
 
@@ -296,6 +298,7 @@ int tt_report_json(struct tt_report *r, FILE *file, const struct tt_term *term, 
 	tt_jsonw_end(j, ']');
 	json_summary(j, r, "summary");
 	tt_json_findings(j, r);
+	tt_json_verdicts(j, r);
 	tt_json_locks(j, r);
 	tt_json_threads(j, r);
 	json_dropped(j, r);

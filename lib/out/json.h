@@ -24,6 +24,10 @@ void tt_json_locks(struct tt_jsonw *j, struct tt_report *r);
 void tt_json_threads(struct tt_jsonw *j, struct tt_report *r);
 void tt_json_findings(struct tt_jsonw *j, struct tt_report *r);
 
+/* Budgets, baseline, suppressions; and of one finding: whether it is known or suppressed, and the line that would. */
+void tt_json_verdicts(struct tt_jsonw *j, struct tt_report *r);
+void tt_json_finding_state(struct tt_jsonw *j, struct tt_report *r, const struct tt_finding *f);
+
 /* How many of `total` rows opts.top_all allows. */
 static inline size_t tt_json_rows(const struct tt_report *r, size_t total)
 {

@@ -307,6 +307,7 @@ static void json_finding(struct tt_jsonw *j, struct tt_report *r, const char *ke
 	json_evidence(j, "evidence", f);
 	tt_jsonw_text(j, "why", f->why);
 	tt_jsonw_text(j, "advice", f->advice);
+	tt_json_finding_state(j, r, f);
 	tt_jsonw_end(j, '}');
 }
 

@@ -53,6 +53,7 @@ void tt_report_opts_init(struct tt_report_opts *opts)
 		.details = 5,
 		.frames = 12,
 		.sort = TT_SORT_WAIT,
+		.fail_on = TT_LEVEL_ERROR,
 		.sections = (1u << TT_SECTION_MAX) - 1};
 	tt_thresholds_init(&opts->thresholds);
 }
@@ -95,7 +96,36 @@ static int build(struct tt_report *r, struct tt_err *err)
 	if (tt_detect_all(&detect) < 0 || tt_select_all(r) < 0)
 		return tt_err_set(err, ENOMEM, "out of memory");
 	tt_select_findings(r);
-	return 0;
+	return tt_report_settle(r) < 0 ? tt_err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+static void forget_states(struct tt_findings *set)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < set->list.len; i++) {
+		struct tt_finding *f = &set->list.data[i];
+		f->state = TT_FINDING_OPEN;
+		f->state_why = NULL;
+		if (f->rule == TT_RULE_BUDGET_BROKEN)
+			tt_finding_deinit(f);
+		else
+			set->list.data[kept++] = *f;
+	}
+	set->list.len = kept;
+}
+
+int tt_report_settle(struct tt_report *r)
+{
+	struct tt_namer namer = tt_names_namer(r->names);
+	struct tt_detect detect = {r->model, &r->opts.thresholds, &namer, &r->findings};
+	forget_states(&r->findings);
+	/* Budgets count findings that are not suppressed; then a broken budget can be suppressed itself. */
+	tt_suppressions_apply(r->opts.suppressions, r->names, &r->findings);
+	tt_budgets_check(r->opts.budgets, &detect);
+	int rc = tt_findings_finish(&r->findings);
+	tt_suppressions_apply(r->opts.suppressions, r->names, &r->findings);
+	tt_baseline_apply(r->opts.baseline, &r->findings);
+	return r->findings.failed ? -ENOMEM : rc;
 }
 
 int tt_report_create(struct tt_model *model, const struct tt_report_opts *opts, struct tt_report **ret, struct tt_err *err)

@@ -15,10 +15,13 @@
 
 #include <stdio.h>
 
+#include "lib/findings/budget.h"
 #include "lib/findings/finding.h"
 #include "lib/findings/thresholds.h"
 #include "lib/model/model.h"
+#include "lib/out/baseline.h"
 #include "lib/out/names.h"
+#include "lib/out/suppress.h"
 #include "lib/util/term.h"
 
 enum tt_format {
@@ -63,6 +66,11 @@ struct tt_report_opts {
 	unsigned sections; /* bit set of enum tt_section */
 	bool each;         /* text lists every lock, not classes */
 	struct tt_patterns locks, threads, sites;
+	struct tt_budgets *budgets;           /* these three: NULL: none; the report notes in them what it found */
+	struct tt_suppressions *suppressions; /* (broken, used, seen), so one report at a time */
+	struct tt_baseline *baseline;
+	const char *root;      /* absolute directory that SARIF and annotations name files from; NULL: none */
+	enum tt_level fail_on; /* what JUnit calls a failure; TT_LEVEL_MAX: nothing */
 };
 void tt_report_opts_init(struct tt_report_opts *opts);
 
@@ -88,6 +96,12 @@ struct tt_report {
 int tt_report_create(struct tt_model *model, const struct tt_report_opts *opts, struct tt_report **ret, struct tt_err *err);
 void tt_report_destroy(struct tt_report *report);
 
+/*
+ * Decides the state of each finding: suppressed, known or open; and checks the budgets. tt_report_create() does it; whoever
+ * adds findings afterwards calls it again. 0 or -ENOMEM.
+ */
+int tt_report_settle(struct tt_report *report);
+
 /* Writes and flushes. term: what text may use; NULL = plain. 0 or -errno with words (also for a full disk). */
 int tt_report_write(
 	struct tt_report *report, enum tt_format format, FILE *file, const struct tt_term *term, struct tt_err *err);
@@ -101,7 +115,7 @@ int tt_report_write_spec(struct tt_report *report, const char *spec, FILE *stand
 /* Checks a spec before the work begins. 0 or -EINVAL with words. */
 int tt_report_check_spec(const char *spec, struct tt_err *err);
 
-/* True when some finding has at least this level. */
+/* True when some open finding has at least this level. */
 bool tt_report_found(const struct tt_report *report, enum tt_level at_least);
 
 #define TT_FORMAT(id, name, writer, help) \

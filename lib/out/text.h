@@ -55,6 +55,9 @@ unsigned tt_text_detail(const struct tt_text *t, const struct tt_lock_class *c);
 /* "worker_loop pool.c:123": for a cell. `unknown` when both are NULL. Valid as long as the report's names. */
 const char *tt_text_place(struct tt_text *t, const struct tt_site *site, const struct tt_stack *stack, const char *unknown);
 
+/* At the end of the findings: those that were suppressed, what of the baseline is gone, unused suppressions, budgets. */
+void tt_text_verdicts(struct tt_text *t);
+
 /* Time in locks; time waiting for work, events, others. */
 uint64_t tt_waits_lock_ns(const struct ttrec_total waits[TTREC_WAIT_SLOTS]);
 uint64_t tt_waits_idle_ns(const struct ttrec_total waits[TTREC_WAIT_SLOTS]);

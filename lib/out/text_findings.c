@@ -20,6 +20,8 @@ static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t nu
 		tt_text_put(t, TT_STYLE_DIM, ", %" PRIu32 " times", f->count);
 	if (t->r->model->processes.len > 1 && f->process)
 		tt_text_put(t, TT_STYLE_DIM, ", pid %u", f->process->pid);
+	if (f->state == TT_FINDING_KNOWN)
+		tt_text_put(t, TT_STYLE_DIM, ", known");
 	tt_text_put(t, TT_STYLE_DIM, "  [%016" PRIx64 "]", f->fingerprint);
 	tt_text_newline(t);
 	tt_text_sentence(t, 3, "", TT_STYLE_BOLD, "%s", f->title);
@@ -31,6 +33,9 @@ static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t nu
 	tt_text_sentence(t, 3, "sure: ", TT_STYLE_NONE, "%s, %s", tt_confidence_name(f->confidence), f->reason);
 	if (!again || f->advice != tt_rules[f->rule].advice)
 		tt_text_sentence(t, 3, "do:   ", TT_STYLE_GOOD, "%s", f->advice);
+	TT_BUF_AUTO(mute);
+	tt_suppression_line(t->r->names, f, &mute);
+	tt_text_sentence(t, 3, "mute: ", TT_STYLE_DIM, "%s", tt_buf_str(&mute));
 	unsigned detail = f->rule == TT_RULE_LOCK_CONTENTION && f->locks.len ? tt_text_detail(t, f->locks.data[0]->class) : 0;
 	if (detail) {
 		tt_text_sentence(t, 3, "", TT_STYLE_DIM, "stacks: number %u of \"%s\" below", detail, TT_CONTENTION_HEADING);
@@ -44,15 +49,18 @@ static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t nu
 void tt_text_findings(struct tt_text *t)
 {
 	const struct tt_findings *set = &t->r->findings;
-	if (set->list.len == 0)
-		return;
-	uint64_t rows = tt_text_rows(t, set->list.len);
-	tt_text_heading(t, "Findings");
+	size_t count = set->list.len - tt_findings_count_state(set, TT_FINDING_SUPPRESSED), number = 0;
+	uint64_t rows = tt_text_rows(t, count);
+	if (rows)
+		tt_text_heading(t, "Findings");
 	bool explained[TT_RULE_MAX] = {false};
-	for (uint64_t i = 0; i < rows; i++) {
-		const struct tt_finding *f = &set->list.data[i];
-		put_finding(t, f, i + 1, explained[f->rule]);
+	const struct tt_finding *f;
+	vec_for_each (f, &set->list) {
+		if (f->state == TT_FINDING_SUPPRESSED || number == rows)
+			continue;
+		put_finding(t, f, ++number, explained[f->rule]);
 		explained[f->rule] = true;
 	}
-	tt_text_more(t, 0, rows, set->list.len);
+	tt_text_more(t, 0, rows, count);
+	tt_text_verdicts(t);
 }

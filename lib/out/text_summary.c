@@ -90,6 +90,14 @@ static void verdict(struct tt_text *t)
 		tt_text_put(t, styles[level], "%s%zu %s%s", gap, n, tt_level_name((enum tt_level)level), n == 1 ? "" : "s");
 		gap = ", ";
 	}
+	static const char *const states[TT_FINDING_STATE_MAX] = {NULL, "known", "suppressed"};
+	for (unsigned state = TT_FINDING_KNOWN; state < TT_FINDING_STATE_MAX; state++) {
+		size_t n = tt_findings_count_state(f, (enum tt_finding_state)state);
+		if (n) {
+			tt_text_put(t, TT_STYLE_DIM, "%s%zu %s", gap, n, states[state]);
+			gap = ", ";
+		}
+	}
 	const struct tt_model *m = t->r->model;
 	if (m->lock_wait_ns)
 		tt_text_put(t, TT_STYLE_NONE, ": threads lost %s waiting for locks, %s of wall time", tt_ns(m->lock_wait_ns).s,

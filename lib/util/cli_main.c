@@ -53,7 +53,9 @@ int tt_cli_start(const struct tt_cli *cli, int argc, char **argv)
 	case TT_CLI_RUN:
 		return first;
 	case TT_CLI_PRINT:
-		fputs(tt_buf_str(&out), stdout);
+		/* Not through stdio, which forgets why it failed. */
+		if (tt_out_write(STDOUT_FILENO, tt_buf_str(&out), out.len, "standard output", &err) < 0)
+			exit(tt_cli_error(cli, "%s", err.msg));
 		tt_buf_deinit(&out);
 		exit(tt_cli_finish(cli, TT_EXIT_OK));
 	case TT_CLI_MISUSED:
