@@ -9,7 +9,7 @@
 #include "preload/shim.h"
 #include "preload/sys.h"
 
-#define DEP_HELD_MAX 64u /* outermost locks beyond this are left out of a fact: the innermost matter for cycles */
+#define DEP_HELD_MAX 512u /* outermost locks beyond this are left out of a fact: the innermost matter for cycles */
 #define BLOCK_BYTES  (64u << 10)
 #define GROW_MISSES  512u
 
@@ -68,6 +68,13 @@ void tt_order_free(struct tt_self *s)
 	s->deps = NULL;
 }
 
+/* A new segment of the thread begins: whatever it does again is to be recorded with it. */
+void tt_order_forget(struct tt_self *s)
+{
+	if (s->deps)
+		__builtin_memset(s->deps, 0, (s->deps_mask + 1) * sizeof(*s->deps));
+}
+
 static void cache_add(struct tt_self *s, uint64_t key)
 {
 	if (!s->deps) {
@@ -106,17 +113,26 @@ static bool dep_equal(const struct ttrec_dep *d, uint64_t hash, uint32_t wanted,
 	return true; /* the hash covers the uids */
 }
 
+/*
+ * The thread did it. An entry of threads[] is written by its own thread only: claimed by the count, valid by its serial. A
+ * thread that is there already says until when; one that finds no room is counted.
+ */
 static void dep_add_thread(struct tt_self *s, struct ttrec_dep *d)
 {
 	struct ttrec_thread *t = s->t;
-	tt_add_relaxed(&d->seen, 1);
 	uint16_t n = tt_load_acquire(&d->thread_count);
-	for (uint16_t i = 0; i < n && i < TTREC_DEP_THREADS; i++)
-		if (tt_load_acquire(&d->threads[i].serial) == t->serial && d->threads[i].segment == t->segment)
+	for (uint16_t i = 0; i < n && i < TTREC_DEP_THREADS; i++) {
+		if (tt_load_acquire(&d->threads[i].serial) == t->serial) {
+			tt_store_relaxed(&d->threads[i].last_segment, t->segment);
 			return;
-	if (n >= TTREC_DEP_THREADS || !tt_cas_acq_rel(&d->thread_count, &n, (uint16_t)(n + 1)))
-		return; /* named threads are examples: losing a race to be one is no loss */
-	d->threads[n].segment = t->segment;
+		}
+	}
+	tt_add_relaxed(&d->seen, 1);
+	do {
+		if (n >= TTREC_DEP_THREADS)
+			return;
+	} while (!tt_cas_acq_rel(&d->thread_count, &n, (uint16_t)(n + 1)));
+	d->threads[n].segment = d->threads[n].last_segment = t->segment;
 	tt_store_release(&d->threads[n].serial, t->serial);
 	tt_or_relaxed(&t->flags, TTREC_THREAD_HAS_DEPS);
 }

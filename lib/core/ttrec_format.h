@@ -671,12 +671,12 @@ struct ttrec_dep {
 	uint32_t stack;
 	uint16_t held_count;
 	uint16_t thread_count; /* entries of threads[] in use, atomic */
-	uint64_t seen;         /* threads that recorded it (not how often it happened) */
+	uint64_t seen;         /* threads that recorded it (not how often it happened); those beyond the named ones may count twice */
 	uint64_t first_ns;
 	struct {
 		uint64_t serial;
-		uint32_t segment;
-		uint32_t reserved;
+		uint32_t segment;      /* in which it did it first */
+		uint32_t last_segment; /* in which it did it last */
 	} threads[TTREC_DEP_THREADS];
 	struct ttrec_dep_held held[]; /* outermost first */
 };

@@ -59,6 +59,7 @@ void model_read_deps(struct tt_model *m, struct model_process *mp)
 			struct tt_dep_thread *t = &d->threads[d->thread_count++];
 			t->serial = r->threads[i].serial;
 			t->segment = r->threads[i].segment;
+			t->last_segment = r->threads[i].last_segment;
 			t->thread = tt_hmap_ptr(&mp->threads, t->serial);
 		}
 	}

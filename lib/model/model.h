@@ -431,8 +431,8 @@ struct tt_dep_held {
 };
 struct tt_dep_thread {
 	uint64_t serial;
-	uint32_t segment;
-	struct tt_thread *thread; /* NULL: record gone */
+	uint32_t segment, last_segment; /* in which it did it first and last; 0 is also a thread's first segment */
+	struct tt_thread *thread;       /* NULL: record gone */
 };
 
 /* A lock-order fact: `wanted` was asked for while `held` were held. */

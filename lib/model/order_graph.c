@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * order_graph.c - from lock-order facts to a graph of locks: only what can lie on a cycle. Part of order.c.
+ */
+#include <stdlib.h>
+
+#include "lib/model/order_private.h"
+
+/* ------------------------------------------------------------------ nodes and facts */
+
+struct build {
+	struct order_graph *g;
+	const struct tt_order_opts *opts;
+	struct tt_hmap nodes;  /* uid -> node */
+	struct tt_hmap people; /* serial -> who */
+	struct tt_hmap keys;   /* step key -> number */
+	TT_VEC(struct order_edge) edges;
+};
+
+static int node_of(struct build *b, const struct tt_lock *lock, uint32_t uid, uint32_t *ret)
+{
+	bool is_new;
+	struct tt_hmap_entry *e = tt_hmap_insert(&b->nodes, uid, &is_new);
+	if (!e)
+		return -ENOMEM;
+	if (is_new) {
+		e->value = b->g->locks.len;
+		if (tt_vec_push(&b->g->locks, lock))
+			return -ENOMEM;
+	}
+	*ret = (uint32_t)e->value;
+	return 0;
+}
+
+static bool is_lock(const struct tt_lock *l)
+{
+	return l && l->use == TT_USE_LOCK;
+}
+
+static int by_node(const void *a, const void *b)
+{
+	const struct order_held *x = a, *y = b;
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* A lock that is held twice is held once, in its strongest mode. */
+static void settle_held(struct order_graph *g, struct order_fact *f)
+{
+	struct order_held *h = g->held.data + f->held_first;
+	size_t n = g->held.len - f->held_first, kept = 0;
+	qsort(h, n, sizeof(*h), by_node);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && h[kept - 1].node == h[i].node) {
+			h[kept - 1].shared &= h[i].shared;
+			continue;
+		}
+		f->bloom |= UINT64_C(1) << (h[i].node * UINT32_C(2654435769) >> 26);
+		h[kept++] = h[i];
+	}
+	g->held.len = f->held_first + kept;
+	f->held_count = (uint32_t)kept;
+}
+
+static int add_points(struct build *b, struct order_fact *f)
+{
+	const struct tt_dep *d = f->dep;
+	f->point_first = (uint32_t)b->g->points.len;
+	for (unsigned i = 0; i < d->thread_count; i++) {
+		bool is_new;
+		struct tt_hmap_entry *e = tt_hmap_insert(&b->people, d->threads[i].serial, &is_new);
+		if (!e)
+			return -ENOMEM;
+		if (is_new)
+			e->value = b->g->people++;
+		struct order_point p = {d->threads[i].thread, (uint32_t)e->value, d->threads[i].segment, &d->threads[i]};
+		if (tt_vec_push(&b->g->points, p))
+			return -ENOMEM;
+		if (d->threads[i].last_segment > p.segment) {
+			p.segment = d->threads[i].last_segment;
+			if (tt_vec_push(&b->g->points, p))
+				return -ENOMEM;
+		}
+	}
+	f->point_count = (uint32_t)b->g->points.len - f->point_first;
+	f->unnamed = d->thread_count == 0 || (d->thread_count == TTREC_DEP_THREADS && d->seen > TTREC_DEP_THREADS);
+	return 0;
+}
+
+/* The wait of a condition variable has a deadline; taking its mutex again has none. */
+static bool is_timed(const struct tt_dep *d)
+{
+	return d->is_timed && d->site && d->site->op != TTREC_OP_COND_TIMEDWAIT;
+}
+
+static int add_fact(struct build *b, const struct tt_dep *d)
+{
+	struct order_graph *g = b->g;
+	if (!is_lock(d->wanted) || (d->is_try && !b->opts->left_out))
+		return 0;
+	for (unsigned i = 0; i < d->held_count; i++)
+		if (d->held[i].uid == d->wanted_uid)
+			return 0;
+	struct order_fact f = {.dep = d, .held_first = (uint32_t)g->held.len, .timed = is_timed(d)};
+	for (unsigned i = 0; i < d->held_count; i++) {
+		const struct tt_dep_held *h = &d->held[i];
+		struct order_held held = {.at = i, .shared = h->shared};
+		if (!is_lock(h->lock))
+			continue;
+		if (node_of(b, h->lock, h->uid, &held.node) || tt_vec_push(&g->held, held))
+			return -ENOMEM;
+	}
+	if (g->held.len == f.held_first)
+		return 0;
+	settle_held(g, &f);
+	if (node_of(b, d->wanted, d->wanted_uid, &f.wanted) || add_points(b, &f) || tt_vec_push(&g->facts, f))
+		return -ENOMEM;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ components */
+
+/* An edge for each lock held by each fact. */
+static int add_edges(struct build *b)
+{
+	struct order_graph *g = b->g;
+	if (tt_vec_reserve(&b->edges, g->held.len))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < g->facts.len; i++) {
+		const struct order_fact *f = &g->facts.data[i];
+		for (uint32_t k = f->held_first; k < f->held_first + f->held_count; k++)
+			b->edges.data[b->edges.len++] =
+				(struct order_edge){.from = g->held.data[k].node, .to = f->wanted, .fact = i, .held = k};
+	}
+	return 0;
+}
+
+/* Positions of the edges by one end: first[n .. n + 1]; order[] holds them. */
+static void sort_by_end(const struct order_edge *e, size_t edges, size_t nodes, bool by_to, uint32_t *first, uint32_t *order)
+{
+	memset(first, 0, (nodes + 2) * sizeof(*first));
+	for (size_t i = 0; i < edges; i++)
+		first[(by_to ? e[i].to : e[i].from) + 2]++;
+	for (size_t i = 2; i < nodes + 2; i++)
+		first[i] += first[i - 1];
+	for (uint32_t i = 0; i < edges; i++)
+		order[first[(by_to ? e[i].to : e[i].from) + 1]++] = i;
+}
+
+/*
+ * Strongly connected components (Tarjan), with a stack of its own instead of recursion. low[] is 0 until a node is met, and
+ * ORDER_NONE once its component is known. component[] gets the number of the component's root.
+ */
+struct tarjan {
+	const struct order_edge *edges;
+	const uint32_t *first, *order;
+	uint32_t *component, *low, *cursor, *path, *pending;
+	uint32_t met, paths, pendings;
+};
+
+static void tarjan_enter(struct tarjan *t, uint32_t v)
+{
+	t->low[v] = t->component[v] = ++t->met; /* component: its index until it is known */
+	t->cursor[v] = t->first[v];
+	t->path[t->paths++] = v;
+	t->pending[t->pendings++] = v;
+}
+
+static void tarjan_leave(struct tarjan *t, uint32_t v)
+{
+	t->paths--;
+	if (t->low[v] == t->component[v]) {
+		uint32_t w;
+		do {
+			w = t->pending[--t->pendings];
+			t->component[w] = v;
+			t->low[w] = ORDER_NONE;
+		} while (w != v);
+	} else if (t->paths) {
+		uint32_t u = t->path[t->paths - 1];
+		t->low[u] = t->low[v] < t->low[u] ? t->low[v] : t->low[u];
+	}
+}
+
+static void tarjan_from(struct tarjan *t, uint32_t root)
+{
+	tarjan_enter(t, root);
+	while (t->paths) {
+		uint32_t v = t->path[t->paths - 1];
+		if (t->cursor[v] == t->first[v + 1]) {
+			tarjan_leave(t, v);
+			continue;
+		}
+		uint32_t w = t->edges[t->order[t->cursor[v]++]].to;
+		if (t->low[w] == 0)
+			tarjan_enter(t, w);
+		else if (t->low[w] != ORDER_NONE && t->component[w] < t->low[v])
+			t->low[v] = t->component[w];
+	}
+}
+
+static int find_components(struct build *b, const uint32_t *first, const uint32_t *order)
+{
+	struct order_graph *g = b->g;
+	size_t n = g->locks.len;
+	uint32_t *space = calloc(4 * n + 1, sizeof(*space));
+	if (!space)
+		return -ENOMEM;
+	struct tarjan t = {.edges = b->edges.data,
+		.first = first,
+		.order = order,
+		.component = g->component,
+		.low = space,
+		.cursor = space + n,
+		.path = space + 2 * n,
+		.pending = space + 3 * n};
+	for (uint32_t v = 0; v < n; v++)
+		if (t.low[v] == 0)
+			tarjan_from(&t, v);
+	free(space);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ what remains */
+
+static uint64_t default_key(const struct tt_dep *d, const struct tt_dep_held *h)
+{
+	uint64_t part[] = {h->site ? h->site->id : UINT32_MAX, d->site ? d->site->id : UINT32_MAX, h->lock->class->id,
+		d->wanted->class->id};
+	return tt_hash_stable(TT_HASH_STABLE_INIT, part, sizeof(part));
+}
+
+static int number_key(struct build *b, struct order_edge *e)
+{
+	const struct order_graph *g = b->g;
+	const struct tt_dep *d = g->facts.data[e->fact].dep;
+	const struct tt_dep_held *h = &d->held[g->held.data[e->held].at];
+	uint64_t key = b->opts->key ? b->opts->key(b->opts->ctx, d, h) : default_key(d, h);
+	bool is_new;
+	struct tt_hmap_entry *k = tt_hmap_insert(&b->keys, key, &is_new);
+	if (!k)
+		return -ENOMEM;
+	if (is_new)
+		k->value = b->g->keys++;
+	e->key = (uint32_t)k->value;
+	return 0;
+}
+
+/* Keeps the edges within a component, by `from`. */
+static int keep_edges(struct build *b, const uint32_t *order)
+{
+	struct order_graph *g = b->g;
+	for (size_t i = 0; i < b->edges.len; i++) {
+		struct order_edge e = b->edges.data[order[i]];
+		if (g->component[e.from] != g->component[e.to])
+			continue;
+		if (number_key(b, &e) || tt_vec_push(&g->edges, e))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int finish(struct build *b)
+{
+	struct order_graph *g = b->g;
+	size_t n = g->locks.len;
+	int rc = add_edges(b);
+	uint32_t *order = calloc(b->edges.len + 1, sizeof(*order));
+	g->component = calloc(n + 1, sizeof(*g->component));
+	g->out = calloc(n + 2, sizeof(*g->out));
+	g->in = calloc(n + 2, sizeof(*g->in));
+	if (rc || !order || !g->component || !g->out || !g->in) {
+		free(order);
+		return -ENOMEM;
+	}
+	sort_by_end(b->edges.data, b->edges.len, n, false, g->out, order);
+	rc = find_components(b, g->out, order);
+	if (rc == 0)
+		rc = keep_edges(b, order);
+	if (rc == 0) {
+		g->in_edges = calloc(g->edges.len + 1, sizeof(*g->in_edges));
+		rc = g->in_edges ? 0 : -ENOMEM;
+	}
+	if (rc == 0) {
+		sort_by_end(g->edges.data, g->edges.len, n, false, g->out, order); /* they lie in this order already */
+		sort_by_end(g->edges.data, g->edges.len, n, true, g->in, g->in_edges);
+	}
+	free(order);
+	return rc;
+}
+
+int order_graph_init(struct order_graph *g, const struct tt_dep *deps, size_t count, const struct tt_order_opts *opts)
+{
+	*g = (struct order_graph){.process = count ? deps->process : NULL};
+	struct build b = {.g = g, .opts = opts};
+	int rc = 0;
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = add_fact(&b, &deps[i]);
+	if (rc == 0)
+		rc = finish(&b);
+	tt_hmap_deinit(&b.nodes);
+	tt_hmap_deinit(&b.people);
+	tt_hmap_deinit(&b.keys);
+	tt_vec_deinit(&b.edges);
+	return rc;
+}
+
+void order_graph_deinit(struct order_graph *g)
+{
+	tt_vec_deinit(&g->locks);
+	tt_vec_deinit(&g->facts);
+	tt_vec_deinit(&g->held);
+	tt_vec_deinit(&g->points);
+	tt_vec_deinit(&g->edges);
+	free(g->out);
+	free(g->in);
+	free(g->in_edges);
+	free(g->component);
+}
