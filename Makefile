@@ -47,7 +47,8 @@ endif
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 LIB_SRC    := $(wildcard lib/*/*.c)
-LIB_OBJ    := $(LIB_SRC:%.c=$(O)/%.o)
+PAGE       := $(addprefix lib/out/assets/,report.css base.js table.js graph.js charts.js page.js)
+LIB_OBJ    := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/html_assets.o
 TOOL_SRC   := $(wildcard tools/*.c)
 TOOL_DIRS  := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c))
 TOOLS      := $(TOOL_SRC:tools/%.c=$(O)/bin/%) $(TOOL_DIRS:%=$(O)/bin/%)
@@ -84,6 +85,12 @@ $(eval $(call compile,lib,$$(PC_CFLAGS) $$(TOOLFLAGS)))
 $(eval $(call compile,tools,$$(PC_CFLAGS) $$(TOOLFLAGS)))
 $(eval $(call compile,tests/unit,$$(PC_CFLAGS) $$(TOOLFLAGS)))
 $(eval $(call compile,preload,$$(SHIMFLAGS)))
+
+# The style and the script of the HTML report, as C.
+$(O)/gen/html_assets.c: lib/out/assets/embed $(PAGE)
+	$(call say,GEN,$@) mkdir -p $(@D) && lib/out/assets/embed $(PAGE) >$@
+$(O)/gen/html_assets.o: $(O)/gen/html_assets.c $(O)/.flags
+	$(call say,CC,$<) $(CC) $(CPPFLAGS) $(TOOLFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The shim's parts inside an ordinary program, so that unit tests can run them under a sanitizer.
 $(O)/testobj/%.o: %.c $(O)/.flags

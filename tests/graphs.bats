@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# graphs.bats - graphs to look at: DOT, folded stacks, the timeline, the HTML page. Each is read back by what will open it.
+
+load helpers
+
+setup()
+{
+	built "$BIN/threadreport" "$SHIM" "$MKTHREADS"
+	REC=$BATS_TEST_TMPDIR/rec
+	TRUTH=$BATS_TEST_TMPDIR/truth.json
+	OUT=$BATS_TEST_TMPDIR/out
+}
+
+teardown()
+{
+	kill_bg
+}
+
+# written FORMAT [OPTION...] - that report of the recordings into $OUT.
+written()
+{
+	"$BIN/threadreport" --fail-on never --report "$1=$OUT" "${@:2}" "$REC"
+}
+
+# hung SCENARIO - the recording of a program that is stuck, taken once all its threads wait.
+hung()
+{
+	mkdir -p "$REC"
+	LD_PRELOAD=$SHIM THREADCHECK_OPTIONS="output=$REC/" bg "$MKTHREADS" "$@" >"$TRUTH"
+	poll_until 20 test -s "$TRUTH"
+	poll_until 20 stuck
+	kill -KILL "$bg_pid"
+	poll_until 10 gone "$bg_pid"
+}
+stuck()
+{
+	written dot-waits 2>/dev/null && [ "$(grep -c 'held by' "$OUT")" -ge 2 ] &&
+		[ "$(grep -c 'shape=box' "$OUT")" -eq "$(grep -c 'held by' "$OUT")" ]
+}
+
+# ------------------------------------------------------------------ DOT
+
+@test "the order of locks is a graph that Graphviz draws, with both places on each arrow" {
+	recorded lock-order-inversion
+	written dot
+	assert_equal "$(grep -c ' -> ' "$OUT")" 2 "arrows"
+	assert_equal "$(grep -c 'shape=box' "$OUT")" 2 "locks"
+	assert_equal "$(grep -c 'held in takes_first .*wanted in takes_second ' "$OUT")" 2 "places"
+	require dot
+	run dot -Tsvg "$OUT"
+	assert_status 0
+	assert_contains "$output" "<svg"
+}
+
+@test "the graph of waits of a hung program leads from each thread to the lock and on to its holder" {
+	hung deadlock-3
+	written dot-waits
+	local thread lock next start seen=0
+	start=$(sed -nE 's/^ *(n[0-9]+) -> n[0-9]+ \[label="lock\\n.*/\1/p' "$OUT" | head -1)
+	thread=$start
+	# Around the ring of three, back to where it began.
+	while :; do
+		lock=$(sed -nE "s/^ *$thread -> (n[0-9]+) \\[label=\"lock.*/\\1/p" "$OUT")
+		next=$(sed -nE "s/^ *$lock -> (n[0-9]+) \\[label=\"held by.*/\\1/p" "$OUT")
+		[ -n "$next" ] || fail "no holder behind $thread" "$(cat "$OUT")"
+		seen=$((seen + 1))
+		thread=$next
+		[ "$thread" != "$start" ] && [ $seen -lt 10 ] || break
+	done
+	assert_equal $seen 3 "steps of the ring"
+	require dot
+	run dot -Tsvg "$OUT"
+	assert_status 0
+}
+
+@test "of a finished program the graph of waits says who had to wait for whom, and how long" {
+	recorded contended-mutex waiters=3
+	written dot-waits
+	assert_equal "$(grep -c ' -> ' "$OUT")" 3 "arrows"
+	assert_equal "$(sed -nE 's/^ *n[0-9]+ -> (n[0-9]+) .*/\1/p' "$OUT" | sort -u | wc -l)" 1 "holders"
+	assert_contains "$(cat "$OUT")" 'mutex the_mutex\n'
+	assert_contains "$(cat "$OUT")" 'in 20 waits'
+}
+
+@test "a graph that is cut says so" {
+	hung deadlock-3
+	written dot --top 2
+	assert_contains "$(cat "$OUT")" 'the first 2 of '
+	assert_equal "$(grep -c ' -> ' "$OUT")" 2 "arrows"
+}
+
+@test "a program without locks under locks has an empty graph that Graphviz accepts" {
+	recorded contended-mutex
+	written dot
+	assert_contains "$(cat "$OUT")" 'nothing to show'
+	require dot
+	run dot -Tsvg "$OUT"
+	assert_status 0
+}
+
+# ------------------------------------------------------------------ folded stacks
+
+@test "folded stacks hold the time of all waits, by waiter and by holder" {
+	require jq
+	recorded contended-mutex waiters=2
+	report --fail-on never
+	local lost
+	lost=$(json "$BATS_TEST_TMPDIR/report.json" '.locks[0].wait_ns.total')
+	written folded
+	assert_matches "$(cat "$OUT")" '^mkthreads;.*;mutex_waiter;\[mutex_the_mutex\] [0-9]+$'
+	assert_equal "$(awk '{ sum += $NF } END { printf "%d", sum }' "$OUT")" "$lost" "time by waiter"
+	written folded-holder
+	assert_matches "$(cat "$OUT")" '^mkthreads;main;.*;\[mutex_the_mutex\] [0-9]+$'
+	assert_equal "$(awk '{ sum += $NF } END { printf "%d", sum }' "$OUT")" "$lost" "time by holder"
+}
