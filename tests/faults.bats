@@ -45,7 +45,7 @@ outcome()
 {
 	local file=$1 status=0
 	shift
-	timeout -k 5 120 "$@" >"$file" 2>&1 </dev/null 3>&- 4>&- || status=$?
+	timeout -k 5 "${TT_HANG_SECONDS:-120}" "$@" >"$file" 2>&1 </dev/null 3>&- 4>&- || status=$?
 	echo "status: $status" >>"$file"
 }
 
@@ -97,7 +97,7 @@ limited()
 @test "handlers may lock, on a stack that lies inside the one they interrupt" {
 	survives 1 ordeal_signals inner-altstack
 	# What interrupts the recorder is counted, not mistaken for a thread that left it.
-	assert_json "$BATS_TEST_TMPDIR/report.0.json" '[.dropped.counters[] | select(.what | test("signal handler"))] | length == 1'
+	assert_json "$BATS_TEST_TMPDIR/report.0.json" '[.dropped.counters[] | select(.what | test("signal handler")).count] | add > 50'
 }
 
 @test "a handler may leave by siglongjmp out of any lock call, again and again" {

@@ -126,9 +126,9 @@ same()
 
 @test "a stack is captured without any lock of the loader" {
 	built "$PROGRAMS/dlopen_deadlock" "$PROGRAMS/dlopen_ctor.so"
-	run -0 timeout -k 5 60 "$PROGRAMS/dlopen_deadlock"
+	run -0 timeout -k 5 "${TT_HANG_SECONDS:-60}" "$PROGRAMS/dlopen_deadlock"
 	local native=$output
-	run -0 preloaded "$BATS_TEST_TMPDIR/rec" timeout -k 5 60 "$PROGRAMS/dlopen_deadlock"
+	run -0 preloaded "$BATS_TEST_TMPDIR/rec" timeout -k 5 "${TT_HANG_SECONDS:-60}" "$PROGRAMS/dlopen_deadlock"
 	assert_equal "$output" "$native"
 }
 
