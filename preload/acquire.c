@@ -129,16 +129,16 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site)
 	tt_busy_end(s);
 }
 
-void tt_held_while_blocked(struct tt_self *s, uint64_t except, uint64_t site, uint64_t ns, const struct tt_caller *c)
+void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
 {
-	uint32_t d = s->t->held_depth;
+	uint32_t d = ns >= TT_BLOCKED_NS ? s->t->held_depth : 0;
 	for (uint32_t i = d; i && d - i < 8; i--) {
 		const struct ttrec_held *h = &s->held[i - 1];
-		struct ttrec_lock *l = h->lock == except ? NULL : tt_lock_find(h->lock);
+		struct ttrec_lock *l = h->lock == other ? NULL : tt_lock_find(h->lock);
 		if (!l || (l->kind == TTREC_KIND_SEM && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED)))
 			continue;
 		tt_or_relaxed(&l->flags, TTREC_LOCK_HOLD_BLOCKED);
-		tt_misuse(s, TTREC_MISUSE_HELD_BLOCKING, l, site, except, TTREC_SITE_WORD(h->site), ns, c);
+		tt_misuse(s, TTREC_MISUSE_HELD_BLOCKING, l, site, other, TTREC_SITE_WORD(h->site), ns, c);
 	}
 }
 

@@ -49,8 +49,12 @@ void tt_released(struct tt_self *s, uint64_t object, uint32_t at, uint64_t now, 
 void tt_born(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, uint16_t flags,
 	uint64_t other);
 void tt_died(struct tt_self *s, uint64_t object, uint64_t site);
-/* Facts: locks other than `except` were held while the thread was blocked for ns at `site`. */
-void tt_held_while_blocked(struct tt_self *s, uint64_t except, uint64_t site, uint64_t ns, const struct tt_caller *c);
+/*
+ * Facts: locks were held while the thread was blocked for ns at `site`. Shorter than TT_BLOCKED_NS is no blocking: a sleep and
+ * its wake-up take longer than that. other: the mutex of a condition, which is not meant; enum ttrec_call; 0.
+ */
+#define TT_BLOCKED_NS 20000u
+void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c);
 /* Some thread that holds `object`, found by looking at all held stacks; NULL none. For objects that keep no owner. */
 struct ttrec_thread *tt_holder_scan(const struct tt_self *s, uint64_t object);
 

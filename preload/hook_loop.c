@@ -110,6 +110,16 @@ TT_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout
 	LOOP_WAIT(!timeout || timeout->tv_sec || timeout->tv_nsec, REAL(ppoll)(fds, n, timeout, mask));
 }
 
+TT_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
+{
+	LOOP_WAIT(timeout != 0, REAL(__poll_chk)(fds, n, timeout, size));
+}
+
+TT_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size)
+{
+	LOOP_WAIT(!timeout || timeout->tv_sec || timeout->tv_nsec, REAL(__ppoll_chk)(fds, n, timeout, mask, size));
+}
+
 TT_EXPORT int select(int n, fd_set *rd, fd_set *wr, fd_set *ex, struct timeval *timeout)
 {
 	LOOP_WAIT(true, REAL(select)(n, rd, wr, ex, timeout));

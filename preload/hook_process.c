@@ -15,6 +15,7 @@
 TT_EXPORT pid_t fork(void)
 {
 	struct tt_self *s = tt_enter_if_known();
+	uint64_t t0 = s ? tt_now() : 0;
 	pid_t pid = REAL(fork)();
 	if (s && pid > 0) {
 		struct tt_caller c = {(uintptr_t)__builtin_return_address(0), HOOK_CFA()};
@@ -23,7 +24,7 @@ TT_EXPORT pid_t fork(void)
 		tt_add_relaxed(&tt_g.h->forks, 1);
 		tt_event(s, TTREC_EVENT_FORK, &(struct ttrec_event){.end_ns = now, .site = c.pc, .a = (uint64_t)pid});
 		if (s->t->held_depth)
-			tt_held_while_blocked(s, 0, TTREC_SITE(c.pc, TTREC_OP_FORK), 0, &c);
+			tt_held_while_blocked(s, 0, TTREC_SITE(c.pc, TTREC_OP_FORK), now - t0, &c);
 		tt_busy_end(s);
 	}
 	return pid;

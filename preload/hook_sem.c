@@ -106,6 +106,16 @@ static int sem_real_wait(sem_t *sem, const struct sem_until *u)
 	return REAL(sem_timedwait)(sem, u->until);
 }
 
+/* A wait for another thread's post has ended: what was held meanwhile? One for a lock is lock order's business. */
+static void sem_held(struct tt_self *s, struct tt_wait_for *w)
+{
+	if (!s->t->held_depth)
+		return;
+	tt_busy_begin(s);
+	tt_held_while_blocked(s, w->object, w->site, tt_now() - w->b.t0, &w->caller);
+	tt_busy_end(s);
+}
+
 /* No unit was there. */
 static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
@@ -128,6 +138,8 @@ static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, ui
 				sem_got(s, sem, site, cfa);
 			s->t->contended++;
 			tt_wait_over(&w, false, TTREC_OP_NONE);
+			if (!l)
+				sem_held(s, &w);
 		}
 		return 0;
 	}

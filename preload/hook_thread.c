@@ -42,6 +42,7 @@ void tt_create_begin(struct tt_self *s, struct tt_create *k, uint64_t routine, u
 		t->create_site = TTREC_SITE_PC(site);
 		t->creator = s->t->serial;
 		t->creator_segment = s->t->segment;
+		__builtin_memcpy(t->name, s->t->name, sizeof(t->name));
 		tt_module_seen(routine);
 		struct ttrec_group *g = k->group = tt_group_get(routine, t->create_site);
 		uint64_t before = g ? tt_load_relaxed(&g->created) : 0;
@@ -92,6 +93,7 @@ void tt_create_end(struct tt_self *s, struct tt_create *k, int r, const pthread_
 				tt_add_relaxed(&g->detached, 1);
 		}
 		s->t->segment++;
+		tt_order_forget(s);
 		tt_event(s, TTREC_EVENT_CREATE,
 			&(struct ttrec_event){
 				.end_ns = tt_now(), .site = TTREC_SITE_PC(site), .a = k->serial, .b = k->routine});
@@ -182,6 +184,7 @@ static void join_cancelled(struct tt_join *j)
 	tt_busy_begin(s);
 	uint64_t now = tt_block_end(s, &j->b);
 	tt_block_charge(s, &j->b, now, false);
+	tt_held_while_blocked(s, 0, j->site, now - j->b.t0, NULL);
 	if (j->t)
 		tt_and_relaxed(&j->t->flags, ~(uint32_t)TTREC_THREAD_JOINING);
 	tt_busy_end(s);
@@ -218,6 +221,7 @@ void tt_join_end(struct tt_join *j, int r, uintptr_t cfa)
 	tt_busy_begin(s);
 	uint64_t now = tt_block_end(s, &j->b);
 	tt_block_charge(s, &j->b, now, r == ETIMEDOUT);
+	tt_held_while_blocked(s, 0, j->site, now - j->b.t0, &c);
 	if (r == 0 && !t) {
 		/* Joined before it had said who it is, by another thread than its creator. It has by now. */
 		t = tt_thread_by_pthread(j->b.object);
@@ -245,6 +249,7 @@ void tt_thread_joined(struct tt_self *s, struct ttrec_thread *t, uint64_t now, u
 {
 	tt_add_relaxed(&tt_g.h->threads_joined, 1);
 	s->t->segment++;
+	tt_order_forget(s);
 	tt_event(s, TTREC_EVENT_JOIN,
 		&(struct ttrec_event){
 			.end_ns = now, .dur_ns = now - since, .site = TTREC_SITE_PC(site), .a = t ? t->serial : 0});
@@ -278,6 +283,8 @@ TT_EXPORT int pthread_timedjoin_np(pthread_t thread, void **ret, const struct ti
 		return REAL(pthread_timedjoin_np)(thread, ret, until);
 	struct tt_join j __attribute__((cleanup(tt_join_cleanup))) = {0};
 	tt_join_begin(s, &j, thread, HOOK_SITE(OP_JOIN), HOOK_CFA());
+	if (until)
+		tt_waiting_timed(s);
 	int r = REAL(pthread_timedjoin_np)(thread, ret, until);
 	tt_join_end(&j, r, HOOK_CFA());
 	return r;
@@ -290,6 +297,8 @@ TT_EXPORT int pthread_clockjoin_np(pthread_t thread, void **ret, clockid_t clock
 		return REAL(pthread_clockjoin_np)(thread, ret, clock, until);
 	struct tt_join j __attribute__((cleanup(tt_join_cleanup))) = {0};
 	tt_join_begin(s, &j, thread, HOOK_SITE(OP_JOIN), HOOK_CFA());
+	if (until)
+		tt_waiting_timed(s);
 	int r = REAL(pthread_clockjoin_np)(thread, ret, clock, until);
 	tt_join_end(&j, r, HOOK_CFA());
 	return r;

@@ -27,8 +27,80 @@ static int early_munmap(void *p, size_t size)
 	return (int)TT_SYS(munmap, p, size, 0, 0);
 }
 
-struct tt_real tt_real = {.free = early_free, .realloc = early_realloc, .munmap = early_munmap};
+/*
+ * Likewise those of family io, whose hooks do not pass tt_enter(): a caller of any type's arguments are kept, the functions
+ * looked up, and the one in question gone on with. tt_early_NAME knows where its pointer is; the rest is the same for all.
+ */
+#if defined(__x86_64__)
+#define EARLY_ROW(name)                                                                \
+	extern __typeof__(name) tt_early_##name __attribute__((visibility("hidden"))); \
+	__asm__(".pushsection .text\n"                                                 \
+		".type tt_early_" #name ", @function\n"                                \
+		".hidden tt_early_" #name "\n"                                         \
+		".globl tt_early_" #name "\n"                                          \
+		"tt_early_" #name ":\n"                                                \
+		"lea tt_real_" #name "(%rip), %r11\n"                                  \
+		"jmp tt_early_go_on\n"                                                 \
+		".size tt_early_" #name ", . - tt_early_" #name "\n"                   \
+		".popsection\n");
+__asm__(".pushsection .text\n"
+	".type tt_early_go_on, @function\n"
+	"tt_early_go_on:\n"
+	"push %rax\n push %rdi\n push %rsi\n push %rdx\n push %rcx\n push %r8\n push %r9\n"
+	"mov %r11, %rdi\n"
+	"call tt_early_target\n"
+	"mov %rax, %r11\n"
+	"pop %r9\n pop %r8\n pop %rcx\n pop %rdx\n pop %rsi\n pop %rdi\n pop %rax\n"
+	"jmp *%r11\n"
+	".size tt_early_go_on, . - tt_early_go_on\n"
+	".popsection\n");
+#else
+#error "real.c: add this architecture's early calls"
+#endif
+#define HOOK(name, version, need, family) EARLY_##family(name)
+#define EARLY_mutex(name)
+#define EARLY_thread(name)
+#define EARLY_rwlock(name)
+#define EARLY_cond(name)
+#define EARLY_sem(name)
+#define EARLY_barrier(name)
+#define EARLY_spin(name)
+#define EARLY_once(name)
+#define EARLY_c11(name)
+#define EARLY_futex(name)
+#define EARLY_loop(name)
+#define EARLY_memory(name)
+#define EARLY_process(name)
+#define EARLY_import(name)
+#define EARLY_io(name) EARLY_ROW(name)
+#include "preload/hooks.def"
+
+struct tt_real tt_real = {
+	.free = early_free,
+	.realloc = early_realloc,
+	.munmap = early_munmap,
+#define HOOK(name, version, need, family) EARLY_##family(name)
+#undef EARLY_io
+#define EARLY_io(name) .name = tt_early_##name,
+#include "preload/hooks.def"
+};
 bool tt_real_ready;
+
+/* A function that this C library does not have, called through a pointer that somebody found to be ours. */
+static long early_missing(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+/* What *slot leads to once all is looked up. */
+__attribute__((used, visibility("hidden"))) void *tt_early_target(void **slot);
+void *tt_early_target(void **slot)
+{
+	void *early = *slot;
+	tt_real_resolve(false);
+	return *slot != early ? *slot : (void *)early_missing;
+}
 
 #define ROW_BYTES 8
 enum row_number {

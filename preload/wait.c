@@ -80,6 +80,7 @@ static void waiting_set(struct ttrec_thread *t, const struct ttrec_waiting *to)
 	tt_store_relaxed(&w->seq, seq + 1);
 	tt_store_release(&w->op, to->op);
 	tt_store_release(&w->kind, to->kind);
+	tt_store_release(&w->flags, to->flags);
 	tt_store_release(&w->object, to->object);
 	tt_store_release(&w->site, to->site);
 	tt_store_release(&w->since_ns, to->since_ns);
@@ -96,6 +97,38 @@ void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now)
 	waiting_set(t, &w);
 }
 
+void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now)
+{
+	struct ttrec_waiting w = {.site = TTREC_SITE_PC(site), .since_ns = now, .object = call, .uid = site ? 0xffffffffu : 0};
+	w.op = (uint8_t)TTREC_SITE_OP(site);
+	waiting_set(t, &w);
+}
+
+/* The join that is published has a deadline. */
+void tt_waiting_timed(struct tt_self *s)
+{
+	tt_busy_begin(s);
+	struct ttrec_waiting w = s->t->waiting;
+	w.flags |= TTREC_WAITING_TIMED;
+	waiting_set(s->t, &w);
+	tt_busy_end(s);
+}
+
+/*
+ * The stack of this wait, 0 for none. Whoever waits while holding something may be a member of a deadlock, and then this is
+ * what tells the story: such waits always have a stack of their own.
+ */
+static uint32_t block_stack(struct tt_self *s, const struct tt_block *b, struct ttrec_thread *holder, const struct tt_caller *c)
+{
+	if (!b->pair)
+		return s->t->held_depth ? tt_stack_capture(s, c) : 0;
+	uint64_t n = tt_load_relaxed(&b->pair->count);
+	bool chosen = n < STACKS_FIRST || n % STACKS_EVERY == 0;
+	if (chosen && holder && b->holder_site)
+		holder_site(holder, b->object, true);
+	return chosen || s->t->held_depth ? tt_stack_capture(s, c) : 0;
+}
+
 /*
  * The thread is about to block. `holder`: who has it, NULL unknown or nobody. `other`: see struct ttrec_waiting. Inside
  * the caller's brackets.
@@ -110,14 +143,8 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 		b->holder_site = holder_site(holder, object, false);
 	}
 	b->pair = tt_wait_get(lock ? lock->index : TTREC_NO_LOCK, site, b->holder_site);
-	if (b->pair) {
-		uint64_t n = tt_load_relaxed(&b->pair->count);
-		if (n < STACKS_FIRST || n % STACKS_EVERY == 0) {
-			b->stack = tt_stack_capture(s, c);
-			if (holder && b->holder_site)
-				holder_site(holder, object, true);
-		}
-	}
+	b->stack = block_stack(s, b, holder, c);
+	uint32_t borrowed = !b->stack && b->pair ? tt_load_relaxed(&b->pair->waiter_stack) : 0;
 	b->t0 = tt_now();
 	waiting_set(s->t, &(struct ttrec_waiting){
 				  .op = (uint8_t)TTREC_SITE_OP(site),
@@ -126,9 +153,8 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 				  .site = TTREC_SITE_PC(site),
 				  .since_ns = b->t0,
 				  .other = other ? other : b->holder,
-				  .stack = b->stack  ? b->stack
-	                                   : b->pair ? tt_load_relaxed(&b->pair->waiter_stack)
-	                                             : 0,
+				  .flags = borrowed ? TTREC_WAITING_BORROWED : 0,
+				  .stack = borrowed ? borrowed : b->stack,
 				  .uid = b->uid,
 			  });
 }
