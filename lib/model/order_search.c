@@ -11,7 +11,7 @@
 
 #include "lib/model/order_private.h"
 
-#define WORK_DEFAULT 40000000 /* edges looked at and pairs compared: some tenths of a second */
+#define WORK_DEFAULT 20000000 /* edges looked at and pairs compared: some tenths of a second */
 #define WORK_OF_KEY  200000   /* for one key, when not everything can be tried */
 #define CYCLES_MAX   1000     /* sets of keys told per graph */
 #define FAR_FROM     8        /* rounds of this length on look twice as far back as they need, so that few rounds are needed */
@@ -226,13 +226,24 @@ static bool measure(struct search *s)
 	return true;
 }
 
-/* May a chain of n links that ends at this node still be back at the start in time? Notes what length it would take. */
-static bool in_time(struct search *s, uint32_t n, uint32_t node)
+/* Would the key make the chain include a bug that is known? */
+static bool completes(struct search *s, uint32_t key)
+{
+	if (s->uses[key])
+		return false;
+	for (uint32_t i = s->of_key[key]; i < s->of_key[key + 1]; i++, s->work++)
+		if (s->bugs.data[s->bugs_of_key.data[i]].missing == 1)
+			return true;
+	return false;
+}
+
+/* May the chain, with this edge as its n-th link, still be back at the start in time? Notes what length it would take. */
+static bool in_time(struct search *s, uint32_t n, const struct order_edge *e)
 {
 	uint64_t least = n;
-	if (node != s->start || n == 0) {
-		if (s->far_of[node] == s->turn)
-			least += s->far[node];
+	if (e->to != s->start) {
+		if (s->far_of[e->to] == s->turn)
+			least += s->far[e->to];
 		else if (s->reach == ORDER_NONE)
 			return false;
 		else
@@ -240,7 +251,7 @@ static bool in_time(struct search *s, uint32_t n, uint32_t node)
 	}
 	if (least <= s->length)
 		return true;
-	if (least < s->further)
+	if (least < s->further && !completes(s, e->key))
 		s->further = (uint32_t)least;
 	return false;
 }
@@ -262,7 +273,7 @@ static void step(struct search *s, uint32_t edge)
 	const struct order_edge *e = &s->g->edges.data[edge];
 	uint32_t n = (uint32_t)s->chain.links.len + 1;
 	s->work++;
-	if (e->to < s->least || s->on_path[e->to] || !in_time(s, n, e->to))
+	if (e->to < s->least || s->on_path[e->to] || !in_time(s, n, e))
 		return;
 	if (e->to == s->start && n != s->length) /* shorter: an earlier round had it */
 		return;
@@ -380,6 +391,13 @@ static bool includes(const struct search *s, const struct bug *whole, const stru
 	return k == part->count;
 }
 
+static void drop_cycle(struct search *s, const struct bug *b)
+{
+	struct tt_order_cycle *c = &s->result->cycles.data[b->cycle];
+	free(c->steps);
+	c->steps = NULL;
+}
+
 /* Cycles of one round, or of the search by keys, may include each other. Those left out say nothing against possible ones. */
 static void drop_supersets(struct search *s)
 {
@@ -388,10 +406,8 @@ static void drop_supersets(struct search *s)
 		bool least = true;
 		for (size_t k = 0; k < s->bugs.len && least; k++)
 			least = !includes(s, &s->bugs.data[i], &s->bugs.data[k]);
-		if (least)
-			continue;
-		free(c[s->bugs.data[i].cycle].steps);
-		c[s->bugs.data[i].cycle].steps = NULL;
+		if (!least)
+			drop_cycle(s, &s->bugs.data[i]);
 	}
 	size_t kept = s->first_cycle;
 	for (size_t i = s->first_cycle; i < s->result->cycles.len; i++)
@@ -434,6 +450,22 @@ static void search_deinit(struct search *s)
 	tt_hmap_deinit(&s->instances);
 }
 
+/* Not everything was tried: of what was found, from `first` on, keep what shows a key that nothing before it shows. */
+static void thin_out(struct search *s, size_t first)
+{
+	memset(s->covered, 0, s->g->keys * sizeof(*s->covered));
+	for (size_t i = first; i < s->bugs.len; i++) {
+		const struct bug *b = &s->bugs.data[i];
+		bool more = false;
+		for (uint32_t k = b->first; k < b->first + b->count; k++) {
+			more |= !s->covered[s->set.data[k]];
+			s->covered[s->set.data[k]] = true;
+		}
+		if (!more)
+			drop_cycle(s, b);
+	}
+}
+
 /* All chains, strict or relaxed. True when the budget did not suffice. */
 static bool enumerate(struct search *s, bool relaxed, uint64_t work)
 {
@@ -443,6 +475,8 @@ static bool enumerate(struct search *s, bool relaxed, uint64_t work)
 	s->limit = work;
 	s->most = s->bugs.len + CYCLES_MAX;
 	bool bounded = false;
+	size_t first = s->bugs.len;
+	memset(s->covered, 0, s->g->keys * sizeof(*s->covered));
 	for (uint32_t v = 0; v < s->g->locks.len; v++)
 		s->next[v] = s->g->out[v] < s->g->out[v + 1] ? 2 : ORDER_NONE;
 	for (uint32_t next = 2; next != ORDER_NONE && !s->failed && !bounded;) {
@@ -451,8 +485,11 @@ static bool enumerate(struct search *s, bool relaxed, uint64_t work)
 		next = s->failed ? ORDER_NONE : round_of(s);
 		bounded = out_of_work(s);
 	}
-	if (bounded && !s->failed && index_bugs(s))
+	if (bounded && !s->failed && index_bugs(s)) {
+		s->most += CYCLES_MAX;
 		cover_keys(s, 2 * work);
+		thin_out(s, first);
+	}
 	return bounded;
 }
 
