@@ -122,8 +122,7 @@ void tt_json_hold(struct tt_jsonw *j, const char *key, const struct tt_hold *hol
 
 /* ------------------------------------------------------------------ processes */
 
-/* "2026-11-21T03:14:15.123456789Z"; null for 0. */
-static void json_time(struct tt_jsonw *j, const char *key, uint64_t real_ns)
+void tt_json_time(struct tt_jsonw *j, const char *key, uint64_t real_ns)
 {
 	time_t seconds = (time_t)(real_ns / 1000000000u);
 	struct tm tm;
@@ -160,10 +159,10 @@ static void json_process(struct tt_jsonw *j, const char *key, const struct tt_pr
 	tt_jsonw_text(j, "cwd", p->cwd);
 	tt_jsonw_text(j, "options", p->options);
 	tt_jsonw_text(j, "recording", p->recording);
-	json_time(j, "started", p->start_real_ns);
+	tt_json_time(j, "started", p->start_real_ns);
 	bool ended = p->end != TT_END_RUNNING && p->end != TT_END_UNKNOWN;
 	if (ended)
-		json_time(j, "ended", tt_process_real_ns(p, p->end_ns));
+		tt_json_time(j, "ended", tt_process_real_ns(p, p->end_ns));
 	else
 		tt_jsonw_null(j, "ended");
 	tt_jsonw_bool(j, "ended_estimated", p->end_estimated);

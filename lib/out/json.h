@@ -16,6 +16,9 @@ void tt_json_stack(struct tt_jsonw *j, struct tt_report *r, const char *key, con
 void tt_json_thread_ref(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_process *p,
 	const struct tt_thread *thread, uint64_t serial);
 
+/* "2026-11-21T03:14:15.123456789Z" of CLOCK_REALTIME; null for 0. */
+void tt_json_time(struct tt_jsonw *j, const char *key, uint64_t real_ns);
+
 /* {count, total, max, p50, p99, ongoing}: times in ns; p50 and p99 only with dist. */
 void tt_json_waits(struct tt_jsonw *j, const char *key, const struct tt_waits *waits, const struct tt_dist *dist);
 void tt_json_hold(struct tt_jsonw *j, const char *key, const struct tt_hold *hold);

@@ -158,10 +158,20 @@ static const char *intern_short(struct tt_names *n, const char *function)
 	return tt_smap_intern(&n->strings, tt_buf_str(&buf));
 }
 
+/* A relative file behind the directory that the compiler ran in. */
+static const char *full_path(struct tt_sym *s, const struct tt_sym_frame *f)
+{
+	TT_BUF_AUTO(path);
+	if (!f->file || !f->dir || f->file[0] == '/' || tt_buf_printf(&path, "%s/%s", f->dir, f->file) < 0)
+		return NULL;
+	return tt_sym_source(s, tt_buf_str(&path));
+}
+
 static void fill_place(struct tt_names *n, struct tt_sym *s, struct tt_place *p, const struct tt_sym_frame *f)
 {
 	p->function = intern_short(n, f->function);
 	p->file = tt_sym_source(s, f->file);
+	p->path = full_path(s, f);
 	p->line = f->line;
 	p->module = f->module;
 	p->offset = f->offset;

@@ -47,7 +47,7 @@ static void try_places(struct match *m, struct tt_places places)
 		if (m->pattern->key == TT_SUPPRESS_FUNCTION)
 			try_text(m, p->function);
 		else if (m->pattern->key == TT_SUPPRESS_FILE)
-			try_file(m, p->file);
+			try_file(m, p->path ? p->path : p->file);
 		else
 			try_text(m, p->module);
 	}
@@ -239,8 +239,9 @@ int tt_suppression_line(struct tt_names *names, const struct tt_finding *f, stru
 {
 	char fingerprint[20];
 	tt_buf_adds(out, tt_rules[f->rule].id);
-	bool told = put_place(names, f, out);
-	if (f->locks.len)
+	/* A budget names the worst place of this run, which is another one tomorrow. */
+	bool budget = f->rule == TT_RULE_BUDGET_BROKEN, told = !budget && put_place(names, f, out);
+	if (f->locks.len && !budget)
 		told = put_lock(names, f->locks.data[0], out) || told;
 	if (!told) {
 		fingerprint_text(f, fingerprint);

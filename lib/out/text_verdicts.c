@@ -53,7 +53,7 @@ static void put_value(struct tt_table *table, const struct tt_budget *b, double 
 	if (unit[0] == 'n')
 		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns((uint64_t)value).s);
 	else
-		tt_table_cell(table, TT_STYLE_NONE, "%.6g%s", value, unit[0] == 'p' ? " %" : "");
+		tt_table_cell(table, TT_STYLE_NONE, "%.4g%s", value, unit[0] == 'p' ? " %" : "");
 }
 
 static void put_budgets(struct tt_text *t, const struct tt_budgets *set)

@@ -417,6 +417,15 @@ static unsigned die_unsigned(Dwarf_Die *die, unsigned name)
 	return (unsigned)value;
 }
 
+/* A relative file is relative to where the compiler ran. */
+static const char *compile_dir(struct unit *unit, const char *file)
+{
+	Dwarf_Attribute attr;
+	if (!file || file[0] == '/' || !dwarf_attr(&unit->die, DW_AT_comp_dir, &attr))
+		return NULL;
+	return dwarf_formstring(&attr);
+}
+
 /* Where the inlined function `die` was called: the place of the frame outside it. */
 static void place_call(struct sym_dwarf_frame *frame, struct unit *unit, Dwarf_Die *die)
 {
@@ -425,6 +434,7 @@ static void place_call(struct sym_dwarf_frame *frame, struct unit *unit, Dwarf_D
 	unsigned file = die_unsigned(die, DW_AT_call_file);
 	if (dwarf_getsrcfiles(&unit->tree, &files, &count) == 0 && file < count)
 		frame->file = dwarf_filesrc(files, file, NULL, NULL);
+	frame->dir = compile_dir(unit, frame->file);
 	frame->line = die_unsigned(die, DW_AT_call_line);
 	frame->column = die_unsigned(die, DW_AT_call_column);
 }
@@ -436,6 +446,7 @@ static bool place_line(struct sym_dwarf_frame *frame, struct unit *unit, uint64_
 	if (!row)
 		return false;
 	frame->file = dwarf_linesrc(row, NULL, NULL);
+	frame->dir = compile_dir(unit, frame->file);
 	if (dwarf_lineno(row, &line) == 0 && line > 0)
 		frame->line = (unsigned)line;
 	if (dwarf_linecol(row, &column) == 0 && column > 0)

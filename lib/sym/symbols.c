@@ -343,6 +343,8 @@ static bool frame_from_dwarf(struct sym_store *store, struct tt_sym_frame *frame
 	frame->column = from->column;
 	if (from->file && !(frame->file = sym_store_intern(store, from->file)))
 		return false;
+	if (from->dir && !(frame->dir = sym_store_intern(store, from->dir)))
+		return false;
 	return !raw || !raw[0] || frame_name(store, frame, raw);
 }
 

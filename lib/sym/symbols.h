@@ -115,6 +115,7 @@ struct tt_sym_frame {
 	const char *raw;      /* as in the file, without @VERSION; NULL: unknown */
 	uint64_t offset;      /* address - start of function; without a function: address in the module's file; inlined: 0 */
 	const char *file;     /* as the compiler saw it; NULL: unknown. See tt_sym_source() */
+	const char *dir;      /* where the compiler ran, when file is relative to it; NULL: unknown, or not needed */
 	unsigned line;        /* 0: unknown */
 	unsigned column;      /* 0: unknown */
 	const char *module;   /* last part of module_path; NULL: no module */

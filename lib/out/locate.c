@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* locate.c - source places of findings, relative to the source root. See locate.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/out/locate.h"
+
+#define FRAMES_MAX 256
+
+struct tt_spot tt_locate_place(struct tt_report *r, const struct tt_place *place)
+{
+	struct tt_spot s = {.file = place->path ? place->path : place->file, .line = place->line, .function = place->function};
+	if (!s.file)
+		return s;
+	s.relative = s.file[0] != '/';
+	size_t len = r->opts.root ? strlen(r->opts.root) : 0;
+	while (len > 1 && r->opts.root[len - 1] == '/')
+		len--;
+	if (len > 1 && strncmp(s.file, r->opts.root, len) == 0 && s.file[len] == '/') {
+		s.file += len + 1;
+		s.relative = true;
+	}
+	return s;
+}
+
+static void set_module(struct tt_spot *s, const struct tt_module *module, uint64_t offset)
+{
+	s->module = module ? module->path : NULL;
+	s->offset = offset;
+}
+
+/* The first place of one address that lies below the root. */
+static bool below_root(struct tt_report *r, struct tt_places places, struct tt_spot *ret)
+{
+	for (unsigned i = 0; i < places.count; i++) {
+		struct tt_spot s = tt_locate_place(r, &places.places[i]);
+		if (s.relative) {
+			*ret = s;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct tt_spot tt_locate(struct tt_report *r, const struct tt_site *site, const struct tt_stack *stack)
+{
+	struct tt_spot s = {0};
+	if (!site && !stack)
+		return s;
+	struct tt_place place = tt_names_headline(r->names, site, stack);
+	s = tt_locate_place(r, &place);
+	if (stack && stack->count)
+		set_module(&s, stack->frames[0].module, stack->frames[0].offset);
+	else if (site)
+		set_module(&s, site->module, site->offset);
+	if (s.relative || !stack)
+		return s;
+	unsigned visible[FRAMES_MAX], count = tt_names_visible(r->names, stack, false, visible, FRAMES_MAX);
+	for (unsigned i = 0; i < count; i++) {
+		const struct tt_frame *f = &stack->frames[visible[i]];
+		if (below_root(r, tt_names_frame(r->names, stack->process, f), &s)) {
+			set_module(&s, f->module, f->offset);
+			break;
+		}
+	}
+	return s;
+}
+
+bool tt_locate_stack(const struct tt_finding *f, size_t i, struct tt_finding_stack *ret)
+{
+	if (i < f->stacks.len) {
+		*ret = f->stacks.data[i];
+		return true;
+	}
+	i -= f->stacks.len;
+	if (i / 2 >= f->edges.len)
+		return false;
+	const struct tt_finding_edge *e = &f->edges.data[i / 2];
+	*ret = i % 2 ? e->want : e->hold;
+	return true;
+}
+
+struct tt_spot tt_locate_finding(struct tt_report *r, const struct tt_finding *f)
+{
+	struct tt_finding_stack s;
+	struct tt_spot first = {0};
+	for (size_t i = 0; tt_locate_stack(f, i, &s); i++) {
+		struct tt_spot spot = tt_locate(r, s.site, s.stack);
+		if (spot.file)
+			return spot;
+		if (!first.function && !first.module)
+			first = spot;
+	}
+	return first;
+}
+
+int tt_locate_uri(struct tt_buf *out, const char *path)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+	for (; *path; path++) {
+		if (strchr(unreserved, *path))
+			tt_buf_addc(out, *path);
+		else
+			tt_buf_printf(out, "%%%02X", (unsigned char)*path);
+	}
+	return tt_buf_failed(out) ? -ENOMEM : 0;
+}
+
+const char *tt_locate_program(const struct tt_report *r)
+{
+	const char *exe = r->model->processes.len ? r->model->processes.data[0]->exe : "";
+	const char *slash = strrchr(exe, '/');
+	const char *name = slash ? slash + 1 : exe;
+	return *name ? tt_names_format(r->names, "%s: %s", r->opts.tool, name) : r->opts.tool;
+}
