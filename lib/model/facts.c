@@ -88,7 +88,8 @@ void model_read_misuses(struct tt_model *m, struct model_process *mp)
 			.thread = tt_hmap_ptr(&mp->threads, r->thread),
 			.thread_serial = r->thread,
 			.other = r->other,
-			.other_site = model_site(m, mp, r->other_site),
+			.other_site = r->what == TTREC_MISUSE_EXIT_HOLDING ? model_entry(m, mp, r->other_site)
+		                                                           : model_site(m, mp, r->other_site),
 			.first_ns = r->first_ns,
 			.count = r->count,
 			.total_ns = r->total_ns,
