@@ -114,3 +114,83 @@ stuck()
 	assert_matches "$(cat "$OUT")" '^mkthreads;main;.*;\[mutex_the_mutex\] [0-9]+$'
 	assert_equal "$(awk '{ sum += $NF } END { printf "%d", sum }' "$OUT")" "$lost" "time by holder"
 }
+
+# ------------------------------------------------------------------ timeline
+
+# timeline - the recordings as a timeline in $OUT: valid, ordered by time, its slices nested, its arrows paired and within slices.
+# Prints "waits holds joins arrows instants tracks".
+timeline()
+{
+	written timeline
+	validate_json "$OUT" timeline-1.json
+	/usr/bin/python3 - "$OUT" <<-'PY'
+		import decimal, json, sys
+		document = json.load(open(sys.argv[1], encoding="utf-8"), parse_float=decimal.Decimal)
+		events = [e for e in document["traceEvents"] if e["ph"] != "M"]
+		named = {(e["pid"], e["tid"]) for e in document["traceEvents"] if e["name"] == "thread_name"}
+		last, stacks, arrows = 0, {}, {}
+		for e in events:
+		    track = e["pid"], e["tid"]
+		    assert track in named, "no name of %s" % (track,)
+		    assert e["ts"] >= last, "not ordered: %s" % e
+		    last = e["ts"]
+		    stack = stacks.setdefault(track, [])
+		    while stack and stack[-1] <= e["ts"]:
+		        stack.pop()
+		    if e["ph"] == "X":
+		        end = e["ts"] + e["dur"]
+		        assert not stack or end <= stack[-1], "not nested: %s" % e
+		        stack.append(end)
+		    elif e["ph"] in "sf":
+		        assert stack, "an arrow's end is in no slice: %s" % e
+		        arrows.setdefault(e["id"], []).append(e)
+		for ends in arrows.values():
+		    assert [e["ph"] for e in ends] == ["s", "f"], "not a pair: %s" % ends
+		    assert ends[0]["tid"] != ends[1]["tid"], "from a thread to itself: %s" % ends
+		assert len(arrows) == document["otherData"]["arrows"]
+		count = lambda c: sum(e.get("cat") == c for e in events)
+		print(count("wait"), count("hold"), count("join"), len(arrows), sum(e["ph"] == "i" for e in events), len(stacks))
+	PY
+}
+
+@test "the timeline has each wait as a slice on its thread's track, with an arrow from the holder" {
+	recorded contended-mutex waiters=3 rounds=8
+	local waits holds joins arrows instants tracks
+	read -r waits holds joins arrows instants tracks < <(timeline)
+	assert_equal "$waits" 24 "waits"
+	assert_equal "$arrows" 24 "arrows"
+	assert_equal "$holds" 8 "holds of 5 ms"
+	assert_equal "$joins" 3 "joins"
+	assert_equal "$tracks" 4 "tracks"
+	assert_between "$instants" 9 9 "create, start, end of each thread"
+	require jq
+	assert_json "$OUT" '[.traceEvents[] | select(.cat == "wait")][0].args | .lock == "mutex the_mutex" and .operation == "lock"
+		and (.site | startswith("mutex_waiter ")) and (.holder | startswith("mkthreads ("))'
+	# From the one who held to those who waited.
+	assert_json "$OUT" '([.traceEvents[] | select(.ph == "s") | .tid] | unique | length) == 1'
+	assert_json "$OUT" '([.traceEvents[] | select(.ph == "f") | .tid] | unique | length) == 3'
+}
+
+@test "waits that had not ended when the program was killed are on the timeline" {
+	hung deadlock-ab-ba
+	timeline >/dev/null
+	require jq
+	assert_json "$OUT" '[.traceEvents[] | select(.args.ended == false and (.args.lock // "" | startswith("mutex ")))] | length == 2'
+}
+
+@test "the timelines of many kinds of programs are valid, ordered and nested" {
+	local scenario
+	for scenario in event-loop-stall many-locks rwlock-readers-wait-writer std-shared-mutex cond-pingpong fork-child \
+		thread-names recursive threads-short; do
+		rm -rf "$REC"
+		recorded "$scenario"
+		timeline >/dev/null || fail "$scenario"
+	done
+}
+
+@test "times on the timeline keep their nanoseconds" {
+	recorded contended-mutex
+	written timeline
+	run grep -cE '"ts":[0-9]+\.[0-9]{3},' "$OUT"
+	assert_status 0
+}

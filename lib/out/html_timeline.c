@@ -66,7 +66,7 @@ static bool kind_of(const struct tt_event *e, enum slice_kind *ret)
 	switch (e->type) {
 	case TTREC_EVENT_WAIT:
 		*ret = e->lock && e->lock->use == TT_USE_LOCK ? SLICE_LOCK : SLICE_IDLE;
-		return true;
+		return e->op != TTREC_OP_JOIN; /* which leaves an event of its own, too */
 	case TTREC_EVENT_JOIN:
 		*ret = SLICE_IDLE;
 		return true;
