@@ -28,7 +28,7 @@
 #define STATUS_CANNOT_RUN 126 /* these two as env(1) */
 #define STATUS_NOT_FOUND  127
 #define NOT_GIVEN         UINT64_MAX
-#define WATCH_NS          UINT64_C(1000000000) /* between looks for a deadlock */
+#define WATCH_NS          UINT64_C(250000000) /* between looks for a deadlock */
 
 static struct {
 	struct tt_report_cli report;
@@ -181,15 +181,13 @@ static bool look_for_deadlock(void *data)
 	struct run *run = data;
 	TT_BUF_AUTO(words);
 	int found = tt_deadlock_look(&run->watch, run->session.dir, &words);
-	if (found <= 0)
-		return false;
-	run->deadlocks += (unsigned)found;
+	run->deadlocks += found > 0 ? (unsigned)found : 0;
 	for (const char *at = tt_buf_str(&words); *at;) {
 		size_t len = strcspn(at, "\n");
-		tt_cli_error(&cli, "deadlock in %.*s", (int)len, at);
+		tt_cli_error(&cli, "%.*s", (int)len, at);
 		at += len + (at[len] == '\n');
 	}
-	return opt.on_deadlock == KILL;
+	return found > 0 && opt.on_deadlock == KILL;
 }
 
 static void say_why_ended(const struct run *run, const char *name)
@@ -395,14 +393,17 @@ static int report_run(struct run *run, bool *found)
 static int final_status(const struct run *run, bool failed, bool found)
 {
 	int own = run->child.survived ? 128 + SIGKILL : tt_child_exit_status(run->child.status);
+	bool deadlock = run->deadlocks && opt.report.fail_on != TT_FAIL_NEVER;
+	/* It was we who ended it: its status says nothing. */
+	if (run->child.ended == TT_CHILD_WATCH && deadlock)
+		return (int)opt.error_exitcode;
 	if (own)
 		return own;
 	if (run->child.ended == TT_CHILD_TIMEOUT)
 		return STATUS_TIMEOUT;
 	if (failed)
 		return TT_EXIT_FAILED;
-	found = found || (run->deadlocks && opt.report.fail_on != TT_FAIL_NEVER);
-	return found ? (int)opt.error_exitcode : TT_EXIT_OK;
+	return found || deadlock ? (int)opt.error_exitcode : TT_EXIT_OK;
 }
 
 static int after_program(struct run *run)

@@ -55,6 +55,7 @@ static const struct tt_cli cli = {
 /* Opens what was asked for. Trouble with one recording is said, and the others are read all the same: *failed. */
 static int gather(struct tt_rec_set *set, int count, char **operands, bool *failed)
 {
+	const struct tt_rec_opts opts = {.steady_ns = TT_REC_STEADY_NS};
 	struct tt_err err = {0};
 	char *newest = NULL;
 	if (count == 0) {
@@ -64,7 +65,7 @@ static int gather(struct tt_rec_set *set, int count, char **operands, bool *fail
 		count = 1;
 	}
 	for (int i = 0; i < count; i++) {
-		if (tt_rec_set_add(set, operands[i], NULL, &err) < 0) {
+		if (tt_rec_set_add(set, operands[i], &opts, &err) < 0) {
 			tt_cli_error(&cli, "%s", err.msg);
 			*failed = true;
 		}

@@ -1,282 +1,205 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * deadlock.c - see deadlock.h.
- *
- * Why two looks prove it: a thread's held locks change only by its own doing, and a thread that is in the same wait in both
- * looks did nothing in between. So all edges of the cycle were there at one moment, whatever the order they were read in.
  */
 #include "lib/launch/deadlock.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/model/model.h"
+#include "lib/model/waitfor.h"
 #include "lib/rec/find.h"
-#include "lib/rec/reader.h"
-#include "lib/util/vec.h"
 
-#define COST_SHARE 50u /* a look may take one in so many parts of the time */
+#define COST_SHARE 30u                 /* a look may take one in so many parts of the time ... */
+#define PAUSE_MAX  UINT64_C(700000000) /* ... unless that would make it too late */
+#define EVERYONE   8u                  /* threads named when all are blocked */
 
-struct member {
-	const struct ttrec_thread *thread;
-	const struct ttrec_waiting *waiting; /* for a lock or a join, without a deadline; else NULL */
-	enum { NEW, ON_PATH, DONE } state;
-};
-struct hold {
-	uint64_t lock;
-	uint32_t member;
-	bool shared;
-};
-struct look {
-	const struct tt_rec *rec;
-	struct tt_deadlock_watch *watch;
-	struct tt_hmap now; /* cycles of this look */
-	struct tt_buf *words;
-	int found;
-	bool failed;
-	TT_VEC(struct member) members;
-	TT_VEC(struct hold) holds; /* by lock */
-	TT_VEC(uint32_t) path;
+struct tt_watched {
+	struct tt_glance glance;
+	bool present; /* in this look */
+	char path[];
 };
 
-/* ------------------------------------------------------------------ who waits for what, who holds what */
+/* ------------------------------------------------------------------ words */
 
-static bool is_shared(enum ttrec_op op)
+static void say_thread(struct tt_buf *words, const struct tt_waitfor_thread *t)
 {
-	return op == TTREC_OP_RDLOCK || op == TTREC_OP_TRYRDLOCK || op == TTREC_OP_TIMEDRDLOCK;
+	tt_buf_printf(words, "thread %" PRIu32, t->tid);
+	if (t->name[0])
+		tt_buf_printf(words, " (%.*s)", TTREC_NAME_MAX, t->name);
 }
 
-static const struct ttrec_waiting *endless_wait(const struct tt_rec *rec, const struct ttrec_thread *t)
+static void say_object(struct tt_buf *words, const struct tt_waitfor_thread *t)
 {
-	const struct ttrec_waiting *w = tt_rec_waiting(rec, t);
-	return w && (w->op == TTREC_OP_LOCK || w->op == TTREC_OP_RDLOCK || w->op == TTREC_OP_JOIN) ? w : NULL;
+	tt_buf_printf(words, "%s %#" PRIx64, tt_kind_name((enum ttrec_kind)t->waiting.kind), t->waiting.object);
 }
 
-static int by_lock(const void *a, const void *b)
+/* "waits for mutex 0x..., which is held by ", to be followed by a thread. */
+static void say_wait(struct tt_buf *words, const struct tt_waitfor_thread *t, const struct tt_waitfor_thread *next)
 {
-	const struct hold *x = a, *y = b;
-	if (x->lock != y->lock)
-		return x->lock < y->lock ? -1 : 1;
-	return x->member < y->member ? -1 : x->member > y->member;
-}
-
-static int take_thread(struct look *l, const struct ttrec_thread *t)
-{
-	uint32_t held_count = 0, number = (uint32_t)l->members.len;
-	const struct ttrec_held *held = tt_rec_held(l->rec, t, &held_count);
-	if (tt_vec_push(&l->members, ((struct member){.thread = t, .waiting = endless_wait(l->rec, t)})) < 0)
-		return -ENOMEM;
-	for (uint32_t i = 0; held && i < held_count; i++) {
-		bool shared = is_shared((enum ttrec_op)TTREC_SITE_OP(held[i].site));
-		if (tt_vec_push(&l->holds, ((struct hold){held[i].lock, number, shared})) < 0)
-			return -ENOMEM;
+	if (t->waiting.op == TTREC_OP_JOIN) {
+		tt_buf_adds(words, " waits for the end of ");
+		return;
 	}
-	return 0;
+	tt_buf_adds(words, " waits for ");
+	say_object(words, t);
+	tt_buf_adds(words, t->by_preference ? ", behind the writer "
+			   : next->gone     ? ", which was held at its end by "
+					    : ", which is held by ");
 }
 
-static int take_threads(struct look *l)
+static void say_steps(struct tt_buf *words, const struct tt_waitfor *w, const struct tt_knot *k)
 {
-	struct tt_rec_iter it;
-	const struct ttrec_thread *t;
-	l->members.len = l->holds.len = 0;
-	rec_for_each_thread(it, t, l->rec) if ((t->state == TTREC_THREAD_RUNNING || t->state == TTREC_THREAD_ENDING) &&
-					       take_thread(l, t) < 0) return -ENOMEM;
-	tt_vec_sort(&l->holds, by_lock);
-	return 0;
-}
-
-/* The holds of one lock: *count of them. */
-static const struct hold *holds_of(const struct look *l, uint64_t lock, size_t *count)
-{
-	size_t low = 0, high = l->holds.len;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (l->holds.data[mid].lock < lock)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (*count = 0; low + *count < l->holds.len && l->holds.data[low + *count].lock == lock;)
-		++*count;
-	return l->holds.data + low;
-}
-
-/* Two that hold one lock for themselves: some entry is stale (longjmp, unlocked by another thread), and nothing is certain. */
-static bool is_plausible(const struct hold *holds, size_t count)
-{
-	bool exclusive = false;
-	for (size_t i = 0; i < count; i++)
-		if (!holds[i].shared)
-			exclusive = true;
-	for (size_t i = 1; i < count && exclusive; i++)
-		if (holds[i].member != holds[0].member)
-			return false;
-	return true;
-}
-
-/* ------------------------------------------------------------------ cycles */
-
-static void say_thread(const struct look *l, const struct member *m)
-{
-	tt_buf_printf(l->words, "thread %" PRIu32, m->thread->tid);
-	if (m->thread->name[0])
-		tt_buf_printf(l->words, " (%.*s)", TTREC_NAME_MAX, m->thread->name);
-}
-
-static void say_cycle(const struct look *l, size_t from)
-{
-	static const char *const kinds[TTREC_KIND_MAX] = {
-		[TTREC_KIND_MUTEX] = "mutex", [TTREC_KIND_RWLOCK] = "rwlock", [TTREC_KIND_SPIN] = "spinlock"};
-	tt_buf_printf(l->words, "process %" PRIu32 ": ", tt_rec_header(l->rec)->pid);
-	for (size_t i = from; i < l->path.len; i++) {
-		const struct member *m = &l->members.data[l->path.data[i]];
-		size_t next = i + 1 < l->path.len ? i + 1 : from;
-		if (i == from)
-			say_thread(l, m);
-		if (m->waiting->op == TTREC_OP_JOIN) {
-			tt_buf_adds(l->words, " waits for the end of ");
-			say_thread(l, &l->members.data[l->path.data[next]]);
-		} else {
-			const char *kind = m->waiting->kind < TTREC_KIND_MAX ? kinds[m->waiting->kind] : NULL;
-			tt_buf_printf(l->words, " waits for %s %#" PRIx64 ", which is held by ", kind ? kind : "lock",
-				m->waiting->object);
-			say_thread(l, &l->members.data[l->path.data[next]]);
-		}
-		tt_buf_adds(l->words, i + 1 < l->path.len ? ", which" : "\n");
+	size_t last = k->kind == TT_KNOT_CYCLE ? k->steps.len : k->steps.len - 1;
+	for (size_t i = 0; i < last; i++) {
+		const struct tt_waitfor_thread *t = &w->threads.data[k->steps.data[i]];
+		const struct tt_waitfor_thread *next = &w->threads.data[k->steps.data[(i + 1) % k->steps.len]];
+		if (i == 0)
+			say_thread(words, t);
+		say_wait(words, t, next);
+		say_thread(words, next);
+		tt_buf_adds(words, i + 1 < last ? ", which" : "");
 	}
 }
 
-/* The same for the same threads in the same waits, wherever the cycle is entered. */
-static uint64_t signature(const struct look *l, size_t from)
+static void say_everyone(struct tt_buf *words, const struct tt_waitfor *w, const struct tt_knot *k)
 {
-	uint64_t sum = tt_rec_header(l->rec)->pid;
-	for (size_t i = from; i < l->path.len; i++) {
-		const struct member *m = &l->members.data[l->path.data[i]];
-		uint64_t part[] = {
-			m->thread->serial, m->waiting->seq, m->waiting->object, tt_rec_header(l->rec)->start_mono_ns};
-		sum += tt_hash_bytes(part, sizeof(part));
+	tt_buf_adds(words, "no thread is left that could run: ");
+	for (size_t i = 0; i < k->steps.len && i < EVERYONE; i++) {
+		const struct tt_waitfor_thread *t = &w->threads.data[k->steps.data[i]];
+		tt_buf_adds(words, i ? ", " : "");
+		say_thread(words, t);
+		tt_buf_adds(words, t->waiting.op == TTREC_OP_BARRIER_WAIT ? " waits at " : " waits for ");
+		say_object(words, t);
 	}
-	return sum;
+	if (k->steps.len > EVERYONE)
+		tt_buf_printf(words, " and %zu more", k->steps.len - EVERYONE);
 }
 
-static void take_cycle(struct look *l, uint32_t entry)
+static void say_knot(struct tt_buf *words, uint32_t pid, const struct tt_waitfor *w, const struct tt_knot *k)
 {
-	size_t from = l->path.len;
-	while (from && l->path.data[--from] != entry)
-		;
-	uint64_t key = signature(l, from);
-	bool is_new = false;
-	if (!tt_hmap_insert(&l->now, key, NULL))
-		l->failed = true;
-	if (!tt_hmap_find(&l->watch->seen, key))
-		return;
-	if (!tt_hmap_insert(&l->watch->told, key, &is_new))
-		l->failed = true;
-	if (!is_new)
-		return;
-	say_cycle(l, from);
-	l->found++;
-}
-
-static void visit(struct look *l, uint32_t number);
-
-static void follow(struct look *l, uint32_t to)
-{
-	if (l->members.data[to].state == ON_PATH)
-		take_cycle(l, to);
-	else if (l->members.data[to].state == NEW)
-		visit(l, to);
-}
-
-static void follow_join(struct look *l, const struct ttrec_waiting *w)
-{
-	for (uint32_t i = 0; w->other && i < l->members.len; i++)
-		if (l->members.data[i].thread->serial == w->other)
-			follow(l, i);
-}
-
-static void follow_lock(struct look *l, const struct ttrec_waiting *w)
-{
-	size_t count;
-	const struct hold *holds = holds_of(l, w->object, &count);
-	if (!is_plausible(holds, count))
-		return;
-	for (size_t i = 0; i < count; i++)
-		if (!holds[i].shared || w->op != TTREC_OP_RDLOCK)
-			follow(l, holds[i].member);
-}
-
-/* As deep as the longest chain of waiting threads. */
-static void visit(struct look *l, uint32_t number)
-{
-	struct member *m = &l->members.data[number];
-	m->state = DONE;
-	if (!m->waiting)
-		return;
-	if (tt_vec_push(&l->path, number) < 0) {
-		l->failed = true;
-		return;
-	}
-	m->state = ON_PATH;
-	if (m->waiting->op == TTREC_OP_JOIN)
-		follow_join(l, m->waiting);
+	tt_buf_printf(words, "%sdeadlock in process %" PRIu32 ": ", k->certain ? "" : "probably a ", pid);
+	if (k->kind == TT_KNOT_EVERYONE)
+		say_everyone(words, w, k);
 	else
-		follow_lock(l, m->waiting);
-	m->state = DONE;
-	l->path.len--;
+		say_steps(words, w, k);
+	uint32_t more = k->others + k->behind;
+	if (more)
+		tt_buf_printf(words, "; %" PRIu32 " more thread%s behind them", more, more == 1 ? " waits" : "s wait");
+	tt_buf_adds(words, "\n");
 }
 
 /* ------------------------------------------------------------------ a look */
 
-static void look_at(struct look *l, const char *path)
+static int take_knots(struct tt_deadlock_watch *watch, const struct tt_glance *g, struct tt_buf *words)
 {
-	struct tt_rec *rec;
-	if (tt_rec_open(path, NULL, &rec, NULL) < 0)
-		return;
-	l->rec = rec;
-	if (take_threads(l) < 0)
-		l->failed = true;
-	for (uint32_t i = 0; i < l->members.len && !l->failed; i++)
-		if (l->members.data[i].state == NEW)
-			visit(l, i);
-	tt_rec_close(rec);
+	struct tt_waitfor w = {0};
+	int found = 0;
+	int rc = tt_waitfor_glance(&w, g);
+	const struct tt_knot *k;
+	vec_for_each (k, &w.knots) {
+		bool is_new = false;
+		if (rc < 0 || !tt_hmap_insert(&watch->told, k->key ^ g->header.start_mono_ns, &is_new)) {
+			rc = -ENOMEM;
+			break;
+		}
+		if (!is_new)
+			continue;
+		say_knot(words, g->header.pid, &w, k);
+		found += k->certain;
+	}
+	tt_waitfor_deinit(&w);
+	return rc < 0 ? rc : found;
 }
 
-static uint64_t now_ns(void)
+static struct tt_watched *watched(struct tt_deadlock_watch *watch, const char *path)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+	struct tt_watched **at;
+	vec_for_each (at, &watch->recordings)
+		if (strcmp((*at)->path, path) == 0)
+			return *at;
+	size_t size = strlen(path) + 1;
+	struct tt_watched *new = calloc(1, sizeof(*new) + size);
+	if (!new || tt_vec_push(&watch->recordings, new) < 0) {
+		free(new);
+		return NULL;
+	}
+	memcpy(new->path, path, size);
+	return new;
+}
+
+static void forget(struct tt_watched *r)
+{
+	tt_glance_deinit(&r->glance);
+	free(r);
+}
+
+/* Processes that ended need not be remembered. */
+static void forget_absent(struct tt_deadlock_watch *watch)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < watch->recordings.len; i++) {
+		struct tt_watched *r = watch->recordings.data[i];
+		if (r->present)
+			watch->recordings.data[n++] = r;
+		else
+			forget(r);
+	}
+	watch->recordings.len = n;
+}
+
+static int look_at(struct tt_deadlock_watch *watch, struct tt_watched *r, struct tt_buf *words)
+{
+	int found = 0;
+	r->present = true;
+	if (tt_glance_take(&r->glance, r->path, NULL) == 0 && r->glance.steady && r->glance.life == TT_REC_RUNNING)
+		found = take_knots(watch, &r->glance, words);
+	tt_glance_close(&r->glance);
+	return found;
+}
+
+static int look_at_all(struct tt_deadlock_watch *watch, const struct tt_found_list *list, struct tt_buf *words)
+{
+	int found = 0;
+	struct tt_watched **at;
+	const struct tt_found *f;
+	vec_for_each (at, &watch->recordings)
+		(*at)->present = false;
+	vec_for_each (f, &list->items) {
+		if (f->error || f->life != TT_REC_RUNNING)
+			continue;
+		struct tt_watched *r = watched(watch, f->path);
+		int rc = r ? look_at(watch, r, words) : -ENOMEM;
+		if (rc < 0)
+			return rc;
+		found += rc;
+	}
+	forget_absent(watch);
+	return found;
 }
 
 int tt_deadlock_look(struct tt_deadlock_watch *watch, const char *folder, struct tt_buf *words)
 {
 	struct tt_found_list list = {0};
-	struct look l = {.watch = watch, .words = words};
-	uint64_t begin = now_ns();
-	if (begin < watch->not_before)
+	uint64_t begin = tt_life_now_ns();
+	if (begin < watch->not_before_ns)
 		return 0;
 	int rc = tt_find_list(folder, &list, NULL);
-	const struct tt_found *f;
-	vec_for_each (f, &list.items)
-		if (!f->error && f->life == TT_REC_RUNNING)
-			look_at(&l, f->path);
+	if (rc == 0)
+		rc = look_at_all(watch, &list, words);
 	tt_found_list_deinit(&list);
-	tt_vec_deinit(&l.members);
-	tt_vec_deinit(&l.holds);
-	tt_vec_deinit(&l.path);
-	tt_hmap_deinit(&watch->seen);
-	watch->seen = l.now;
-	uint64_t end = now_ns();
-	watch->not_before = end + (end - begin) * COST_SHARE;
-	if (rc < 0)
-		return rc;
-	return l.failed || tt_buf_failed(words) ? -ENOMEM : l.found;
+	uint64_t end = tt_life_now_ns(), pause = (end - begin) * COST_SHARE;
+	watch->not_before_ns = end + (pause < PAUSE_MAX ? pause : PAUSE_MAX);
+	return rc >= 0 && tt_buf_failed(words) ? -ENOMEM : rc;
 }
 
 void tt_deadlock_deinit(struct tt_deadlock_watch *watch)
 {
-	tt_hmap_deinit(&watch->seen);
+	struct tt_watched **at;
+	vec_for_each (at, &watch->recordings)
+		forget(*at);
+	tt_vec_deinit(&watch->recordings);
 	tt_hmap_deinit(&watch->told);
 }

@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * deadlock.h - looks at running recordings for threads that wait for each other in a cycle, so that a run need not hang.
+ * deadlock.h - looks at running recordings for threads that can never go on, so that a run need not hang.
  *
- * It sees mutexes, spinlocks, rwlocks and joins within one process. A cycle counts as proven when two looks, some time apart,
- * find the same threads in the same waits: none of them ran in between, so none can have let go, and none ever will.
- * What it is not: the analysis of lock orders, or the report of what led there (lib/findings). Called by threadcheck.
+ * A deadlock is certain when two looks, some time apart, find its threads in the same waits: none of them ran in between, so
+ * none can have let go, and none ever will. The graph is lib/model/waitfor.h's. What it is not: the finding in the report,
+ * which is made of the recording (lib/findings/deadlock.c). Called by threadcheck.
  */
 #ifndef TT_LAUNCH_DEADLOCK_H
 #define TT_LAUNCH_DEADLOCK_H
 
 #include <stdint.h>
 
+#include "lib/rec/glance.h"
 #include "lib/util/buf.h"
 #include "lib/util/hmap.h"
+#include "lib/util/vec.h"
+
+struct tt_watched; /* one recording */
 
 /* What is remembered between looks. Zeroed at first. */
 struct tt_deadlock_watch {
-	struct tt_hmap seen; /* cycles of the last look */
-	struct tt_hmap told; /* cycles that were reported */
-	uint64_t not_before; /* CLOCK_MONOTONIC ns: looks at big recordings come rarer */
+	TT_VEC(struct tt_watched *) recordings;
+	struct tt_hmap told;    /* deadlocks that were reported */
+	uint64_t not_before_ns; /* CLOCK_MONOTONIC: looks that cost much come rarer */
 };
 void tt_deadlock_deinit(struct tt_deadlock_watch *watch);
 
 /*
- * Looks at all recordings in the folder whose processes run. Appends a line of words for each cycle that is proven and was
- * not told before ("process 7: thread 9 (worker) waits for mutex 0x... that thread 8 holds, which waits ..."): hostile text.
- * Returns how many these are, or -errno; a recording that cannot be read is passed over.
+ * Looks at all recordings in the folder whose processes run. Appends a line for each deadlock that was not told before
+ * ("deadlock in process 7: thread 9 (worker) waits for mutex 0x..., which is held by thread 8, which waits ..."; one that is
+ * only likely begins with "probably a "): hostile text. Returns how many of them are certain, or -errno; a recording that
+ * cannot be read is passed over.
  */
 int tt_deadlock_look(struct tt_deadlock_watch *watch, const char *folder, struct tt_buf *words);
 

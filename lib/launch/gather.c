@@ -9,6 +9,9 @@
 
 #include "lib/rec/find.h"
 
+/* Of processes that still run: two looks, so that deadlocks among their threads are certain. */
+static const struct tt_rec_opts steady = {.steady_ns = TT_REC_STEADY_NS};
+
 void tt_gather_deinit(struct tt_gather *g)
 {
 	tt_rec_set_deinit(&g->recs);
@@ -20,7 +23,7 @@ void tt_gather_snapshot(struct tt_gather *g, const struct tt_session *s)
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	g->snapshot_mono_ns = (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
-	if (tt_rec_set_add(&g->snapshot, s->dir, NULL, NULL) < 0)
+	if (tt_rec_set_add(&g->snapshot, s->dir, &steady, NULL) < 0)
 		tt_rec_set_deinit(&g->snapshot);
 }
 
@@ -108,7 +111,7 @@ int tt_gather_finish(struct tt_gather *g, const struct tt_session *s, const stru
 	if (rc == 0)
 		survey(g, child, &list);
 	if (rc == 0 && list.items.len) /* an empty folder is no error here */
-		rc = tt_rec_set_add(&g->recs, s->dir, NULL, err);
+		rc = tt_rec_set_add(&g->recs, s->dir, &steady, err);
 	tt_found_list_deinit(&list);
 	if (rc == 0) {
 		drop_preludes(g, child);

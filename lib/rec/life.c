@@ -4,12 +4,14 @@
  */
 #include "lib/rec/life.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 int tt_life_start_ticks(uint32_t pid, uint64_t *ret, bool *zombie)
@@ -42,6 +44,67 @@ int tt_life_start_ticks(uint32_t pid, uint64_t *ret, bool *zombie)
 	return 0;
 }
 
+uint64_t tt_life_now_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+/* ------------------------------------------------------------------ tasks */
+
+void tt_life_tasks_deinit(struct tt_life_tasks *tasks)
+{
+	tt_vec_deinit(&tasks->tids);
+	tasks->known = false;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+bool tt_life_has_task(const struct tt_life_tasks *tasks, uint32_t tid)
+{
+	return tasks->tids.len && bsearch(&tid, tasks->tids.data, tasks->tids.len, sizeof(tid), by_number);
+}
+
+int tt_life_list_tasks(uint32_t pid, struct tt_life_tasks *ret)
+{
+	char path[64];
+	uint64_t ticks;
+	bool leader_ended = false;
+	int rc = tt_life_start_ticks(pid, &ticks, &leader_ended);
+	if (rc < 0)
+		return rc;
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	DIR *d = opendir(path);
+	if (!d)
+		return -errno;
+	for (const struct dirent *e; rc == 0 && (e = readdir(d));) {
+		uint32_t tid = (uint32_t)strtoul(e->d_name, NULL, 10);
+		/* Other threads are gone when they have ended; the leader stays while they live. */
+		if (tid && !(leader_ended && tid == pid))
+			rc = tt_vec_push(&ret->tids, tid);
+	}
+	closedir(d);
+	tt_vec_sort(&ret->tids, by_number);
+	ret->known = rc == 0;
+	return rc;
+}
+
+/* A leader that has ended while other threads live looks like a zombie. */
+static bool has_other_tasks(uint32_t pid)
+{
+	struct tt_life_tasks tasks = {0};
+	bool others = tt_life_list_tasks(pid, &tasks) == 0 && tasks.tids.len > 0;
+	tt_life_tasks_deinit(&tasks);
+	return others;
+}
+
+/* ------------------------------------------------------------------ life */
+
 enum tt_rec_life tt_life_of(uint32_t state, uint32_t pid, uint64_t start_ticks, uint64_t pid_ns)
 {
 	if (state != TTREC_STATE_RUNNING)
@@ -56,5 +119,6 @@ enum tt_rec_life tt_life_of(uint32_t state, uint32_t pid, uint64_t start_ticks, 
 		return TT_REC_KILLED;
 	if (rc < 0)
 		return TT_REC_UNKNOWN;
-	return zombie || (start_ticks && ticks != start_ticks) ? TT_REC_KILLED : TT_REC_RUNNING;
+	bool over = (zombie && !has_other_tasks(pid)) || (start_ticks && ticks != start_ticks);
+	return over ? TT_REC_KILLED : TT_REC_RUNNING;
 }

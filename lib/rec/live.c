@@ -5,11 +5,15 @@
  * The copy of a file that is being written may show a half-made "waiting on" or held stack. Both carry sequence numbers (see
  * ttrec_format.h); reading twice with equal results in between proves that the first one was whole. A thread that is too busy
  * to be caught keeps what the copy holds, without "waiting on": it evidently does not wait.
+ *
+ * And, when asked for, a third one some time later: who is then still in the same wait did nothing in between.
  */
 #include "lib/rec/rec_private.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #define TRIES 64
 
@@ -80,4 +84,35 @@ void tt_rec_refine_live(struct tt_rec *rec, int fd)
 		refine_waiting(t, fd, c->offset);
 		refine_held(rec, t, fd, c->offset);
 	}
+}
+
+static bool some_wait(const struct tt_rec *rec)
+{
+	const struct tt_rec_chunk *c;
+	vec_for_each (c, &rec->chunks)
+		if (c->type == TTREC_CHUNK_THREAD && ((const struct ttrec_thread *)rec_at(rec, c->offset))->waiting.op)
+			return true;
+	return false;
+}
+
+int tt_rec_look_again(struct tt_rec *rec, int fd, uint64_t wait_ns)
+{
+	struct timespec pause = {(time_t)(wait_ns / 1000000000u), (long)(wait_ns % 1000000000u)};
+	if (!some_wait(rec))
+		return 0;
+	nanosleep(&pause, NULL);
+	/* Between the looks, so that no thread that came and went in the meantime is overlooked. */
+	if (rec->life == TT_REC_RUNNING && tt_life_list_tasks(rec->header.pid, &rec->tasks) == -ENOMEM)
+		return -ENOMEM;
+	const struct tt_rec_chunk *c;
+	vec_for_each (c, &rec->chunks) {
+		const struct ttrec_thread *t = rec_at(rec, c->offset);
+		struct ttrec_waiting now;
+		if (c->type != TTREC_CHUNK_THREAD || !t->waiting.op ||
+			!tt_rec_pread(fd, &now, sizeof(now), c->offset + offsetof(struct ttrec_thread, waiting)))
+			continue;
+		if (now.seq == t->waiting.seq && tt_hmap_put(&rec->steady, c->offset, 1) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }

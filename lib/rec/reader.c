@@ -33,6 +33,8 @@ void tt_rec_close(struct tt_rec *rec)
 		return;
 	tt_rec_copy_free(rec);
 	tt_vec_deinit(&rec->chunks);
+	tt_hmap_deinit(&rec->steady);
+	tt_life_tasks_deinit(&rec->tasks);
 	for (size_t i = 0; i < rec->problem_count; i++)
 		free(rec->problems[i]);
 	free(rec->vars);
@@ -52,6 +54,8 @@ static int rec_load(struct tt_rec *rec, int fd, const struct tt_rec_opts *opts, 
 	rc = tt_rec_walk_chunks(rec, err);
 	if (rc == 0 && rec->copied_live)
 		tt_rec_refine_live(rec, fd);
+	if (rc == 0 && rec->copied_live && opts && opts->steady_ns)
+		rc = tt_rec_look_again(rec, fd, opts->steady_ns);
 	if (rc == 0)
 		rc = tt_rec_check_records(rec, err);
 	if (rc == 0)
@@ -282,6 +286,16 @@ const struct ttrec_waiting *tt_rec_waiting(const struct tt_rec *rec, const struc
 {
 	(void)rec;
 	return t->waiting.op ? &t->waiting : NULL;
+}
+
+bool tt_rec_steady(const struct tt_rec *rec, const struct ttrec_thread *t)
+{
+	return !rec->copied_live || tt_hmap_find(&rec->steady, ttrec_ref_offset(tt_rec_ref(rec, t)));
+}
+
+const struct tt_life_tasks *tt_rec_tasks(const struct tt_rec *rec)
+{
+	return &rec->tasks;
 }
 
 const struct ttrec_pending *tt_rec_pending(const struct tt_rec *rec, const struct ttrec_thread *t, uint64_t *site)

@@ -34,7 +34,11 @@ struct tt_rec_opts {
 	bool offline; /* do not ask /proc: an unfinished recording is TT_REC_KILLED (for files of other machines, tests) */
 	uint64_t now_mono_ns; /* CLOCK_MONOTONIC to take as now for a running process; 0: read the clock */
 	bool running;         /* the caller knows that the process lives (it was found through its mappings) */
+	uint64_t steady_ns;   /* of a running process: look again so much later for tt_rec_steady(), if any thread waits */
 };
+#define TT_REC_STEADY_NS UINT64_C(100000000) /* what reports use */
+
+struct tt_life_tasks;
 
 struct tt_rec; /* opaque */
 
@@ -172,6 +176,15 @@ const struct ttrec_held *tt_rec_held(const struct tt_rec *rec, const struct ttre
 /* What it waits for; NULL when it does not. Of a live process: read consistently (seqlock), or NULL when that never succeeded.
  */
 const struct ttrec_waiting *tt_rec_waiting(const struct tt_rec *rec, const struct ttrec_thread *t);
+
+/*
+ * It was in this wait for certain: the process had ended, or two looks (see opts.steady_ns) found the thread in the same wait.
+ * All that steady threads hold and wait for was so at one moment.
+ */
+bool tt_rec_steady(const struct tt_rec *rec, const struct ttrec_thread *t);
+
+/* The tasks that the process had between those two looks; not known when there was no second one. */
+const struct tt_life_tasks *tt_rec_tasks(const struct tt_rec *rec);
 
 /* A contended wait that ended but is not charged to its lock yet; NULL when none. *site becomes the waiter's site word. */
 const struct ttrec_pending *tt_rec_pending(const struct tt_rec *rec, const struct ttrec_thread *t, uint64_t *site);

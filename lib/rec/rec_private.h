@@ -8,7 +8,9 @@
 #ifndef TT_REC_PRIVATE_H
 #define TT_REC_PRIVATE_H
 
+#include "lib/rec/life.h"
 #include "lib/rec/reader.h"
+#include "lib/util/hmap.h"
 #include "lib/util/vec.h"
 
 /* Part of the file that holds data; between extents are holes, which read as zero. */
@@ -47,6 +49,8 @@ struct tt_rec {
 	bool partial;
 	uint64_t unreadable;
 	uint64_t bad_refs, bad_records;
+	struct tt_hmap steady; /* offsets of threads that were in the same wait in both looks */
+	struct tt_life_tasks tasks;
 	char *problems[TT_REC_MAX_PROBLEMS + 1];
 	size_t problem_count, problems_more;
 };
@@ -90,6 +94,8 @@ bool tt_rec_is_var(const struct tt_rec *rec, uint32_t ref, enum ttrec_var_type t
 
 /* live.c: reads waiting-on and held stacks of a running process again until they hold still. */
 void tt_rec_refine_live(struct tt_rec *rec, int fd);
+/* The second look, after that long. 0 or -ENOMEM. */
+int tt_rec_look_again(struct tt_rec *rec, int fd, uint64_t wait_ns);
 
 /* check.c: normalises every record. */
 int tt_rec_check_records(struct tt_rec *rec, struct tt_err *err);
