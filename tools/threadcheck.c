@@ -67,7 +67,7 @@ static const struct tt_opt options[] = {
 	TT_OPT_DURATION(0, "kill-after", "DURATION", &opt.grace_ns, 0, UINT64_MAX,
 		"kill it when it has not ended so long after the timeout (5s)"),
 	TT_OPT_CHOICE(0, "on-deadlock", "WHAT", &opt.on_deadlock, deadlock_names,
-		"of threads that wait in a cycle: kill (end the program, default) or report"),
+		"of threads that can never go on: kill (end the program, default) or report"),
 	TT_OPT_FLAG(0, "wait-all", &opt.wait_all, "wait for all its descendants, daemons too"),
 	TT_OPT_BOOL(0, "follow-children", &opt.follow, "record its child processes too (default)"),
 	TT_OPT_GROUP("Recording"),
@@ -90,8 +90,9 @@ static const struct tt_cli cli = {
 	.usage = {"[OPTION]... [--] COMMAND [ARGUMENT]...", "--list-formats"},
 	.summary = "Run COMMAND, and report which locks cost it time, who held them, and what its threads did.",
 	.options = options,
-	.footer = "Status: that of COMMAND (128+N: killed by signal N). When it succeeded: 66 with\n"
-		  "findings of the --fail-on level, 124 when that was after the timeout.\n"
+	.footer = "Status: that of COMMAND (128+N: killed by signal N), or 66 when it was ended because of\n"
+		  "a deadlock. When it succeeded: 66 with findings of the --fail-on level, 124 when that\n"
+		  "was after the timeout.\n"
 		  "126 and 127 when COMMAND cannot be run or found; 2 trouble of threadcheck.\n",
 	.stop_at_first = true,
 	.args = TT_ARGS_COMMAND,

@@ -268,8 +268,8 @@ static void add_evidence(const struct deadlock *k)
 		borrowed += (t->waiting.flags & TTREC_WAITING_BORROWED) != 0;
 	}
 	uint64_t lasts_ns = end_ns > closed_ns && closed_ns ? end_ns - closed_ns : 0;
-	tt_finding_evidence(set, k->f, "it lasted %s %s, since %s after the start", tt_ns(lasts_ns).s,
-		k->process->end == TT_END_RUNNING ? "when this was seen" : "at the end",
+	tt_finding_evidence(set, k->f, "%s %s, since %s after the start",
+		k->process->end == TT_END_RUNNING ? "it has lasted" : "when the process ended it had lasted", tt_ns(lasts_ns).s,
 		tt_ns(closed_ns ? closed_ns - 1 : 0).s);
 	if (k->knot->steps.len > STEPS_MAX)
 		tt_finding_evidence(set, k->f, "%zu threads are in it; %u of them are shown", k->knot->steps.len, STEPS_MAX);
@@ -338,13 +338,14 @@ static void identify(const struct deadlock *k)
 	const char *steps[STEPS_MAX];
 	size_t count = 0;
 	static const char *const kinds[] = {"cycle", "orphan", "everyone"};
+	bool alone = k->knot->kind == TT_KNOT_CYCLE && k->knot->steps.len == 1;
 	const struct tt_finding_edge *e;
 	vec_for_each (e, &k->f->edges) {
 		const char *kind = e->wanted ? tt_kind_name(e->wanted->kind) : "";
 		steps[count++] = tt_findings_text(k->d->set, "%s|%s|%s", kind, place_key(k, &e->hold), place_key(k, &e->want));
 	}
 	qsort(steps, count, sizeof(*steps), by_text);
-	tt_finding_identify(k->f, kinds[k->knot->kind]);
+	tt_finding_identify(k->f, alone ? "self" : kinds[k->knot->kind]);
 	for (size_t i = 0; i < count; i++)
 		if (!i || strcmp(steps[i], steps[i - 1]) != 0)
 			tt_finding_identify(k->f, steps[i]);
