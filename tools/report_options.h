@@ -130,6 +130,7 @@ static inline int tt_report_take_threshold(void *value, const char *arg, struct 
 #define TT_REPORT_ROWS_FINDINGS(r, fail_help) \
 	TT_OPT_CALL(0, "threshold", "NAME=VALUE", tt_report_take_threshold, &(r)->opts.thresholds, \
 		"from where on to report; 'help' lists the names"), \
+	TT_OPT_FLAG(0, "explain", &(r)->opts.explain, "also the lock orders that look wrong but cannot deadlock, and why"), \
 	TT_OPT_CHOICE(0, "fail-on", "LEVEL", &(r)->fail_on, tt_fail_names, fail_help), \
 	TT_OPT_CALL(0, "budget", "NAME<LIMIT", tt_report_take_budget, &(r)->budgets, \
 		"a limit to keep, such as wait_p99<2ms; repeatable; 'help' lists the names"), \

@@ -242,20 +242,59 @@ static void json_finding_locks(struct tt_jsonw *j, struct tt_report *r, const ch
 	tt_jsonw_end(j, ']');
 }
 
+static void json_finding_stack(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_finding_stack *s)
+{
+	if (!s->site && !s->stack) {
+		tt_jsonw_null(j, key);
+		return;
+	}
+	tt_jsonw_begin(j, key, '{');
+	tt_jsonw_text(j, "label", s->label);
+	if (s->stack) {
+		tt_json_stack(j, r, "frames", s->stack);
+	} else {
+		tt_jsonw_begin(j, "frames", '[');
+		tt_json_site(j, r, NULL, s->site);
+		tt_jsonw_end(j, ']');
+	}
+	tt_jsonw_end(j, '}');
+}
+
 static void json_finding_stacks(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_finding *f)
 {
 	const struct tt_finding_stack *s;
 	tt_jsonw_begin(j, key, '[');
-	vec_for_each (s, &f->stacks) {
+	vec_for_each (s, &f->stacks)
+		if (s->site || s->stack)
+			json_finding_stack(j, r, NULL, s);
+	tt_jsonw_end(j, ']');
+}
+
+static void json_edge_lock(struct tt_jsonw *j, const char *key, const struct tt_lock *lock)
+{
+	if (lock)
+		tt_jsonw_u64(j, key, lock->id);
+	else
+		tt_jsonw_null(j, key);
+}
+
+static void json_finding_edges(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_finding *f)
+{
+	const struct tt_finding_edge *e;
+	tt_jsonw_begin(j, key, '[');
+	vec_for_each (e, &f->edges) {
 		tt_jsonw_begin(j, NULL, '{');
-		tt_jsonw_text(j, "label", s->label);
-		if (s->stack) {
-			tt_json_stack(j, r, "frames", s->stack);
-		} else {
-			tt_jsonw_begin(j, "frames", '[');
-			tt_json_site(j, r, NULL, s->site);
-			tt_jsonw_end(j, ']');
-		}
+		if (e->thread)
+			tt_jsonw_u64(j, "thread", e->thread->id);
+		else
+			tt_jsonw_null(j, "thread");
+		tt_jsonw_text(j, "thread_name", e->thread_name);
+		json_edge_lock(j, "held", e->held);
+		tt_jsonw_text(j, "held_name", e->held_name);
+		json_edge_lock(j, "wanted", e->wanted);
+		tt_jsonw_text(j, "wanted_name", e->wanted_name);
+		json_finding_stack(j, r, "hold", &e->hold);
+		json_finding_stack(j, r, "want", &e->want);
 		tt_jsonw_end(j, '}');
 	}
 	tt_jsonw_end(j, ']');
@@ -304,6 +343,7 @@ static void json_finding(struct tt_jsonw *j, struct tt_report *r, const char *ke
 	json_finding_threads(j, "threads", f);
 	json_finding_locks(j, r, "locks", f);
 	json_finding_stacks(j, r, "stacks", f);
+	json_finding_edges(j, r, "edges", f);
 	json_evidence(j, "evidence", f);
 	tt_jsonw_text(j, "why", f->why);
 	tt_jsonw_text(j, "advice", f->advice);

@@ -93,6 +93,7 @@ static int build(struct tt_report *r, struct tt_err *err)
 		return rc;
 	struct tt_namer namer = tt_names_namer(r->names);
 	struct tt_detect detect = {r->model, &r->opts.thresholds, &namer, &r->findings};
+	r->findings.explain = r->opts.explain;
 	if (tt_detect_all(&detect) < 0 || tt_select_all(r) < 0)
 		return tt_err_set(err, ENOMEM, "out of memory");
 	tt_select_findings(r);
@@ -191,7 +192,7 @@ int tt_report_write(struct tt_report *r, enum tt_format format, FILE *file, cons
 
 /* ------------------------------------------------------------------ FORMAT[=FILE] */
 
-static int parse_spec(const char *spec, enum tt_format *format, const char **path, struct tt_err *err)
+int tt_report_split_spec(const char *spec, enum tt_format *format, const char **path, struct tt_err *err)
 {
 	const char *equals = strchr(spec, '=');
 	size_t len = equals ? (size_t)(equals - spec) : strlen(spec);
@@ -211,14 +212,14 @@ int tt_report_check_spec(const char *spec, struct tt_err *err)
 {
 	enum tt_format format;
 	const char *path;
-	return parse_spec(spec, &format, &path, err);
+	return tt_report_split_spec(spec, &format, &path, err);
 }
 
 int tt_report_write_spec(struct tt_report *r, const char *spec, FILE *standard, enum tt_color color, struct tt_err *err)
 {
 	enum tt_format format;
 	const char *path;
-	int rc = parse_spec(spec, &format, &path, err);
+	int rc = tt_report_split_spec(spec, &format, &path, err);
 	if (rc < 0)
 		return rc;
 	bool own = strcmp(path, "-") != 0;

@@ -65,6 +65,7 @@ struct tt_report_opts {
 	enum tt_sort sort;
 	unsigned sections; /* bit set of enum tt_section */
 	bool each;         /* text lists every lock, not classes */
+	bool explain;      /* notes on lock orders that look wrong but cannot deadlock */
 	struct tt_patterns locks, threads, sites;
 	struct tt_budgets *budgets;           /* these three: NULL: none; the report notes in them what it found */
 	struct tt_suppressions *suppressions; /* (broken, used, seen), so one report at a time */
@@ -111,6 +112,9 @@ int tt_report_write(
  * -EINVAL when the format is not known.
  */
 int tt_report_write_spec(struct tt_report *report, const char *spec, FILE *standard, enum tt_color color, struct tt_err *err);
+
+/* The parts of a spec; *path is "-" for the standard stream. -EINVAL with words. */
+int tt_report_split_spec(const char *spec, enum tt_format *format, const char **path, struct tt_err *err);
 
 /* Checks a spec before the work begins. 0 or -EINVAL with words. */
 int tt_report_check_spec(const char *spec, struct tt_err *err);

@@ -309,6 +309,10 @@ static bool finding_has_site(struct tt_report *r, const struct tt_finding *f)
 	vec_for_each (s, &f->stacks)
 		if (place_matches(r, s->site, s->stack))
 			return true;
+	const struct tt_finding_edge *e;
+	vec_for_each (e, &f->edges)
+		if (place_matches(r, e->hold.site, e->hold.stack) || place_matches(r, e->want.site, e->want.stack))
+			return true;
 	return false;
 }
 

@@ -7,6 +7,20 @@
 static const enum tt_style level_styles[] = {
 	[TT_LEVEL_NOTE] = TT_STYLE_NOTE, [TT_LEVEL_WARNING] = TT_STYLE_WARNING, [TT_LEVEL_ERROR] = TT_STYLE_ERROR};
 
+/* The steps of a cycle: who holds what and asks for what, and where. */
+static void put_edges(struct tt_text *t, const struct tt_finding *f)
+{
+	unsigned step = 0;
+	const struct tt_finding_edge *e;
+	vec_for_each (e, &f->edges) {
+		const char *held = e->held_name ? e->held_name : "nothing that is known";
+		const char *wanted = e->wanted_name ? e->wanted_name : "something that is not known";
+		tt_text_sentence(t, 3, "", TT_STYLE_NONE, "%u. %s holds %s and wants %s", ++step, e->thread_name, held, wanted);
+		tt_text_stack(t, 6, e->hold.label, e->hold.site, e->hold.stack);
+		tt_text_stack(t, 6, e->want.label, e->want.site, e->want.stack);
+	}
+}
+
 /* again: the rule was explained already. */
 static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t number, bool again)
 {
@@ -41,6 +55,7 @@ static void put_finding(struct tt_text *t, const struct tt_finding *f, size_t nu
 		tt_text_sentence(t, 3, "", TT_STYLE_DIM, "stacks: number %u of \"%s\" below", detail, TT_CONTENTION_HEADING);
 		return;
 	}
+	put_edges(t, f);
 	const struct tt_finding_stack *s;
 	vec_for_each (s, &f->stacks)
 		tt_text_stack(t, 3, s->label, s->site, s->stack);
