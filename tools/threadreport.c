@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/out/diff.h"
 #include "lib/out/report.h"
 #include "lib/rec/find.h"
 #include "lib/rec/set.h"
@@ -20,7 +21,7 @@
 static struct {
 	struct tt_report_cli report;
 	const char *folder;
-	bool list, clean;
+	bool list, clean, diff;
 } opt;
 
 static const struct tt_opt options[] = {
@@ -30,6 +31,7 @@ static const struct tt_opt options[] = {
 	TT_REPORT_ROWS_SELECTION(&opt.report),
 	TT_OPT_GROUP("Findings"),
 	TT_REPORT_ROWS_FINDINGS(&opt.report, "status 1 for findings of this level: note, warning, error (default), never"),
+	TT_OPT_FLAG(0, "diff", &opt.diff, "compare two recordings or directories: OLD NEW"),
 	TT_OPT_GROUP("Names"),
 	TT_REPORT_ROWS_NAMES(&opt.report),
 	TT_OPT_GROUP("Recordings"),
@@ -41,7 +43,8 @@ static const struct tt_opt options[] = {
 
 static const struct tt_cli cli = {
 	.tool = "threadreport",
-	.usage = {"[OPTION]... [RECORDING|DIR|PID]...", "[--folder DIR] --list", "[--folder DIR] --clean"},
+	.usage = {"[OPTION]... [RECORDING|DIR|PID]...", "[OPTION]... --diff OLD NEW", "[--folder DIR] --list",
+		"[--folder DIR] --clean"},
 	.summary = "Report which locks cost a program time, who held them, and what its threads did.",
 	.options = options,
 	.footer = "Without an operand: the newest recording. A number is the id of a process that has\n"
@@ -150,6 +153,63 @@ static int run_report(int count, char **operands)
 	return failed ? TT_EXIT_FAILED : status;
 }
 
+/* ------------------------------------------------------------------ --diff */
+
+/* The report of one operand. 0, or TT_EXIT_FAILED with the words said; *failed: a part of it could not be read. */
+static int report_of(char *operand, struct tt_report **ret, bool *failed)
+{
+	struct tt_rec_set set = {0};
+	struct tt_model *model = NULL;
+	struct tt_err err = {0};
+	int status = gather(&set, 1, &operand, failed);
+	if (status == 0)
+		status = make_model(&set, &model);
+	tt_rec_set_deinit(&set);
+	if (status == 0 && tt_report_create(model, &opt.report.opts, ret, &err) < 0)
+		status = tt_cli_error(&cli, "%s", err.msg);
+	return status;
+}
+
+static int write_diff(struct tt_diff *d)
+{
+	struct tt_err err = {0};
+	const struct tt_report_cli *o = &opt.report;
+	if (o->reports.len == 0 && tt_diff_write_spec(d, "text", stdout, o->color, &err) < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
+	for (size_t i = 0; i < o->reports.len; i++)
+		if (tt_diff_write_spec(d, o->reports.items[i], stdout, o->color, &err) < 0)
+			return tt_cli_error(&cli, "%s", err.msg);
+	return 0;
+}
+
+static int compare(struct tt_report *old, struct tt_report *new)
+{
+	struct tt_diff d;
+	int status = tt_diff_create(old, new, &d) < 0 ? tt_cli_error(&cli, "out of memory") : write_diff(&d);
+	int fail_on = opt.report.fail_on;
+	if (status == 0 && fail_on != TT_FAIL_NEVER && tt_diff_found(&d, (enum tt_level)fail_on))
+		status = TT_EXIT_FOUND;
+	tt_diff_deinit(&d);
+	return status;
+}
+
+static int run_diff(char **operands)
+{
+	struct tt_report *old = NULL, *new = NULL;
+	struct tt_err err = {0};
+	bool failed = false;
+	if (tt_report_cli_load(&opt.report, &err) < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
+	int status = report_of(operands[0], &old, &failed);
+	if (status == 0)
+		status = report_of(operands[1], &new, &failed);
+	if (status == 0)
+		status = compare(old, new);
+	tt_report_destroy(old);
+	tt_report_destroy(new);
+	return failed ? TT_EXIT_FAILED : status;
+}
+
 /* ------------------------------------------------------------------ --list, --clean */
 
 static const char *life_text(const struct tt_found *f)
@@ -245,7 +305,14 @@ int main(int argc, char **argv)
 		return tt_cli_misuse(&cli, "--list and --clean exclude each other");
 	if (opt.folder && count)
 		return tt_cli_misuse(&cli, "--folder and recordings exclude each other");
-	int status = opt.list ? run_list() : opt.clean ? run_clean() : run_report(count, argv + first);
+	if (opt.diff && (count != 2 || opt.list || opt.clean))
+		return tt_cli_misuse(&cli, "--diff takes two recordings or directories: the old one, and the new one");
+	if (opt.diff && opt.report.write_baseline)
+		return tt_cli_misuse(&cli, "--diff and --write-baseline exclude each other");
+	int status = opt.diff    ? run_diff(argv + first)
+	             : opt.list  ? run_list()
+	             : opt.clean ? run_clean()
+	                         : run_report(count, argv + first);
 	tt_report_cli_deinit(&opt.report);
 	return tt_cli_finish(&cli, status);
 }
