@@ -229,15 +229,16 @@ struct ttrec_thread *tt_thread_by_tid(uint32_t tid)
 /* ------------------------------------------------------------------ life */
 
 /*
- * glibc keeps a thread's tid in its descriptor (2.36 on x86-64, nptl/descr.h, struct pthread.tid). Looked at while gettid may
- * be called, and relied upon only where it may be fatal.
+ * glibc keeps a thread's tid in its descriptor (2.36 on x86-64, nptl/descr.h, struct pthread.tid), where the kernel stores it
+ * before a thread that pthread_create made runs: no system call. Relied upon once the main thread's was found right. Others
+ * (a child of a raw clone has its parent's descriptor) ask, unless that may be fatal.
  */
 #define GLIBC_TID_AT 0x2d0u
-static uint32_t own_tid(uint64_t pthread)
+static uint32_t own_tid(uint64_t pthread, bool made)
 {
 	static bool known;
 	const uint32_t *at = (const uint32_t *)(uintptr_t)(pthread + GLIBC_TID_AT);
-	if (tt_g.sandboxed && tt_load_relaxed(&known))
+	if ((made || tt_g.sandboxed) && tt_load_relaxed(&known))
 		return *at;
 	uint32_t tid = (uint32_t)tt_sys_gettid();
 	if (tid == tt_g.pid && *at == tid)
@@ -249,10 +250,12 @@ static uint32_t own_tid(uint64_t pthread)
 void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 {
 	uint32_t epoch = tt_load_relaxed(&tt_epoch);
-	tt_store_relaxed(&t->tid, own_tid(pthread));
+	bool made = !(t->flags & (TTREC_THREAD_MAIN | TTREC_THREAD_ADOPTED)); /* by pthread_create */
+	tt_store_relaxed(&t->tid, own_tid(pthread, made));
 	t->started_ns = tt_now();
-	if (!tt_g.sandboxed)
-		TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0); /* later names come by the hooks of pthread_setname_np and prctl */
+	/* A new thread has its creator's name (tt_create_begin); later ones come by the hooks of pthread_setname_np and prctl. */
+	if (!made && !tt_g.sandboxed)
+		TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0);
 	tt_thread_set_pthread(t, pthread);
 	tt_store_relaxed(&tt_g.p->tid_map[t->tid % TT_TID_MAP], t->slot + 1);
 	s->t = t;
@@ -283,7 +286,7 @@ struct ttrec_thread *tt_thread_adopt(struct tt_self *s)
 	if (!t)
 		return NULL;
 	uint64_t self = (uint64_t)pthread_self();
-	uint32_t tid = own_tid(self);
+	uint32_t tid = own_tid(self, false);
 	if (tid == tt_g.pid) {
 		t->flags = TTREC_THREAD_MAIN;
 		if (tt_g.h->fork_depth)

@@ -76,3 +76,12 @@ at_most()
 	shim=$(on_one_processor syscalls "$MICRO" cond-pingpong "$SHIM")
 	assert_between "$shim" $((${native%.*} * 98 / 100)) $((${native%.*} * 102 / 100)) "system calls (natively $native)"
 }
+
+@test "a thread costs one system call more: its CPU clock at its end" {
+	require strace
+	local native shim
+	native=$(counted syscalls "$MICRO" create-join)
+	shim=$(counted syscalls "$MICRO" create-join "$SHIM")
+	# Of 100,000 threads; the join's futex call depends on who is first.
+	assert_between "$shim" $((${native%.*} + 90000)) $((${native%.*} + 110000)) "system calls (natively $native)"
+}
