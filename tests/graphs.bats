@@ -194,3 +194,157 @@ timeline()
 	run grep -cE '"ts":[0-9]+\.[0-9]{3},' "$OUT"
 	assert_status 0
 }
+
+# ------------------------------------------------------------------ the HTML page
+
+# browser [SCRIPT] - the page as Chromium shows it, without network: its document goes to $DOM. SCRIPT runs after the page's own
+# one, in a copy of the page without the policy that keeps other scripts out; errors of any script are in data-errors of <html>.
+browser()
+{
+	require chromium
+	local page=$BATS_TEST_TMPDIR/page.html tries
+	DOM=$BATS_TEST_TMPDIR/dom.html
+	/usr/bin/python3 - "$OUT" "$page" "${1-}" <<-'PY'
+		import re, sys
+		text = open(sys.argv[1], encoding="utf-8").read()
+		text, n = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', """<script>
+		document.documentElement.dataset.errors = "";
+		addEventListener("error", e => { document.documentElement.dataset.errors += e.message; });
+		</script>""", text, count=1)
+		assert n == 1, "no policy"
+		at = text.rindex("</body>")
+		open(sys.argv[2], "w", encoding="utf-8").write(text[:at] + "<script>" + sys.argv[3] + "</script>" + text[at:])
+	PY
+	chromium_dom "$page" >"$DOM"
+	assert_equal "$(grep -oE '<html[^>]*' "$DOM" | head -1 | grep -oE 'data-errors="[^"]*"')" 'data-errors=""' "errors of scripts"
+}
+
+# chromium_dom FILE - its document, as it is after the scripts ran. On a busy machine the first try may find no display in time.
+chromium_dom()
+{
+	local try profile=$BATS_TEST_TMPDIR/profile
+	for try in 1 2 3; do
+		rm -rf "$profile"
+		timeout 100 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+			--disable-component-update --disable-sync --host-resolver-rules='MAP * ~NOTFOUND' --user-data-dir="$profile" \
+			--window-size=1400,1800 --dump-dom "file://$1" 2>"$BATS_TEST_TMPDIR/chromium.err" >"$BATS_TEST_TMPDIR/dom" &&
+			[ -s "$BATS_TEST_TMPDIR/dom" ] && break
+	done
+	cat "$BATS_TEST_TMPDIR/dom"
+}
+
+# on_page REGEX - it is in the document that the browser made.
+on_page()
+{
+	grep -qE "$1" "$DOM" || fail "'$1' matches nothing in the page" "$(head -c 300 "$DOM")"
+}
+
+@test "the page loads nothing: no address of anything in it, and a policy that forbids it" {
+	recorded contended-mutex
+	written html
+	assert_equal "$(head -1 "$OUT")" "<!DOCTYPE html>"
+	# The one address is the name of SVG's namespace.
+	assert_equal "$(grep -oE '(https?|ftp|file|wss?)://[^" ]*' "$OUT" | sort -u)" "http://www.w3.org/2000/svg"
+	refute_contains "$(grep -oiE '<(link|img|iframe|object|embed|base|form)[ >]|[ (](src|href|url|srcset|action) *[=(]|@import|fetch\(|XMLHttp|WebSocket|import\(' \
+		"$OUT" | grep -v 'href: ' || true)" "="
+	assert_matches "$(grep -oE 'content="default-src[^"]*"' "$OUT")" \
+		"^content=\"default-src 'none'; script-src 'sha256-[A-Za-z0-9+/]{43}='; style-src 'sha256-[A-Za-z0-9+/]{43}='; base-uri 'none'; form-action 'none'\"\$"
+}
+
+@test "the policy names the page's own script and style, so that browsers run them" {
+	recorded contended-mutex
+	written html
+	/usr/bin/python3 - "$OUT" <<-'PY'
+		import base64, hashlib, re, sys
+		text = open(sys.argv[1], encoding="utf-8").read()
+		policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1)
+		for kind, tag in (("script", "<script>"), ("style", "<style>")):
+		    found = re.findall(tag + "(.*?)</" + kind + ">", text, re.S)
+		    assert len(found) == 1, "%d elements %s" % (len(found), tag)
+		    digest = base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode()
+		    assert "%s-src 'sha256-%s'" % (kind, digest) in policy, kind
+	PY
+	require chromium
+	cp "$OUT" "$BATS_TEST_TMPDIR/whole.html"
+	DOM=$BATS_TEST_TMPDIR/dom.html
+	chromium_dom "$BATS_TEST_TMPDIR/whole.html" >"$DOM"
+	on_page '<table id="t-locks">'
+	on_page '<html[^>]* data-theme="(light|dark)"'
+}
+
+@test "the page shows the verdict, the findings, and the tables, and sorts and filters them" {
+	recorded many-locks threads=8 locks=40 rounds=4000
+	written html
+	browser '
+		const locks = document.getElementById("t-locks"), cells = n => [...locks.querySelectorAll("tbody tr.main")].map(r => r.children[n].textContent);
+		const heads = [...locks.querySelectorAll("thead button")], put = (k, v) => document.documentElement.setAttribute("data-" + k, v);
+		const column = heads.findIndex(b => b.textContent === "Acquired"), value = s => parseFloat(s) * (s.endsWith("k") ? 1000 : 1);
+		const ordered = (list, sign) => list.every((x, i) => !i || sign * (x - list[i - 1]) >= 0);
+		heads[column].click();
+		put("down", ordered(cells(column).map(value), -1) + " " + locks.querySelectorAll("th")[column].getAttribute("aria-sort"));
+		heads[column].click();
+		put("up", ordered(cells(column).map(value), 1) + " " + locks.querySelectorAll("th")[column].getAttribute("aria-sort"));
+		const filter = document.querySelector("#threads input");
+		filter.value = "no such thread";
+		filter.dispatchEvent(new Event("input"));
+		put("filtered", document.querySelectorAll("#t-threads tbody tr.main").length + " " + document.querySelector("#threads .foot span").textContent);
+		filter.value = "MKTHREADS";
+		filter.dispatchEvent(new Event("input"));
+		put("found", document.querySelectorAll("#t-threads tbody tr.main").length);'
+	local html
+	html=$(grep -oE '<html[^>]*' "$DOM" | head -1)
+	assert_contains "$html" 'data-down="true descending"'
+	assert_contains "$html" 'data-up="true ascending"'
+	assert_matches "$html" 'data-filtered="0 0 rows, filtered from [0-9]+"'
+	assert_matches "$html" 'data-found="[1-9]'
+	on_page 'class="verdict card'
+}
+
+@test "rows and stacks open, boxes of the flame graph zoom, and the colours change, by keyboard too" {
+	recorded contended-mutex waiters=3
+	written html
+	browser '
+		const put = (k, v) => document.documentElement.setAttribute("data-" + k, v), was = document.documentElement.dataset.theme;
+		const toggle = document.querySelector("#t-waits .toggle");
+		toggle.click();
+		put("opened", toggle.getAttribute("aria-expanded") + " " + document.querySelector("#t-waits tr.more .stack .fn").textContent);
+		toggle.click();
+		put("closed", toggle.getAttribute("aria-expanded") + " " + document.querySelector("#t-waits tr.more").hidden);
+		const boxes = document.querySelectorAll("#flame svg g");
+		boxes[2].dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
+		put("zoomed", document.querySelectorAll("#flame svg g[opacity]").length);
+		document.querySelector("header .button").click();
+		put("switched", was !== document.documentElement.dataset.theme);
+		put("named", [...document.querySelectorAll("button, input, section, [role=img], nav")].filter(n =>
+			!n.textContent.trim() && !n.getAttribute("aria-label")).length);'
+	local html
+	html=$(grep -oE '<html[^>]*' "$DOM" | head -1)
+	assert_contains "$html" 'data-opened="true mutex_waiter"'
+	assert_contains "$html" 'data-closed="false true"'
+	assert_contains "$html" 'data-zoomed="2"'
+	assert_contains "$html" 'data-switched="true"'
+	assert_contains "$html" 'data-named="0"'
+}
+
+@test "a ring of locks is drawn, in red when a finding says that it can deadlock" {
+	hung deadlock-3
+	written html
+	browser
+	local drawn
+	on_page '<section id="order"'
+	on_page '<section id="now"'
+	drawn=$(grep -oE '<section id="order".*<section id="now"' "$DOM" | grep -oE 'class="(edge|node) [a-z ]*"' | sort | uniq -c | sed 's/^ *//')
+	assert_contains "$drawn" '3 class="edge order bad"'
+	assert_contains "$drawn" '3 class="node lock bad"'
+}
+
+@test "hostile names of threads are shown on the page and do nothing" {
+	recorded thread-names
+	written html
+	browser '
+		document.documentElement.setAttribute("data-foreign", [...document.querySelectorAll("*")].filter(n =>
+			[...n.attributes].some(a => /^on/.test(a.name)) || ["IMG", "IFRAME", "B", "FORM"].includes(n.tagName)).length);'
+	assert_contains "$(grep -oE '<html[^>]*' "$DOM" | head -1)" 'data-foreign="0"'
+	# One closing tag for each element that we opened: none came with a name.
+	assert_equal "$(grep -oi '</script' "$OUT" | wc -l)" 2 "ends of scripts"
+}

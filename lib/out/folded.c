@@ -91,8 +91,9 @@ int tt_folded_collect(struct tt_report *r, bool by_holder, struct tt_folded *f)
 	*f = (struct tt_folded){0};
 	const struct tt_wait *const *w;
 	vec_for_each (w, &r->waits) {
-		/* A join waits for the thread's work: main's would dwarf all time that is lost. */
-		if ((*w)->waits.total_ns == 0 || !(*w)->class)
+		/* Waits for work (conditions, joins) would dwarf the time that is lost; a filter can ask for them by name. */
+		bool is_wanted = (*w)->class && ((*w)->class->use == TT_USE_LOCK || r->opts.locks.len);
+		if ((*w)->waits.total_ns == 0 || !is_wanted)
 			continue;
 		if (add(r, by_holder, *w, f) < 0)
 			return -ENOMEM;

@@ -42,6 +42,10 @@ static void put_finding(struct tt_html *h, const struct tt_finding *f)
 	tt_jsonw_text(j, "why", f->why);
 	tt_jsonw_text(j, "advice", f->advice);
 	tt_jsonw_text(j, "fingerprint", fingerprint);
+	if (f->state != TT_FINDING_OPEN)
+		tt_jsonw_text(j, "state", f->state == TT_FINDING_KNOWN ? "known" : "suppressed");
+	if (f->state_why)
+		tt_jsonw_text(j, "state_why", f->state_why);
 	tt_jsonw_u64(j, "count", f->count);
 	tt_jsonw_u64(j, "cost", f->cost_ns);
 	if (f->process)
@@ -72,6 +76,8 @@ void tt_html_findings(struct tt_html *h)
 	for (unsigned level = 0; level < TT_LEVEL_MAX; level++)
 		tt_jsonw_u64(j, keys[level],
 			tt_findings_count(set, (enum tt_level)level) - tt_findings_count(set, (enum tt_level)(level + 1)));
+	tt_jsonw_u64(j, "known", tt_findings_count_state(set, TT_FINDING_KNOWN));
+	tt_jsonw_u64(j, "suppressed", tt_findings_count_state(set, TT_FINDING_SUPPRESSED));
 	size_t rows = tt_html_rows_begin(h, "findings", set->list.len);
 	for (size_t i = 0; i < rows && i < TT_HTML_FINDINGS; i++)
 		put_finding(h, &set->list.data[i]);

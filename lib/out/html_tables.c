@@ -12,7 +12,8 @@ static void put_lock(struct tt_html *h, const struct tt_lock_class *c)
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "name", tt_names_class(h->r->names, c));
 	tt_jsonw_u64(j, "n", c->locks.len);
-	tt_jsonw_bool(j, "lock", c->use == TT_USE_LOCK);
+	tt_jsonw_u64(j, "calls", c->ops.waits);
+	tt_jsonw_u64(j, "signals", c->ops.signals + c->ops.broadcasts + c->ops.posts);
 	tt_jsonw_u64(j, "acq", c->ops.acquisitions);
 	tt_jsonw_u64(j, "cont", c->contended);
 	tt_jsonw_u64(j, "wait", c->waits.total_ns);
@@ -58,13 +59,26 @@ static void put_wait(struct tt_html *h, const struct tt_wait *w)
 
 /* ------------------------------------------------------------------ threads */
 
+/* What a thread runs; the main thread and foreign ones have no start routine. */
+static void put_start(struct tt_html *h, const struct tt_site *start, const struct tt_thread *t)
+{
+	if (start)
+		tt_html_place(h, "start", start, NULL);
+	else
+		tt_jsonw_text(&h->j, "start",
+			!t                                ? NULL
+			: t->flags & TTREC_THREAD_MAIN    ? "the main thread"
+			: t->flags & TTREC_THREAD_ADOPTED ? "not created by the program"
+							  : NULL);
+}
+
 static void put_thread(struct tt_html *h, const struct tt_thread *t)
 {
 	struct tt_jsonw *j = &h->j;
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "name", tt_names_thread(h->r->names, t->process, t, t->serial));
 	tt_jsonw_u64(j, "pid", t->process->pid);
-	tt_html_place(h, "start", t->start_routine, NULL);
+	put_start(h, t->start_routine, t);
 	tt_jsonw_text(j, "state", t->unjoined ? "not joined" : t->alive ? "running" : "ended");
 	tt_jsonw_u64(j, "life", t->life_ns);
 	tt_jsonw_u64(j, "cpu", t->cpu_ns);
@@ -86,7 +100,7 @@ static void put_pool(struct tt_html *h, const struct tt_group *g)
 {
 	struct tt_jsonw *j = &h->j;
 	tt_jsonw_begin(j, NULL, '{');
-	tt_html_place(h, "start", g->start_routine, NULL);
+	put_start(h, g->start_routine, g->threads.len ? g->threads.data[0] : NULL);
 	tt_jsonw_text(j, "name", g->name);
 	tt_html_place(h, "site", g->create_site, g->create_stack);
 	tt_jsonw_u64(j, "created", g->created);
@@ -118,18 +132,46 @@ static void put_loop(struct tt_html *h, const struct tt_loop *l)
 	tt_jsonw_end(j, '}');
 }
 
+/* Locks or what else threads wait for, in one list each, so that a long one does not crowd out the other. */
+static void put_locks(struct tt_html *h, const char *key, bool is_lock)
+{
+	const struct tt_lock_class *const *c;
+	size_t all = 0, shown = 0;
+	vec_for_each (c, &h->r->classes)
+		all += ((*c)->use == TT_USE_LOCK) == is_lock;
+	size_t rows = tt_html_rows_begin(h, key, all);
+	vec_for_each (c, &h->r->classes)
+		if (((*c)->use == TT_USE_LOCK) == is_lock && shown++ < rows)
+			put_lock(h, *c);
+	tt_html_rows_end(h);
+}
+
+static bool is_loss(const struct tt_wait *w)
+{
+	return w->class && w->class->use == TT_USE_LOCK;
+}
+
+static void put_waits(struct tt_html *h, const char *key, bool lost)
+{
+	const struct tt_wait *const *w;
+	size_t all = 0, shown = 0;
+	vec_for_each (w, &h->r->waits)
+		all += is_loss(*w) == lost;
+	size_t rows = tt_html_rows_begin(h, key, all);
+	vec_for_each (w, &h->r->waits)
+		if (is_loss(*w) == lost && shown++ < rows)
+			put_wait(h, *w);
+	tt_html_rows_end(h);
+}
+
 void tt_html_tables(struct tt_html *h)
 {
 	const struct tt_report *r = h->r;
-	size_t rows = tt_html_rows_begin(h, "locks", r->classes.len);
-	for (size_t i = 0; i < rows; i++)
-		put_lock(h, r->classes.data[i]);
-	tt_html_rows_end(h);
-	rows = tt_html_rows_begin(h, "waits", r->waits.len);
-	for (size_t i = 0; i < rows; i++)
-		put_wait(h, r->waits.data[i]);
-	tt_html_rows_end(h);
-	rows = tt_html_rows_begin(h, "threads", r->threads.len);
+	put_locks(h, "locks", true);
+	put_locks(h, "signals", false);
+	put_waits(h, "waits", true);
+	put_waits(h, "other_waits", false);
+	size_t rows = tt_html_rows_begin(h, "threads", r->threads.len);
 	for (size_t i = 0; i < rows; i++)
 		put_thread(h, r->threads.data[i]);
 	tt_html_rows_end(h);

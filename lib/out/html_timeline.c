@@ -78,7 +78,7 @@ static bool kind_of(const struct tt_event *e, enum slice_kind *ret)
 		return true;
 	case TTREC_EVENT_MISUSE:
 		*ret = SLICE_MISUSE;
-		return true;
+		return e->a != TTREC_MISUSE_HELD_BLOCKING && e->a != TTREC_MISUSE_ERROR; /* facts, but no misuse */
 	default:
 		return false;
 	}

@@ -145,7 +145,9 @@ static const char *category_of(const struct tt_slice *s, const struct tt_event *
 		[TT_SLICE_RELEASE] = "release"};
 	if (s->kind != TT_SLICE_INSTANT)
 		return categories[s->kind];
-	return e->type == TTREC_EVENT_MISUSE ? "misuse" : "thread";
+	if (e->type != TTREC_EVENT_MISUSE)
+		return "thread";
+	return e->a == TTREC_MISUSE_HELD_BLOCKING || e->a == TTREC_MISUSE_ERROR ? "fact" : "misuse";
 }
 
 /* Another thread that an event names; the meaning of `a` is the event's. */

@@ -258,6 +258,8 @@ function drawGraph(full, title, maxNodes) {
 	const root = svg("svg", {width: Math.ceil(at.width + 2 * pad), height: Math.ceil(at.height + 2 * pad), role: "img", "aria-label":
 		title + ": " + graph.nodes.length + " nodes, " + graph.edges.length + " edges; the table below lists them",
 		viewBox: `${-pad} ${-pad} ${Math.ceil(at.width + 2 * pad)} ${Math.ceil(at.height + 2 * pad)}`});
+	if (at.width + 2 * pad < 1200 / 0.72)
+		root.classList.add("fit"); // a little too wide: smaller rather than scrolled
 	const heaviest = Math.max(1, ...graph.edges.map(e => e.wait || e.count));
 	const edgeNodes = graph.edges.map((e, i) => {
 		const isLoop = e.from === e.to, points = at.paths[i], d = curveOf(points, isLoop);

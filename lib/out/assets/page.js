@@ -7,6 +7,9 @@ const MAX_NODES = 60;
 function verdict() {
 	const level = data.errors ? "error" : data.warnings ? "warning" : data.notes ? "note" : "good";
 	const parts = [[data.errors, "error"], [data.warnings, "warning"], [data.notes, "note"]].filter(([n]) => n).map(([n, word]) => plural(n, word));
+	for (const state of ["known", "suppressed"])
+		if (data[state])
+			parts.push(fmtCount(data[state]) + " " + state);
 	const lost = data.sums.wait ? "Threads lost " + fmtNs(data.sums.wait) + " waiting for locks, " + fmtPct(data.sums.wait, data.sums.process) + " of wall time."
 		: "No thread had to wait for a lock.";
 	const box = el("div.verdict.card." + level, null, el("strong", null, parts.length ? parts.join(", ") : "Nothing found"), el("p", null, lost));
@@ -50,8 +53,9 @@ function steps(edges) {
 }
 
 function finding(f) {
-	const box = el("article.finding.card." + f.level, null,
+	const box = el("article.finding.card." + (f.state ? "settled" : f.level), null,
 		el("div.row", null, el("span.pill." + f.level, null, f.level), el("code", null, f.rule),
+			f.state ? el("span.pill.plain", {title: clean(f.state_why || "")}, f.state) : null,
 			f.count > 1 ? el("span.sub", null, fmtCount(f.count) + " times") : null, f.cost ? el("span.sub", null, fmtNs(f.cost) + " lost") : null,
 			f.pid && data.processes.all > 1 ? el("span.sub", null, "pid " + f.pid) : null, el("span.print", {title: "fingerprint"}, f.fingerprint)),
 		el("h3", null, clean(f.title)), f.evidence.length ? el("ul", null, f.evidence.map(line => el("li", null, clean(line)))) : null,
@@ -60,7 +64,7 @@ function finding(f) {
 			el("dt", null, "Do"), el("dd", null, clean(f.advice))));
 	const stacks = stacksNode(f.stacks.map(s => [s.label, s.frames]));
 	if (stacks)
-		box.append(el("details", {open: f.level === "error"}, el("summary", null, plural(f.stacks.length, "stack")), stacks));
+		box.append(el("details", {open: f.level === "error" && !f.state}, el("summary", null, plural(f.stacks.length, "stack")), stacks));
 	return box;
 }
 
@@ -82,28 +86,40 @@ function findings(list) {
 // ------------------------------------------------------------------ tables
 
 const place = (head, key, title) => ({head, title, get: r => r[key], show: r => placeNode(r[key]), name: true});
-const time = (head, key, extra) => ({head, num: true, get: r => r[key], show: r => fmtNs(r[key]), ...extra});
-const number = (head, key, extra) => ({head, num: true, get: r => r[key], show: r => fmtCount(r[key]), ...extra});
+const none = () => el("span.zero", null, "\u2013");
+const time = (head, key, extra) => ({head, num: true, get: r => r[key], show: r => r[key] ? fmtNs(r[key]) : none(), ...extra});
+const number = (head, key, extra) => ({head, num: true, get: r => r[key], show: r => r[key] ? fmtCount(r[key]) : none(), ...extra});
+
+// "mutex of init_pool \u00d7 12"
+const lockName = {head: "Lock", name: true, get: r => r.name, show: r => el("span", null, clean(r.name), r.n > 1 ? el("span.line", null, " \u00d7\u00a0" +
+	fmtCount(r.n)) : "", r.ongoing ? el("span", null, " ", el("span.pill.warning", null, "waited for")) : "")};
 
 function locksTable() {
 	return makeTable("t-locks", [
-		{head: "Lock", name: true, get: r => r.name, show: r => el("span", null, clean(r.name), r.n > 1 ? el("span.line", null, " \u00d7 " + fmtCount(r.n)) : "",
-			r.ongoing ? el("span.pill.warning", null, "waited for") : "")},
-		time("Lost", "wait", {bar: true, title: "time that threads waited for it, in all"}),
-		{head: "Of wall", num: true, get: r => r.share, show: r => fmtPct(r.share, 100)},
+		lockName, time("Lost", "wait", {bar: true, title: "time that threads waited for it, in all"}),
+		{head: "Of wall", num: true, get: r => r.share, show: r => r.share ? fmtPct(r.share, 100) : none()},
 		number("Waits", "cont", {title: "acquisitions that had to wait"}), number("Acquired", "acq"), time("Longest", "max"), time("p50", "p50"), time("p99", "p99"),
 		time("Held", "hold", {title: "time held in all, estimated"}), time("Longest hold", "holdmax"),
 		place("Made or first used in", "born"),
-	], data.locks.rows, data.locks.all, r => r.top ? () => stacksNode([["waits here: " + (r.top.waiter || "?"), r.top.ws], ["the holder let go here", r.top.hs]]) : null);
+	], data.locks.rows, data.locks.all, topStacks);
 }
 
-function waitsTable() {
-	return makeTable("t-waits", [
-		place("Waits in", "waiter"), place("Behind the holder from", "holder"), {head: "Lock", name: true, get: r => r.lock},
-		time("Lost", "wait", {bar: true}), number("Waits", "count"), time("Longest", "max"),
-	], data.waits.rows, data.waits.all, r => r.ws || r.hs ? () => el("div", null,
+const topStacks = r => r.top ? () => stacksNode([["waits in " + (r.top.waiter || "?"), r.top.ws], ["the holder lets go", r.top.hs]]) : null;
+
+function signalsTable() {
+	return makeTable("t-signals", [
+		{...lockName, head: "What"}, time("Waited", "wait", {bar: true}), number("Waits", "calls"), number("Signals", "signals", {title: "signals, broadcasts, posts, wakes"}),
+		number("Acquired", "acq"), time("Longest", "max"), time("p50", "p50"), time("p99", "p99"), place("Made or first used in", "born"),
+	], data.signals.rows, data.signals.all, topStacks);
+}
+
+function pairsTable(id, list, words) {
+	return makeTable(id, [
+		place("Waits in", "waiter"), ...(words === "Lost" ? [place("Behind the holder from", "holder")] : []), {head: words === "Lost" ? "Lock" : "For", name: true,
+			get: r => r.lock}, time(words, "wait", {bar: true}), number("Waits", "count"), time("Longest", "max"),
+	], list.rows, list.all, r => r.ws || r.hs ? () => el("div", null,
 		r.by ? el("p.sub", null, "The longest: " + fmtNs(r.max) + " by " + clean(r.by) + (r.behind ? ", behind " + clean(r.behind) : "")) : null,
-		stacksNode([["waits here", r.ws], ["the holder let go here", r.hs]])) : null);
+		stacksNode([["waits here", r.ws], ["the holder lets go here", r.hs]])) : null);
 }
 
 function threadsTable() {
@@ -217,7 +233,7 @@ function build() {
 	add(data.findings.all, () => section("findings", "Findings", "what is wrong, why, and what to do", () => findings(data.findings)));
 	add(data.processes.all > 1, () => table("processes", "Processes", "", processesTable));
 	add(data.locks.rows.length, () => table("locks", "Locks", "by time lost; click a row for stacks", locksTable));
-	add(data.waits.rows.length, () => table("waits", "Waits", "who waits where for whom", waitsTable));
+	add(data.waits.rows.length, () => table("waits", "Waits", "who waits where for whom", () => pairsTable("t-waits", data.waits, "Lost")));
 	add(t.tracks.length && t.slices.length, () => section("timeline", "Timeline", "", () => timelineSection(t)));
 	add(data.flame_waiter.rows.length || data.flame_holder.rows.length, () => section("flame", "Flame graph", "time waited for locks, by stack", flameSection));
 	add(data.order.edges.length, () => section("order", "Lock order", "from the lock held to the lock wanted",
@@ -226,6 +242,9 @@ function build() {
 		() => ({body: graphSection(data.now, "Waiting at the end", "t-now", "Round: threads. Square: locks.")})));
 	add(data.blocked.edges.length, () => section("blocked", "Who blocked whom", "from the thread that waited to the thread that held the lock",
 		() => ({body: graphSection(data.blocked, "Who blocked whom", "t-blocked", "The thicker an arrow, the more time.")})));
+	add(data.signals.rows.length, () => table("signals", "Conditions and signals", "waiting for these is waiting for work, not lost time", signalsTable));
+	add(data.other_waits.rows.length, () => table("other-waits", "Other waits", "for work, events and the ends of threads",
+		() => pairsTable("t-other-waits", data.other_waits, "Time")));
 	add(data.pools.rows.length, () => table("pools", "Pools", "threads of one start routine, created in one place", poolsTable));
 	add(data.threads.rows.length, () => table("threads", "Threads", "by time lost", threadsTable));
 	add(data.loops.rows.length, () => table("loops", "Event loops", "how long their threads stayed away", loopsTable));
