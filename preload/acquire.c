@@ -103,6 +103,9 @@ void tt_released(struct tt_self *s, uint64_t object, uint32_t at, uint64_t now, 
 	uint64_t word = tt_held_remove(s, at);
 	if (TTREC_HELD_FLAGS(word))
 		tt_hold_charge(s, object, word, since, now ? now : tt_now(), &c);
+	/* By a destructor of thread data, after the thread's routine had left: all is well. */
+	if (unlikely(s->t->flags & TTREC_THREAD_EXIT_HOLDING))
+		tt_misuse_undo(TTREC_MISUSE_EXIT_HOLDING, tt_lock_find(object), TTREC_SITE_WORD(word));
 	tt_busy_end(s);
 }
 

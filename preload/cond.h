@@ -17,6 +17,6 @@ void tt_cond_begin(
 	struct tt_cond_wait *k, struct tt_self *s, pthread_cond_t *c, pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 void tt_cond_end(struct tt_cond_wait *k, int r);
 void tt_cond_cancelled(struct tt_cond_wait *k);
-void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site);
+void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa);
 
 #endif

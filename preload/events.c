@@ -66,23 +66,44 @@ void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_
 	tt_store_release(&to->seq, number + 1);
 }
 
+/* Locks of one birth site misused at one site are one fact: identity by site, not by instance. */
+static uint32_t *misuse_head(enum ttrec_misuse_type what, const struct ttrec_lock *lock, uint64_t site)
+{
+	uint64_t key = tt_mix(tt_mix(site, what), lock ? lock->birth_site : 0);
+	return &tt_g.p->misuse_heads[(key >> 20) & (TT_MISUSE_HEADS - 1)];
+}
+
+static struct ttrec_misuse *misuse_scan(uint32_t ref, enum ttrec_misuse_type what, const struct ttrec_lock *lock, uint64_t site)
+{
+	while (ref) {
+		struct ttrec_misuse *m = tt_at(ref);
+		const struct ttrec_lock *ml = m->uid == 0xffffffffu ? NULL : tt_lock_by_index(TTREC_UID_INDEX(m->uid));
+		if (m->what == what && m->site == site && (ml ? ml->birth_site : 0) == (lock ? lock->birth_site : 0))
+			return m;
+		ref = m->chain;
+	}
+	return NULL;
+}
+
+void tt_misuse_undo(enum ttrec_misuse_type what, const struct ttrec_lock *lock, uint64_t site)
+{
+	struct ttrec_misuse *m = misuse_scan(tt_load_acquire(misuse_head(what, lock, site)), what, lock, site);
+	if (m && tt_load_relaxed(&m->count))
+		tt_sub_relaxed(&m->count, 1);
+}
+
 /* Each distinct (what, lock or other, site) once, with a count. `lock` may be NULL. */
 void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
 	uint64_t other_site, uint64_t ns, const struct tt_caller *c)
 {
 	uint32_t uid = lock ? tt_lock_uid(lock) : 0xffffffffu;
-	/* Locks of one birth site misused at one site are one fact: identity by site, not by instance. */
-	uint64_t key = tt_mix(tt_mix(site, what), lock ? lock->birth_site : 0);
-	uint32_t *head = &tt_g.p->misuse_heads[(key >> 20) & (TT_MISUSE_HEADS - 1)];
+	uint32_t *head = misuse_head(what, lock, site);
 	uint32_t first = tt_load_acquire(head);
 	struct ttrec_misuse *mine = NULL, *m;
 	do {
-		for (uint32_t r = first; r; r = m->chain) {
-			m = tt_at(r);
-			const struct ttrec_lock *ml = m->uid == 0xffffffffu ? NULL : tt_lock_by_index(TTREC_UID_INDEX(m->uid));
-			if (m->what == what && m->site == site && (ml ? ml->birth_site : 0) == (lock ? lock->birth_site : 0))
-				goto found;
-		}
+		m = misuse_scan(first, what, lock, site);
+		if (m)
+			goto found;
 		if (!mine) {
 			mine = tt_var_alloc(sizeof(*mine));
 			if (!mine) {

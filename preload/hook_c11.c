@@ -131,7 +131,7 @@ TT_EXPORT int cnd_signal(cnd_t *c)
 {
 	struct tt_self *s = tt_enter();
 	if (s)
-		tt_cond_notify(s, cond_of(c), HOOK_SITE(OP_COND_SIGNAL));
+		tt_cond_notify(s, cond_of(c), HOOK_SITE(OP_COND_SIGNAL), HOOK_CFA());
 	return REAL(cnd_signal)(c);
 }
 
@@ -139,7 +139,7 @@ TT_EXPORT int cnd_broadcast(cnd_t *c)
 {
 	struct tt_self *s = tt_enter();
 	if (s)
-		tt_cond_notify(s, cond_of(c), HOOK_SITE(OP_COND_BROADCAST));
+		tt_cond_notify(s, cond_of(c), HOOK_SITE(OP_COND_BROADCAST), HOOK_CFA());
 	return REAL(cnd_broadcast)(c);
 }
 

@@ -10,6 +10,23 @@
 
 const struct tt_birth tt_cond_birth = {.kind = TTREC_KIND_COND};
 
+/* glibc since 2.25, nptl/pthread_cond_destroy.c: bit 2 of __wrefs says that it was destroyed; init and the initialiser clear
+ * it. */
+#define COND_DESTROYED 4u
+
+static bool cond_is_destroyed(const pthread_cond_t *c)
+{
+	return unlikely(tt_load_relaxed(&c->__data.__wrefs) & COND_DESTROYED);
+}
+
+/* Between the caller's brackets. */
+static TT_NOINLINE void cond_used_after(struct tt_self *s, pthread_cond_t *c, uint64_t site, const struct tt_caller *caller)
+{
+	struct ttrec_lock *dead = tt_lock_find((uintptr_t)c) ? NULL : tt_lock_find_destroyed((uintptr_t)c);
+	if (dead)
+		tt_misuse(s, TTREC_MISUSE_USE_AFTER_DESTROY, dead, site, 0, dead->death_site, 0, caller);
+}
+
 void tt_cond_begin(
 	struct tt_cond_wait *k, struct tt_self *s, pthread_cond_t *c, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
@@ -20,6 +37,8 @@ void tt_cond_begin(
 	tt_busy_begin(s);
 	struct tt_birth b = tt_cond_birth;
 	b.site = site;
+	if (cond_is_destroyed(c))
+		cond_used_after(s, c, site, &caller);
 	struct ttrec_lock *l = tt_lock_get(s, (uintptr_t)c, &b);
 	if (l) {
 		uint64_t before = tt_load_relaxed(&l->other);
@@ -41,7 +60,7 @@ void tt_cond_begin(
 		const struct ttrec_lock *ml = tt_lock_find((uintptr_t)m);
 		if (ml)
 			tt_order_attempt(s, (uintptr_t)m, tt_lock_uid(ml), site, &caller);
-	} else if ((uint32_t)tt_load_relaxed(&m->__data.__owner) != s->t->tid) {
+	} else if ((uint32_t)tt_load_relaxed(&m->__data.__owner) != s->t->tid && !(s->t->flags & TTREC_THREAD_FORKED)) {
 		tt_misuse(s, TTREC_MISUSE_WAIT_WITHOUT_LOCK, l, site, (uintptr_t)m, 0, 0, &caller);
 	}
 	tt_busy_end(s);
@@ -112,9 +131,13 @@ TT_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, cloc
 }
 
 /* Before the real call: the condition may be gone after it. */
-void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site)
+void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa)
 {
 	tt_busy_begin(s);
+	if (cond_is_destroyed(c)) {
+		struct tt_caller caller = tt_caller_of(site, cfa);
+		cond_used_after(s, c, site, &caller);
+	}
 	struct ttrec_count *e = tt_count(s, (uintptr_t)c, site, &tt_cond_birth);
 	if (e && e->n == 1) {
 		struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
@@ -128,7 +151,7 @@ TT_EXPORT int pthread_cond_signal(pthread_cond_t *c)
 {
 	struct tt_self *s = tt_enter();
 	if (likely(s))
-		tt_cond_notify(s, c, HOOK_SITE(OP_COND_SIGNAL));
+		tt_cond_notify(s, c, HOOK_SITE(OP_COND_SIGNAL), HOOK_CFA());
 	return REAL(pthread_cond_signal)(c);
 }
 
@@ -136,7 +159,7 @@ TT_EXPORT int pthread_cond_broadcast(pthread_cond_t *c)
 {
 	struct tt_self *s = tt_enter();
 	if (likely(s))
-		tt_cond_notify(s, c, HOOK_SITE(OP_COND_BROADCAST));
+		tt_cond_notify(s, c, HOOK_SITE(OP_COND_BROADCAST), HOOK_CFA());
 	return REAL(pthread_cond_broadcast)(c);
 }
 
@@ -149,10 +172,39 @@ TT_EXPORT int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *att
 	return r;
 }
 
+/*
+ * Threads are still in their waits. If they were all woken that is allowed, and they leave at once; else the call hangs until
+ * somebody wakes them. So it is noted before, and taken back when it was short. Returns the time, 0 when nobody waits.
+ */
+#define DESTROY_SHORT_NS 10000000u
+static uint64_t cond_destroy_begin(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa)
+{
+	struct ttrec_lock *l = tt_lock_find((uintptr_t)c);
+	if (!l || !tt_load_relaxed(&l->owner))
+		return 0;
+	struct tt_caller caller = tt_caller_of(site, cfa);
+	tt_busy_begin(s);
+	tt_misuse(s, TTREC_MISUSE_DESTROY_WAITED, l, site, 0, 0, 0, &caller);
+	uint64_t now = tt_now();
+	tt_busy_end(s);
+	return now;
+}
+
+static void cond_destroy_end(struct tt_self *s, pthread_cond_t *c, uint64_t site, uint64_t since)
+{
+	tt_busy_begin(s);
+	if (tt_now() - since < DESTROY_SHORT_NS)
+		tt_misuse_undo(TTREC_MISUSE_DESTROY_WAITED, tt_lock_find((uintptr_t)c), site);
+	tt_busy_end(s);
+}
+
 TT_EXPORT int pthread_cond_destroy(pthread_cond_t *c)
 {
 	struct tt_self *s = tt_enter();
+	uint64_t waited = s ? cond_destroy_begin(s, c, HOOK_SITE(OP_NONE), HOOK_CFA()) : 0;
 	int r = REAL(pthread_cond_destroy)(c);
+	if (waited)
+		cond_destroy_end(s, c, HOOK_SITE(OP_NONE), waited);
 	if (s && r == 0)
 		tt_died(s, (uintptr_t)c, HOOK_SITE(OP_NONE));
 	return r;

@@ -8,6 +8,8 @@
  */
 #include "preload/mutex.h"
 
+_Static_assert(__builtin_offsetof(pthread_mutex_t, __data.__owner) == 8, "locks.c, OWNER_AT");
+
 static void mutex_describe(struct tt_birth *b, uint64_t object)
 {
 	const pthread_mutex_t *m = (const void *)(uintptr_t)object;
@@ -171,6 +173,36 @@ TT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const
 	return tt_mutex_timed(s, m, HOOK_SITE(OP_TIMEDLOCK), HOOK_CFA(), &u);
 }
 
+/* A mutex about to be unlocked by a thread that does not hold it: its record, made while its memory is still there; NULL none.
+ */
+static struct ttrec_lock *foreign_lock(struct tt_self *s, pthread_mutex_t *m, uint64_t site)
+{
+	struct tt_birth b = tt_mutex_birth;
+	b.site = site;
+	tt_busy_begin(s);
+	struct ttrec_lock *l = tt_lock_find((uintptr_t)m);
+	if (!l && !tt_lock_find_destroyed((uintptr_t)m))
+		l = tt_lock_get(s, (uintptr_t)m, &b);
+	tt_busy_end(s);
+	return l;
+}
+
+/* owner, locked: before the call; r: its result. l NULL: destroyed. */
+static void unlocked_foreign(struct tt_self *s, pthread_mutex_t *m, struct ttrec_lock *l, uint64_t site, uintptr_t cfa,
+	uint32_t owner, int locked, int r)
+{
+	struct tt_caller c = tt_caller_of(site, cfa);
+	if (!l) {
+		tt_call_failed(s, (uintptr_t)m, site, cfa, r);
+		return;
+	}
+	tt_busy_begin(s);
+	struct ttrec_thread *o = tt_thread_by_tid(owner);
+	tt_misuse(s, locked ? TTREC_MISUSE_UNLOCK_NOT_OWNER : TTREC_MISUSE_UNLOCK_UNLOCKED, l, site, o ? o->serial : 0,
+		tt_holder_site(o, (uintptr_t)m), 0, &c);
+	tt_busy_end(s);
+}
+
 /* Not the innermost lock, or a timed one, or one whose wait is to be charged, or not known to be held at all. */
 TT_NOINLINE int tt_mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
@@ -179,18 +211,13 @@ TT_NOINLINE int tt_mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint
 	uint32_t owner = (uint32_t)tt_load_relaxed(&m->__data.__owner);
 	int locked = tt_load_relaxed(&m->__data.__lock);
 	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
+	bool foreign = !at && owner != s->t->tid && !(s->t->flags & TTREC_THREAD_FORKED);
+	struct ttrec_lock *l = foreign ? foreign_lock(s, m, site) : NULL;
 	int r = REAL(pthread_mutex_unlock)(m);
-	if (at) {
-		if (r == 0)
-			tt_released(s, (uintptr_t)m, at, now, site, cfa);
-	} else if (owner != s->t->tid && !(s->t->flags & TTREC_THREAD_FORKED)) {
-		struct tt_caller c = tt_caller_of(site, cfa);
-		tt_busy_begin(s);
-		const struct ttrec_thread *o = tt_thread_by_tid(owner);
-		tt_misuse(s, locked ? TTREC_MISUSE_UNLOCK_NOT_OWNER : TTREC_MISUSE_UNLOCK_UNLOCKED, tt_lock_find((uintptr_t)m),
-			site, o ? o->serial : 0, 0, 0, &c);
-		tt_busy_end(s);
-	}
+	if (at && r == 0)
+		tt_released(s, (uintptr_t)m, at, now, site, cfa);
+	else if (foreign)
+		unlocked_foreign(s, m, l, site, cfa, owner, locked, r);
 	return r;
 }
 
@@ -236,10 +263,9 @@ TT_EXPORT int pthread_mutex_destroy(pthread_mutex_t *m)
 		return r;
 	struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
 	tt_busy_begin(s);
-	const struct ttrec_thread *o = tt_thread_by_tid(owner);
-	uint32_t at = o == s->t ? tt_held_find(s, (uintptr_t)m) : 0;
+	struct ttrec_thread *o = tt_thread_by_tid(owner);
 	tt_misuse(s, TTREC_MISUSE_DESTROY_LOCKED, tt_lock_find((uintptr_t)m), HOOK_SITE(OP_NONE), o ? o->serial : 0,
-		at ? TTREC_SITE_WORD(s->held[at - 1].site) : 0, 0, &c);
+		tt_holder_site(o, (uintptr_t)m), 0, &c);
 	tt_busy_end(s);
 	return r;
 }

@@ -141,6 +141,8 @@ void tt_thread_leaves(void *unused)
 		s->t->flags |= TTREC_THREAD_EXIT_HOLDING;
 		tt_misuse(s, TTREC_MISUSE_EXIT_HOLDING, l, TTREC_SITE_WORD(s->held[i - 1].site), s->t->serial,
 			s->t->start_routine, 0, NULL);
+		/* A release is to be noticed: see tt_released(). */
+		tt_or_relaxed(&s->held[i - 1].site, TTREC_HELD_FLAG(TTREC_HELD_WANT));
 	}
 	tt_event(s, TTREC_EVENT_END, &(struct ttrec_event){.end_ns = tt_now()});
 	tt_order_free(s);
@@ -201,6 +203,7 @@ void tt_join_begin(struct tt_self *s, struct tt_join *j, pthread_t thread, uint6
 	tt_busy_begin(s);
 	j->t = tt_thread_by_pthread((uint64_t)thread);
 	j->site = site;
+	j->second = j->t && tt_load_relaxed(&j->t->flags) & TTREC_THREAD_JOINING;
 	if (j->t && !(j->t->flags & TTREC_THREAD_DETACHED)) {
 		j->t->joiner = s->t->serial;
 		tt_or_relaxed(&j->t->flags, TTREC_THREAD_JOINING);
@@ -236,9 +239,10 @@ void tt_join_end(struct tt_join *j, int r, uintptr_t cfa)
 		tt_and_relaxed(&t->flags, ~(uint32_t)TTREC_THREAD_JOINING);
 	if (r == EDEADLK)
 		tt_misuse(s, TTREC_MISUSE_JOIN_SELF, NULL, j->site, j->serial, 0, 0, &c);
-	else if (r == EINVAL)
-		tt_misuse(s, t && t->flags & TTREC_THREAD_DETACHED ? TTREC_MISUSE_JOIN_DETACHED : TTREC_MISUSE_DOUBLE_JOIN,
-			NULL, j->site, j->serial, 0, 0, &c);
+	else if (r == EINVAL && t && t->flags & TTREC_THREAD_DETACHED)
+		tt_misuse(s, TTREC_MISUSE_JOIN_DETACHED, NULL, j->site, j->serial, 0, 0, &c);
+	else if (r == EINVAL && (!t || j->second)) /* else its deadline was odd */
+		tt_misuse(s, TTREC_MISUSE_DOUBLE_JOIN, NULL, j->site, j->serial, 0, 0, &c);
 	else if (r == ESRCH)
 		tt_misuse(s, TTREC_MISUSE_DOUBLE_JOIN, NULL, j->site, j->serial, 0, 0, &c);
 	tt_busy_end(s);

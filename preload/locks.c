@@ -197,6 +197,21 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	} while (!tt_cas_acq_rel(&tt_epoch, &e, n));
 }
 
+#define OWNER_AT 8 /* glibc, struct __pthread_mutex_s.__owner; checked in hook_mutex.c */
+
+/* A mutex that the calling thread holds goes with its memory. Only then is that looked at: it was used, so it can be read. */
+static void lock_freed(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
+{
+	uint32_t at = s->t && s->t->held_depth ? tt_held_find(s, l->address) : 0;
+	if (at) {
+		uint64_t word = tt_held_remove(s, at);
+		const uint32_t *owner = (const uint32_t *)(uintptr_t)(l->address + OWNER_AT);
+		if (l->kind == TTREC_KIND_MUTEX && tt_load_relaxed(owner) == s->t->tid)
+			tt_misuse(s, TTREC_MISUSE_FREED_LOCKED, l, site, s->t->serial, TTREC_SITE_WORD(word), 0, NULL);
+	}
+	tt_lock_death(s, l, site, false);
+}
+
 /* Memory is given back: locks inside are no more. The caller has asked the filter. */
 void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site)
 {
@@ -207,7 +222,7 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 		for (uint32_t i = 0; i < locks; i++) {
 			struct ttrec_lock *l = tt_lock_by_index(i);
 			if (l && l->kind && l->address >= start && l->address < end && !lock_is_dead(l))
-				tt_lock_death(s, l, site, false);
+				lock_freed(s, l, site);
 		}
 		return;
 	}
@@ -224,7 +239,7 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 		while (i) {
 			struct ttrec_lock *l = tt_lock_by_index(i - 1);
 			if (l->address >= start && l->address < end && !lock_is_dead(l))
-				tt_lock_death(s, l, site, false);
+				lock_freed(s, l, site);
 			i = l->chain;
 		}
 	}

@@ -161,14 +161,33 @@ static struct ttrec_dep *dep_create(
 	return d;
 }
 
+static bool is_read(uint64_t site)
+{
+	unsigned op = TTREC_SITE_OP(site);
+	return op == TTREC_OP_RDLOCK || op == TTREC_OP_TIMEDRDLOCK || op == TTREC_OP_TRYRDLOCK;
+}
+
+/* A reader that asks again waits behind a writer that waits for it, if the lock is of the kind that lets writers go first. */
+static void read_again(struct tt_self *s, uint64_t lock, uint64_t held, uint64_t site, const struct tt_caller *c)
+{
+	if (TTREC_SITE_OP(site) != TTREC_OP_RDLOCK || !is_read(held))
+		return;
+	struct ttrec_lock *l = tt_lock_find(lock);
+	if (l && l->type == TTREC_TYPE_PREFER_WRITER_NR)
+		tt_misuse(s, TTREC_MISUSE_RECURSIVE_READ, l, site, s->t->serial, TTREC_SITE_WORD(held), 0, c);
+}
+
 /* The thread asks for `lock` (uid) with `depth` locks held, and its cache does not know this. Records it unless it is known. */
 void tt_order_miss(
 	struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, uint64_t key, const struct tt_caller *c)
 {
 	cache_add(s, key);
 	for (uint32_t i = 0; i < depth; i++)
-		if (s->held[i].lock == lock)
-			return; /* recursive, or an error that the real function reports: no order arises from it */
+		if (s->held[i].lock == lock) {
+			/* Recursive, or an error that the real function reports: no order arises from it. */
+			read_again(s, lock, s->held[i].site, site, c);
+			return;
+		}
 	uint32_t from = depth > DEP_HELD_MAX ? depth - DEP_HELD_MAX : 0;
 	uint64_t hash = tt_mix(s->held[depth - 1].hash ^ uid, site) | 1;
 	uint32_t *head = &tt_g.p->dep_heads[(hash >> 20) & (TT_DEP_HEADS - 1)];

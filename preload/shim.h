@@ -307,12 +307,15 @@ void tt_waiting_timed(struct tt_self *s); /* the join that begins has a deadline
 void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now); /* pc == 0: no more */
 void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now); /* site == 0: no more */
 struct ttrec_wait *tt_wait_get(uint32_t lock, uint64_t waiter_site, uint64_t holder_site);
+uint64_t tt_holder_site(struct ttrec_thread *holder, uint64_t lock); /* where it acquired the lock; 0 unknown, or holder NULL */
 
 /* ------------------------------------------------------------------ events.c, misuse.c */
 
 void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_event *e); /* seq and thread are filled in */
 void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
 	uint64_t other_site, uint64_t ns, const struct tt_caller *c);
+/* What was recorded once too often turned out to be none: its count goes back, at 0 it says nothing. */
+void tt_misuse_undo(enum ttrec_misuse_type what, const struct ttrec_lock *lock, uint64_t site);
 
 /* ------------------------------------------------------------------ entering */
 

@@ -29,6 +29,7 @@ struct tt_join {
 	struct ttrec_thread *t;
 	uint64_t serial, site;
 	struct tt_block b;
+	bool second; /* another thread was joining it already */
 };
 void tt_join_begin(struct tt_self *s, struct tt_join *j, pthread_t thread, uint64_t site, uintptr_t cfa);
 void tt_join_end(struct tt_join *j, int r, uintptr_t cfa);

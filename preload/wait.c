@@ -72,6 +72,11 @@ static uint64_t holder_site(struct ttrec_thread *holder, uint64_t lock, bool wan
 	return 0;
 }
 
+uint64_t tt_holder_site(struct ttrec_thread *holder, uint64_t lock)
+{
+	return holder ? holder_site(holder, lock, false) : 0;
+}
+
 static void waiting_set(struct ttrec_thread *t, const struct ttrec_waiting *to)
 {
 	struct ttrec_waiting *w = &t->waiting;

@@ -31,10 +31,19 @@ static bool is_type(const struct tt_misuse *f, enum ttrec_type type)
 	return f->lock && f->lock->kind == TTREC_KIND_MUTEX && f->lock->type == type;
 }
 
-/* The thread that `other` names, as far as it has a record; NULL: nobody, or not known. */
+/* The thread that `other` names, as far as it has a record; NULL: nobody, or not known, or `other` is something else. */
 static const struct tt_thread *other_thread(const struct say *s)
 {
-	return s->f->other ? tt_model_thread(s->d->model, s->f->process, s->f->other) : NULL;
+	switch (s->f->what) {
+	case TTREC_MISUSE_UNLOCK_NOT_OWNER:
+	case TTREC_MISUSE_DESTROY_LOCKED:
+	case TTREC_MISUSE_DOUBLE_JOIN:
+	case TTREC_MISUSE_JOIN_SELF:
+	case TTREC_MISUSE_JOIN_DETACHED:
+		return s->f->other ? tt_model_thread(s->d->model, s->f->process, s->f->other) : NULL;
+	default:
+		return NULL;
+	}
 }
 
 static const char *other_name(const struct say *s)
@@ -71,8 +80,9 @@ static bool begin(struct say *s, enum tt_rule rule, const char *label)
 		tt_detect_thread_name(d, f->process, f->thread, f->thread_serial));
 	tt_finding_figure(d->set, out, "count", f->count);
 	tt_finding_thread(d->set, out, f->thread);
-	if (other_thread(s) != f->thread)
-		tt_finding_thread(d->set, out, other_thread(s));
+	const struct tt_thread *other = other_thread(s);
+	if (other != f->thread)
+		tt_finding_thread(d->set, out, other);
 	tt_finding_stack(d->set, out, "here", f->site, f->stack);
 	tt_finding_stack(d->set, out, label, f->other_site, tt_misuse_site_stack(f->lock, f->other_site));
 	return true;
@@ -274,8 +284,7 @@ static void destroy_waited(struct say *s)
 	if (!begin(s, TT_RULE_DESTROY_WAITED, ""))
 		return;
 	TITLE(s, "%s destroys %s while threads wait on it", s->who, s->lock);
-	if (s->f->total_ns)
-		ADD(s, "the call had to wait for them");
+	ADD(s, "the call returns only once they have left");
 }
 
 /* ------------------------------------------------------------------ rules about threads */
