@@ -45,8 +45,14 @@ static const char *role(const struct deadlock *k, const struct tt_waitfor_thread
 	const struct tt_thread *thread = thread_of(k, t);
 	if (t->flags & TTREC_THREAD_MAIN)
 		return "the main thread";
-	if (thread && thread->group && thread->group->start_routine)
-		return tt_detect_pool_name(k->d, thread->group);
+	if (thread && thread->start_routine) {
+		struct tt_place p = k->d->namer->place(k->d->namer->ctx, thread->start_routine, NULL);
+		/* What every std::thread begins with tells nothing; where it waits does. */
+		if (p.function && !strstr(p.function, "execute_native_thread_routine"))
+			return tt_findings_text(k->d->set, "%s", p.function);
+		if (thread->waiting.site)
+			return tt_detect_name(k->d, thread->waiting.site, thread->waiting.stack);
+	}
 	return "a thread";
 }
 
@@ -300,7 +306,7 @@ static void set_confidence(const struct deadlock *k)
 	} else if (k->process->end == TT_END_UNKNOWN) {
 		k->f->confidence = TT_LIKELY;
 		k->f->reason = "the threads were in these waits, but it is not known whether the process lives and goes on";
-	} else if (k->knot->kind == TT_KNOT_EVERYONE && !running) {
+	} else if (k->knot->kind == TT_KNOT_EVERYONE && !k->w->seen) {
 		k->f->confidence = TT_LIKELY;
 		k->f->reason = "no recorded thread was left that could run; a thread that was not recorded could have";
 	} else if (running) {

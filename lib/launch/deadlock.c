@@ -14,6 +14,7 @@
 
 #define COST_SHARE 30u                 /* a look may take one in so many parts of the time ... */
 #define PAUSE_MAX  UINT64_C(700000000) /* ... unless that would make it too late */
+#define STEPS      10u                 /* of a long cycle that are said */
 #define EVERYONE   8u                  /* threads named when all are blocked */
 
 struct tt_watched {
@@ -54,6 +55,10 @@ static void say_steps(struct tt_buf *words, const struct tt_waitfor *w, const st
 {
 	size_t last = k->kind == TT_KNOT_CYCLE ? k->steps.len : k->steps.len - 1;
 	for (size_t i = 0; i < last; i++) {
+		if (i == STEPS && last > STEPS + 1) {
+			tt_buf_printf(words, " ... (%zu steps more)", last - i);
+			return;
+		}
 		const struct tt_waitfor_thread *t = &w->threads.data[k->steps.data[i]];
 		const struct tt_waitfor_thread *next = &w->threads.data[k->steps.data[(i + 1) % k->steps.len]];
 		if (i == 0)

@@ -55,19 +55,22 @@ static void survey(struct tt_gather *g, const struct tt_child_result *child, con
 	}
 }
 
-/* A process that ended in good order when it was told to is shown as it was before. */
+/* A process that ended in good order when it was told to is shown as it was before; one that was killed needs no other proof.
+ */
 static void prefer_snapshot(struct tt_gather *g)
 {
 	struct tt_rec **now, **then;
 	vec_for_each (now, &g->recs.recs) {
 		const struct ttrec_header *h = tt_rec_header(*now);
-		if (tt_rec_life(*now) == TT_REC_KILLED)
-			continue;
 		vec_for_each (then, &g->snapshot.recs) {
 			const struct ttrec_header *old = tt_rec_header(*then);
 			if (old->pid != h->pid || old->start_mono_ns != h->start_mono_ns ||
 				tt_rec_life(*then) != TT_REC_RUNNING)
 				continue;
+			if (tt_rec_life(*now) == TT_REC_KILLED) {
+				tt_rec_confirm(*now, *then);
+				break;
+			}
 			struct tt_rec *swap = *now;
 			*now = *then;
 			*then = swap;

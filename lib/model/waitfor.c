@@ -270,10 +270,10 @@ static int add_thread(struct tt_waitfor *w, const struct tt_waitfor_thread *t, c
 	return tt_vec_push(&w->threads, copy);
 }
 
-/* A process that lives says itself who is there; of another the states of its threads tell. */
+/* A process that lives says itself who is there, or was asked when it did; of another the states of its threads tell. */
 static bool is_gone(const struct tt_life_tasks *tasks, const struct tt_waitfor_thread *t, bool running)
 {
-	if (running)
+	if (running || tasks->known)
 		return tasks->known && t->state != TTREC_THREAD_CREATING && !tt_life_has_task(tasks, t->tid);
 	return t->state >= TTREC_THREAD_ENDING && !t->waiting.op;
 }
@@ -320,7 +320,8 @@ int tt_waitfor_read(struct tt_waitfor *w, const struct tt_rec *rec)
 		if (add_thread(w, &t, held, count) < 0)
 			return -ENOMEM;
 	}
-	w->complete = running ? knows_all(w, tasks) : tt_rec_life(rec) != TT_REC_UNKNOWN;
+	w->seen = running || tasks->known;
+	w->complete = w->seen ? knows_all(w, tasks) : tt_rec_life(rec) != TT_REC_UNKNOWN;
 	return build(w);
 }
 
@@ -343,6 +344,7 @@ int tt_waitfor_glance(struct tt_waitfor *w, const struct tt_glance *g)
 		if (add_thread(w, &t, held, from->held_count) < 0)
 			return -ENOMEM;
 	}
+	w->seen = true;
 	w->complete = knows_all(w, &g->tasks);
 	return build(w);
 }

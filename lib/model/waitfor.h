@@ -72,7 +72,8 @@ struct tt_waitfor {
 	bool everyone;                /* no thread of the process is left that could run */
 	bool (*lock)(const void *ctx, uint32_t uid, struct ttrec_lock *ret);
 	const void *ctx;
-	bool complete; /* threads names every thread of the process */
+	bool seen;     /* the process was looked at while it ran: it said itself which threads it has */
+	bool complete; /* threads names every thread of the process, as far as was seen or recorded */
 };
 void tt_waitfor_deinit(struct tt_waitfor *w);
 

@@ -116,3 +116,23 @@ int tt_rec_look_again(struct tt_rec *rec, int fd, uint64_t wait_ns)
 	}
 	return 0;
 }
+
+void tt_rec_confirm(struct tt_rec *rec, struct tt_rec *earlier)
+{
+	const struct tt_rec_chunk *c;
+	if (!earlier->tasks.known || rec->header.pid != earlier->header.pid ||
+		rec->header.start_mono_ns != earlier->header.start_mono_ns)
+		return;
+	/* Chunks never move: a thread's offset is its name in both. */
+	vec_for_each (c, &rec->chunks) {
+		const struct ttrec_thread *now = rec_at(rec, c->offset), *then = rec_at(earlier, c->offset);
+		if (c->type != TTREC_CHUNK_THREAD || !now->waiting.op || now->state == TTREC_THREAD_FREE)
+			continue;
+		if (!tt_hmap_find(&earlier->steady, c->offset) || now->serial != then->serial ||
+			now->waiting.seq != then->waiting.seq)
+			return;
+	}
+	tt_life_tasks_deinit(&rec->tasks);
+	rec->tasks = earlier->tasks;
+	earlier->tasks = (struct tt_life_tasks){0};
+}

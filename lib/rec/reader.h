@@ -183,8 +183,14 @@ const struct ttrec_waiting *tt_rec_waiting(const struct tt_rec *rec, const struc
  */
 bool tt_rec_steady(const struct tt_rec *rec, const struct ttrec_thread *t);
 
-/* The tasks that the process had between those two looks; not known when there was no second one. */
+/* The tasks that the process had between those two looks; not known when there was no second one (see tt_rec_confirm). */
 const struct tt_life_tasks *tt_rec_tasks(const struct tt_rec *rec);
+
+/*
+ * rec is the recording of a process that has ended, `earlier` was opened while it ran. If all threads that wait in rec were
+ * steady in the same waits then, rec takes over which tasks there were.
+ */
+void tt_rec_confirm(struct tt_rec *rec, struct tt_rec *earlier);
 
 /* A contended wait that ended but is not charged to its lock yet; NULL when none. *site becomes the waiter's site word. */
 const struct ttrec_pending *tt_rec_pending(const struct tt_rec *rec, const struct ttrec_thread *t, uint64_t *site);

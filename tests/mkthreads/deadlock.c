@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MAX_RING 16
+#define MAX_RING 64
 
 static pthread_mutex_t ring_mutex[MAX_RING];
 static pthread_mutex_t gate_mutex = PTHREAD_MUTEX_INITIALIZER;

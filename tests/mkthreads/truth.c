@@ -20,7 +20,7 @@
 #define MAX_COUNTS  64
 #define MAX_THREADS 128
 #define MAX_FACTS   32
-#define MAX_EDGES   16
+#define MAX_EDGES   64
 #define TEXT        64
 
 struct mk_lock {
