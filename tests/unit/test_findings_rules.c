@@ -226,7 +226,7 @@ static void test_long_hold(void)
 /* ------------------------------------------------------------------ parking */
 
 /* A lock as a gate: its holder waits for events while it holds it, and lets it go in the function at `let_go`. */
-static void park(uint64_t let_go, uint64_t idle_ns, uint64_t waiter_hold_ns)
+static void park(uint64_t let_go, uint64_t idle_count, uint64_t waiter_hold_ns)
 {
 	begin();
 	struct ttrec_thread *t = rb_thread(x.rb, 1, TTREC_THREAD_RUNNING);
@@ -235,14 +235,14 @@ static void park(uint64_t let_go, uint64_t idle_ns, uint64_t waiter_hold_ns)
 	struct ttrec_lsite *s = rb_lsite(x.rb, l, IN, 10);
 	s->hold_samples = s->hold_weight = 10;
 	s->hold_ns = s->hold_timed_ns = 10 * waiter_hold_ns;
-	rb_misuse(x.rb, TTREC_MISUSE_HELD_BLOCKING, l, RB_SITE(0x401500, LOOP_WAIT))->total_ns = idle_ns;
+	rb_misuse(x.rb, TTREC_MISUSE_HELD_BLOCKING, l, RB_SITE(0x401500, LOOP_WAIT))->count = idle_count;
 	detect();
 }
 
 static void test_parking(void)
 {
 	const uint64_t elsewhere = 0x409000, where_taken = TTREC_SITE_PC(OTHER);
-	park(elsewhere, 150 * MS, 1000);
+	park(elsewhere, 10, 1000);
 	const struct tt_finding *f = found(TT_RULE_LOCK_CONTENTION);
 	if (ok(f, "threads kept behind a lock while there is no work are mentioned")) {
 		is_int(f->level, TT_LEVEL_NOTE, "as a note");
@@ -253,14 +253,14 @@ static void test_parking(void)
 
 	static const struct {
 		const char *why;
-		uint64_t let_go, idle_ns, waiter_hold_ns;
+		uint64_t let_go, idle_count, waiter_hold_ns;
 	} cases[] = {
-		{"a lock let go where it was taken", where_taken, 150 * MS, 1000},
-		{"a holder that hardly waits itself", elsewhere, 50 * MS, 1000},
-		{"waiters that work under the lock", elsewhere, 150 * MS, 1 * MS},
+		{"a lock let go where it was taken", where_taken, 10, 1000},
+		{"a holder that seldom waits itself", elsewhere, 9, 1000},
+		{"waiters that work under the lock", elsewhere, 10, 1 * MS},
 	};
 	for (unsigned i = 0; i < 3; i++) {
-		park(cases[i].let_go, cases[i].idle_ns, cases[i].waiter_hold_ns);
+		park(cases[i].let_go, cases[i].idle_count, cases[i].waiter_hold_ns);
 		f = found(TT_RULE_LOCK_CONTENTION);
 		ok(f && f->level == TT_LEVEL_WARNING, "%s: contention", cases[i].why);
 		end();
