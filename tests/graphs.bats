@@ -338,6 +338,52 @@ on_page()
 	assert_contains "$drawn" '3 class="node lock bad"'
 }
 
+@test "graphs of all shapes are laid out without overlap, every arrow from border to border" {
+	require node
+	run node - "$TOP/lib/out/assets/graph.js" <<-'JS'
+		const fs = require("fs"), vm = require("vm"), assert = require("assert");
+		vm.runInThisContext(fs.readFileSync(process.argv[2], "utf8"));
+		let seed = 7;
+		const random = n => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+		const ring = n => [...Array(n).keys()].map(i => ({from: i, to: (i + 1) % n}));
+		const shapes = {
+			pair: [{from: 0, to: 1}, {from: 1, to: 0}], loop: [{from: 0, to: 0}], ring3: ring(3), ring40: ring(40),
+			star: [...Array(59).keys()].map(i => ({from: i + 1, to: 0})), chain: ring(60).slice(0, 59),
+			apart: [{from: 0, to: 1}, {from: 2, to: 3}, {from: 4, to: 5}],
+		};
+		for (let k = 0; k < 30; k++) {
+			const n = 2 + random(59), edges = [];
+			for (let i = 0; i < 1 + random(160); i++)
+				edges.push({from: random(n), to: random(n)});
+			shapes["random" + k] = edges;
+		}
+		for (const [name, edges] of Object.entries(shapes)) {
+			const count = 1 + Math.max(...edges.flatMap(e => [e.from, e.to]));
+			const nodes = [...Array(count).keys()].map(() => ({w: 60 + random(200), h: 28 + 14 * random(2)}));
+			const at = layoutGraph(nodes, edges);
+			for (let i = 0; i < count; i++) {
+				const a = {...nodes[i], ...at.at[i]};
+				assert(a.x >= 0 && a.y >= -1e-6 && a.x + a.w <= at.width + 1e-6 && a.y + a.h <= at.height + 1e-6, name + ": outside");
+				for (let k = 0; k < i; k++) {
+					const b = {...nodes[k], ...at.at[k]};
+					assert(a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y + 1e-6 || b.y + b.h <= a.y + 1e-6, name + ": " + i + " covers " + k);
+				}
+			}
+			edges.forEach((e, i) => {
+				const path = at.paths[i], ends = [[path[0], e.from], [path[path.length - 1], e.to]];
+				for (const [p, n] of ends) {
+					const {x, y} = at.at[n], {w, h} = nodes[n];
+					assert(Number.isFinite(p.x) && Number.isFinite(p.y), name);
+					assert(p.x >= x - 1e-6 && p.x <= x + w + 1e-6 && p.y >= y - 1e-6 && p.y <= y + h + 1e-6, name + ": arrow " + i + " ends beside its node");
+				}
+			});
+		}
+		console.log("laid out", Object.keys(shapes).length);
+	JS
+	assert_status 0
+	assert_contains "$output" "laid out 37"
+}
+
 @test "hostile names of threads are shown on the page and do nothing" {
 	recorded thread-names
 	written html
@@ -347,4 +393,14 @@ on_page()
 	assert_contains "$(grep -oE '<html[^>]*' "$DOM" | head -1)" 'data-foreign="0"'
 	# One closing tag for each element that we opened: none came with a name.
 	assert_equal "$(grep -oi '</script' "$OUT" | wc -l)" 2 "ends of scripts"
+}
+
+@test "every format of --report is named in threadreport(1)" {
+	require mandoc col
+	local format text missing=
+	text=$(mandoc -T utf8 -O width=200 "$TOP/man/threadreport.1" | col -bx)
+	for format in $("$BIN/threadreport" --list-formats | awk '{ print $1 }'); do
+		grep -qE "^ +$format( |\$)|\b$format[ ,]" <<<"$text" || missing+="$format "
+	done
+	assert_empty "$missing" "not named"
 }

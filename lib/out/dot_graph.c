@@ -79,7 +79,8 @@ static int settle(struct tt_graph *g, size_t max_edges)
 {
 	g->all_edges = g->edges.len;
 	g->all_nodes = g->nodes.len;
-	tt_vec_sort(&g->edges, by_weight);
+	if (g->edges.data)
+		tt_vec_sort(&g->edges, by_weight);
 	if (max_edges && g->edges.len > max_edges)
 		g->edges.len = max_edges;
 	unsigned *moved = calloc(g->nodes.len + 1, sizeof(*moved));
@@ -103,7 +104,7 @@ static int settle(struct tt_graph *g, size_t max_edges)
 			}
 		}
 	if (!g->failed) {
-		if (count)
+		if (count && g->nodes.data)
 			memcpy(g->nodes.data, kept, count * sizeof(*kept));
 		g->nodes.len = count;
 	}

@@ -178,8 +178,8 @@ function settleLayer(all, list) {
 function pathOf(all, chain, edge, turned) {
 	const first = all[chain[0]], last = all[chain[chain.length - 1]];
 	if (edge.from === edge.to) {
-		const x = first.x + first.w * 0.62, y = first.y;
-		return [{x, y}, {x: x + 6, y: y - 26}, {x: x + 36, y: y - 26}, {x: x + 30, y}];
+		const wide = Math.min(30, first.w * 0.4), x = first.x + first.w * 0.55, y = first.y;
+		return [{x, y}, {x: x + 6, y: y - 26}, {x: x + wide + 6, y: y - 26}, {x: x + wide, y}];
 	}
 	const shift = turned ? Math.min(9, first.h / 4) : 0, shiftLast = turned ? Math.min(9, last.h / 4) : 0;
 	const points = [{x: first.x + first.w, y: first.y + first.h / 2 + shift}];
