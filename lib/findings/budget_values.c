@@ -126,47 +126,48 @@ double tt_budget_hold_max(const struct tt_detect *d, struct tt_budget_source *fr
 
 /* ------------------------------------------------------------------ threads and loops */
 
+/* The pool with most of something. */
+#define GROUP_MAX(member)                                   \
+	uint64_t most = 0;                                  \
+	const struct tt_group *g;                           \
+	vec_for_each (g, &d->model->groups) {               \
+		if (g->start_routine && g->member > most) { \
+			most = g->member;                   \
+			from->group = g;                    \
+		}                                           \
+	}
+
 double tt_budget_threads_peak(const struct tt_detect *d, struct tt_budget_source *from)
 {
-	uint64_t most = 0, group_most = 0;
+	uint64_t peak = 0;
 	struct tt_process *const *p;
 	vec_for_each (p, &d->model->processes) {
-		if ((*p)->threads_peak > most) {
-			most = (*p)->threads_peak;
+		if ((*p)->threads_peak > peak) {
+			peak = (*p)->threads_peak;
 			from->process = *p;
 		}
 	}
-	const struct tt_group *g;
-	vec_for_each (g, &d->model->groups) {
-		if (g->peak > group_most) {
-			group_most = g->peak;
-			from->group = g;
-		}
-	}
-	return (double)most;
+	GROUP_MAX(peak);
+	return (double)peak;
 }
-
-/* Sum over the pools; the source is the pool with most. */
-#define GROUP_SUM(member)                     \
-	uint64_t sum = 0, most = 0;           \
-	const struct tt_group *g;             \
-	vec_for_each (g, &d->model->groups) { \
-		sum += g->member;             \
-		if (g->member > most) {       \
-			most = g->member;     \
-			from->group = g;      \
-		}                             \
-	}                                     \
-	return (double)sum
 
 double tt_budget_threads_created(const struct tt_detect *d, struct tt_budget_source *from)
 {
-	GROUP_SUM(created);
+	uint64_t sum = 0;
+	struct tt_process *const *p;
+	vec_for_each (p, &d->model->processes)
+		sum += (*p)->threads_created;
+	GROUP_MAX(created);
+	return (double)sum;
 }
 
 double tt_budget_threads_unjoined(const struct tt_detect *d, struct tt_budget_source *from)
 {
-	GROUP_SUM(unjoined);
+	uint64_t sum = 0;
+	GROUP_MAX(unjoined);
+	vec_for_each (g, &d->model->groups)
+		sum += g->unjoined;
+	return (double)sum;
 }
 
 double tt_budget_loop_stall_max(const struct tt_detect *d, struct tt_budget_source *from)

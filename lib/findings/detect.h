@@ -16,7 +16,7 @@
 struct tt_place {
 	const char *function; /* NULL: not known */
 	const char *file;     /* NULL: not known */
-	const char *path;     /* the same with the directory of the compiler before it; NULL: file says it all */
+	const char *path;     /* the same as an absolute path, or below the source root; NULL: where file lies is not known */
 	unsigned line;
 	const char *module; /* file name without its directories; NULL: code outside all modules */
 	uint64_t offset;    /* within the function, or within the module when there is no function */

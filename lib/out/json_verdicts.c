@@ -15,6 +15,15 @@ void tt_json_finding_state(struct tt_jsonw *j, struct tt_report *r, const struct
 	tt_jsonw_text(j, "suppression", tt_buf_str(&line));
 }
 
+/* Whole nanoseconds and counts, all digits of them. */
+static void put_value(struct tt_jsonw *j, const char *key, const struct tt_budget *b, double value)
+{
+	if (tt_budget_unit(b->what)[0] == 'p')
+		tt_jsonw_real(j, key, value);
+	else
+		tt_jsonw_u64(j, key, (uint64_t)value);
+}
+
 static void put_budgets(struct tt_jsonw *j, const struct tt_budgets *set)
 {
 	const struct tt_budget *b;
@@ -24,8 +33,8 @@ static void put_budgets(struct tt_jsonw *j, const struct tt_budgets *set)
 		tt_jsonw_text(j, "name", tt_budget_name(b->what));
 		tt_jsonw_text(j, "unit", tt_budget_unit(b->what));
 		tt_jsonw_text(j, "operator", tt_budget_operator(b->op));
-		tt_jsonw_real(j, "limit", b->limit);
-		tt_jsonw_real(j, "value", b->value);
+		put_value(j, "limit", b, b->limit);
+		put_value(j, "value", b, b->value);
 		tt_jsonw_bool(j, "broken", b->broken);
 		tt_jsonw_end(j, '}');
 	}

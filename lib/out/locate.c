@@ -29,17 +29,39 @@ static void set_module(struct tt_spot *s, const struct tt_module *module, uint64
 	s->offset = offset;
 }
 
-/* The first place of one address that lies below the root. */
+/* The first place of one address that lies below the root for certain. */
 static bool below_root(struct tt_report *r, struct tt_places places, struct tt_spot *ret)
 {
 	for (unsigned i = 0; i < places.count; i++) {
 		struct tt_spot s = tt_locate_place(r, &places.places[i]);
-		if (s.relative) {
+		if (s.relative && places.places[i].path) {
 			*ret = s;
 			return true;
 		}
 	}
 	return false;
+}
+
+static bool same_place(const struct tt_place *a, const struct tt_place *b)
+{
+	bool functions = a->function && b->function ? strcmp(a->function, b->function) == 0 : a->function == b->function;
+	bool modules = a->module && b->module ? strcmp(a->module, b->module) == 0 : a->module == b->module;
+	return functions && modules && a->offset == b->offset;
+}
+
+/* The module and address of the frame that the telling place belongs to. */
+static void find_module(struct tt_report *r, const struct tt_stack *stack, const struct tt_place *place, struct tt_spot *s)
+{
+	for (unsigned i = 0; i < stack->count; i++) {
+		const struct tt_frame *f = &stack->frames[i];
+		struct tt_places places = tt_names_frame(r->names, stack->process, f);
+		for (unsigned k = 0; k < places.count; k++) {
+			if (same_place(&places.places[k], place)) {
+				set_module(s, f->module, f->offset);
+				return;
+			}
+		}
+	}
 }
 
 struct tt_spot tt_locate(struct tt_report *r, const struct tt_site *site, const struct tt_stack *stack)
@@ -50,12 +72,12 @@ struct tt_spot tt_locate(struct tt_report *r, const struct tt_site *site, const 
 	struct tt_place place = tt_names_headline(r->names, site, stack);
 	s = tt_locate_place(r, &place);
 	if (stack && stack->count)
-		set_module(&s, stack->frames[0].module, stack->frames[0].offset);
+		find_module(r, stack, &place, &s);
 	else if (site)
 		set_module(&s, site->module, site->offset);
 	if (s.relative || !stack)
 		return s;
-	unsigned visible[FRAMES_MAX], count = tt_names_visible(r->names, stack, false, visible, FRAMES_MAX);
+	unsigned visible[FRAMES_MAX], count = tt_names_visible(r->names, stack, true, visible, FRAMES_MAX);
 	for (unsigned i = 0; i < count; i++) {
 		const struct tt_frame *f = &stack->frames[visible[i]];
 		if (below_root(r, tt_names_frame(r->names, stack->process, f), &s)) {

@@ -158,11 +158,13 @@ static const char *intern_short(struct tt_names *n, const char *function)
 	return tt_smap_intern(&n->strings, tt_buf_str(&buf));
 }
 
-/* A relative file behind the directory that the compiler ran in. */
+/* A relative file behind the directory that the compiler ran in. NULL: that is not known. */
 static const char *full_path(struct tt_sym *s, const struct tt_sym_frame *f)
 {
 	TT_BUF_AUTO(path);
-	if (!f->file || !f->dir || f->file[0] == '/' || tt_buf_printf(&path, "%s/%s", f->dir, f->file) < 0)
+	if (!f->file || f->file[0] == '/')
+		return tt_sym_source(s, f->file);
+	if (!f->dir || f->dir[0] != '/' || tt_buf_printf(&path, "%s/%s", f->dir, f->file) < 0)
 		return NULL;
 	return tt_sym_source(s, tt_buf_str(&path));
 }

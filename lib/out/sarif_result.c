@@ -60,9 +60,12 @@ static void put_step(
 	tt_jsonw_end(s->j, '}');
 }
 
-static void put_thread_flow(struct tt_sarif *s, const struct tt_finding_edge *e)
+static void put_thread_flow(struct tt_sarif *s, const struct tt_finding_edge *e, size_t number)
 {
+	char id[24];
+	snprintf(id, sizeof(id), "%zu", number);
 	tt_jsonw_begin(s->j, NULL, '{');
+	tt_jsonw_text(s->j, "id", id);
 	put_message(s->j, "message", e->thread_name ? e->thread_name : "a thread");
 	tt_jsonw_begin(s->j, "locations", '[');
 	put_step(s, &e->hold, "takes", e->held_name, 0);
@@ -80,7 +83,7 @@ static void put_flows(struct tt_sarif *s, const struct tt_finding *f)
 	tt_jsonw_begin(s->j, NULL, '{');
 	tt_jsonw_begin(s->j, "threadFlows", '[');
 	vec_for_each (e, &f->edges)
-		put_thread_flow(s, e);
+		put_thread_flow(s, e, (size_t)(e - f->edges.data) + 1);
 	tt_jsonw_end(s->j, ']');
 	tt_jsonw_end(s->j, '}');
 	tt_jsonw_end(s->j, ']');
@@ -103,11 +106,14 @@ static void put_frames(struct tt_sarif *s, struct tt_places places, const struct
 	}
 }
 
-static void put_stack(struct tt_sarif *s, const struct tt_finding_stack *stack)
+/* Numbered, since no two stacks of a result may be equal. */
+static void put_stack(struct tt_sarif *s, const struct tt_finding_stack *stack, size_t number)
 {
 	unsigned visible[FRAMES_MAX], count = 0;
+	TT_BUF_AUTO(text);
+	tt_buf_printf(&text, "%zu. %s", number, stack->label ? stack->label : "");
 	tt_jsonw_begin(s->j, NULL, '{');
-	put_message(s->j, "message", stack->label ? stack->label : "");
+	put_message(s->j, "message", tt_buf_str(&text));
 	tt_jsonw_begin(s->j, "frames", '[');
 	if (stack->stack)
 		count = tt_names_visible(s->r->names, stack->stack, true, visible, FRAMES_MAX);
@@ -127,7 +133,7 @@ static void put_stacks(struct tt_sarif *s, const struct tt_finding *f)
 	tt_jsonw_begin(s->j, "stacks", '[');
 	for (size_t i = 0; tt_locate_stack(f, i, &stack); i++)
 		if (stack.site || stack.stack)
-			put_stack(s, &stack);
+			put_stack(s, &stack, i + 1);
 	tt_jsonw_end(s->j, ']');
 }
 
