@@ -174,7 +174,6 @@ edge()
 }
 
 @test "--explain shows what was left out, and why" {
-	local want
 	orders gate-write --explain
 	assert_equal "$found" "lock-order-gated likely 1"
 	assert_contains "$(json "$R" '.findings[].evidence.lines[]')" "both hold rwlock gate meanwhile"
