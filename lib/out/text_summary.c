@@ -74,6 +74,34 @@ static void title(struct tt_text *t)
 	tt_text_newline(t);
 }
 
+/* Of the time waited for locks: what the findings say was no loss. */
+static uint64_t parked_ns(const struct tt_findings *set)
+{
+	uint64_t ns = 0;
+	const struct tt_finding *f;
+	vec_for_each (f, &set->list) {
+		const struct tt_figure *g;
+		vec_for_each (g, &f->figures)
+			ns += f->rule == TT_RULE_LOCK_CONTENTION && strcmp(g->key, "parked_ns") == 0 ? g->value : 0;
+	}
+	return ns;
+}
+
+static void put_lock_wait(struct tt_text *t)
+{
+	const struct tt_model *m = t->r->model;
+	if (m->lock_wait_ns == 0) {
+		tt_text_put(t, TT_STYLE_NONE, ": no thread had to wait for a lock");
+		return;
+	}
+	uint64_t parked = parked_ns(&t->r->findings);
+	uint64_t lost = m->lock_wait_ns > parked ? m->lock_wait_ns - parked : 0;
+	tt_text_put(t, TT_STYLE_NONE, ": threads lost %s waiting for locks, %s of wall time", tt_ns(lost).s,
+		tt_pct(lost, m->process_ns).s);
+	if (parked)
+		tt_text_put(t, TT_STYLE_NONE, " (idle ones were parked for %s)", tt_ns(parked).s);
+}
+
 static void verdict(struct tt_text *t)
 {
 	static const enum tt_style styles[] = {TT_STYLE_NOTE, TT_STYLE_WARNING, TT_STYLE_ERROR};
@@ -98,12 +126,8 @@ static void verdict(struct tt_text *t)
 			gap = ", ";
 		}
 	}
+	put_lock_wait(t);
 	const struct tt_model *m = t->r->model;
-	if (m->lock_wait_ns)
-		tt_text_put(t, TT_STYLE_NONE, ": threads lost %s waiting for locks, %s of wall time", tt_ns(m->lock_wait_ns).s,
-			tt_pct(m->lock_wait_ns, m->process_ns).s);
-	else
-		tt_text_put(t, TT_STYLE_NONE, ": no thread had to wait for a lock");
 	tt_text_newline(t);
 	if (m->partial)
 		tt_text_sentence(t, 2, "", TT_STYLE_WARNING, "the recording is damaged: all figures are lower bounds");
