@@ -134,7 +134,8 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site)
 
 void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
 {
-	uint32_t d = ns >= TT_BLOCKED_NS ? s->t->held_depth : 0;
+	bool blocked = ns >= TT_BLOCKED_NS || TTREC_SITE_OP(site) == TTREC_OP_LOOP_WAIT;
+	uint32_t d = blocked ? s->t->held_depth : 0;
 	for (uint32_t i = d; i && d - i < 8; i--) {
 		const struct ttrec_held *h = &s->held[i - 1];
 		struct ttrec_lock *l = h->lock == other ? NULL : tt_lock_find(h->lock);

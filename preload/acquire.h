@@ -51,7 +51,8 @@ void tt_born(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, c
 void tt_died(struct tt_self *s, uint64_t object, uint64_t site);
 /*
  * Facts: locks were held while the thread was blocked for ns at `site`. Shorter than TT_BLOCKED_NS is no blocking: a sleep and
- * its wake-up take longer than that. other: the mutex of a condition, which is not meant; enum ttrec_call; 0.
+ * its wake-up take longer than that; but waits of event loops are all counted, to be compared with the holds. other: the mutex
+ * of a condition, which is not meant; enum ttrec_call; 0.
  */
 #define TT_BLOCKED_NS 20000u
 void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c);

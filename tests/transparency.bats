@@ -56,6 +56,10 @@ same()
 	same mutex
 }
 
+@test "sleeps, input and output, and waits for children return, are interrupted and cancelled as without the shim, with and without a lock held" {
+	same io
+}
+
 @test "robust mutexes of dead owners are taken over, made consistent or given up as without the shim" {
 	same robust
 }

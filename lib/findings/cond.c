@@ -68,50 +68,44 @@ static struct tt_finding *begin(const struct tt_detect *d, enum tt_rule rule, co
 
 static void report_lost(const struct tt_detect *d, const struct tt_lock *l)
 {
-	const struct tt_lock_site *waits = main_site(l, TTREC_OP_COND_WAIT, TTREC_OP_COND_TIMEDWAIT);
 	const struct tt_lock_site *signals = main_site(l, TTREC_OP_COND_SIGNAL, TTREC_OP_COND_BROADCAST);
-	struct tt_finding *f = signals ? begin(d, TT_RULE_COND_SIGNAL_LOST, l, waits, signals) : NULL;
+	struct tt_finding *f = signals ? begin(d, TT_RULE_COND_SIGNAL_LOST, l, NULL, signals) : NULL;
 	if (!f)
 		return;
-	const char *name = tt_misuse_lock_name(d, l), *who = tt_detect_name(d, signals->site, signals->stack);
-	const char *times = tt_misuse_times(d, l->ops.signals + l->ops.broadcasts);
-	if (waits) {
-		f->reason =
-			"the signals may all have come while nobody needed them: look whether the wait tests a predicate first";
-		f->title =
-			tt_findings_text(d->set, "Signals of %s in %s may be lost: no wait was ever ended by one", name, who);
-		tt_finding_evidence(d->set, f, "signalled %s; all waits (%s) ended by their deadline, after %s in all", times,
-			tt_count(l->waits.timeouts).s, tt_ns(l->waits.total_ns).s);
-	} else {
-		f->reason = "this run may only not have come to the wait";
-		f->title = tt_findings_text(d->set, "%s signals %s, on which nobody ever waited", who, name);
-		tt_finding_evidence(d->set, f, "signalled %s", times);
-	}
+	tt_detect_identify(d, f, signals->site, signals->stack);
+	f->reason = "this run may only not have come to the wait";
+	f->title = tt_findings_text(d->set, "%s signals %s, on which nobody ever waited",
+		tt_detect_name(d, signals->site, signals->stack), tt_misuse_lock_name(d, l));
+	tt_finding_evidence(d->set, f, "signalled %s", tt_misuse_times(d, l->ops.signals + l->ops.broadcasts));
 }
 
 static void report_timeouts(const struct tt_detect *d, const struct tt_lock *l)
 {
+	uint64_t n = l->ops.signals + l->ops.broadcasts, waited = l->waits.timeouts;
 	const struct tt_lock_site *waits = main_site(l, TTREC_OP_COND_TIMEDWAIT, TTREC_OP_COND_WAIT);
-	struct tt_finding *f = waits ? begin(d, TT_RULE_COND_ONLY_TIMEOUT, l, waits, NULL) : NULL;
+	const struct tt_lock_site *signals = main_site(l, TTREC_OP_COND_SIGNAL, TTREC_OP_COND_BROADCAST);
+	struct tt_finding *f = waits ? begin(d, TT_RULE_COND_ONLY_TIMEOUT, l, waits, signals) : NULL;
 	if (!f)
 		return;
-	f->reason = "a wait that is meant as a sleep which can be ended early looks the same";
-	f->title = tt_findings_text(d->set, "All %s waits on %s in %s ended by their deadline: nobody signals it",
-		tt_count(l->waits.timeouts).s, tt_misuse_lock_name(d, l), tt_detect_name(d, waits->site, waits->stack));
-	tt_finding_evidence(d->set, f, "waited %s in all, and was never signalled", tt_ns(l->waits.total_ns).s);
+	f->reason = n ? "the signals may all have come while nobody needed them: look whether the wait tests a predicate first"
+	              : "a wait that is meant as a sleep which can be ended early looks the same";
+	const char *how = waited == 1 ? "The only wait" : tt_findings_text(d->set, "All %s waits", tt_count(waited).s);
+	f->title = tt_findings_text(d->set, "%s on %s in %s ended by %s deadline: %s", how, tt_misuse_lock_name(d, l),
+		tt_detect_name(d, waits->site, waits->stack), waited == 1 ? "its" : "their",
+		n ? "signals may get lost" : "nobody signals it");
+	tt_finding_evidence(
+		d->set, f, "waited %s in all; signalled %s", tt_ns(l->waits.total_ns).s, n ? tt_misuse_times(d, n) : "never");
 }
 
 static void judge_counts(const struct tt_detect *d, const struct tt_lock *l)
 {
-	uint64_t signals = l->ops.signals + l->ops.broadcasts, often = tt_limit_u64(d, TT_THRESHOLD_COND_TIMEOUTS);
+	uint64_t signals = l->ops.signals + l->ops.broadcasts;
 	bool only_timeouts = l->waits.timeouts && l->waits.count == l->waits.timeouts + l->waits.ongoing;
-	if (l->waits.ongoing && !only_timeouts)
-		return; /* may still be woken */
-	if (only_timeouts && signals && l->waits.total_ns >= tt_limit_u64(d, TT_THRESHOLD_COND_LOST))
-		report_lost(d, l);
-	else if (only_timeouts && !signals && l->waits.timeouts >= often)
+	bool often = l->waits.timeouts >= tt_limit_u64(d, TT_THRESHOLD_COND_TIMEOUTS);
+	bool lost = signals && l->waits.total_ns >= tt_limit_u64(d, TT_THRESHOLD_COND_LOST);
+	if (only_timeouts && (often || lost))
 		report_timeouts(d, l);
-	else if (!l->waits.count && signals >= often * 10)
+	else if (!l->waits.count && signals >= tt_limit_u64(d, TT_THRESHOLD_COND_SIGNALS))
 		report_lost(d, l);
 }
 

@@ -81,10 +81,12 @@ static uint64_t cost_of(const struct blocked *b, const struct tt_waits *lost)
 static void judge_level(struct tt_finding *f, const struct blocked *b, const struct tt_waits *lost)
 {
 	f->reason = b->ongoing ? "it is so at the end of the recording" : "the time blocked was taken";
+	if (b->op == TTREC_OP_FORK)
+		f->level = TT_LEVEL_NOTE;
 	if (lost)
 		return;
-	/* A lock around one file or one connection is there to serialise just that; a forked child finds its own lock held. */
-	if (b->op == TTREC_OP_IO || b->op == TTREC_OP_FORK || b->op == TTREC_OP_LOOP_WAIT)
+	/* A lock around one file or one connection is there to serialise just that. */
+	if (b->op == TTREC_OP_IO || b->op == TTREC_OP_LOOP_WAIT)
 		f->level = TT_LEVEL_NOTE;
 }
 
@@ -117,7 +119,10 @@ static void report(const struct tt_detect *d, const struct blocked *b)
 	const char *does = b->lock && b->lock->use == TT_USE_LOCK ? verb(d, b) : NULL;
 	bool longest = b->max_ns >= tt_limit_u64(d, TT_THRESHOLD_HELD_BLOCKING);
 	bool total = b->total_ns >= tt_limit_u64(d, TT_THRESHOLD_HELD_BLOCKING_TOTAL);
-	struct tt_finding *f = does && (longest || total) ? tt_detect_add(d, TT_RULE_LOCK_HELD_BLOCKING, b->process) : NULL;
+	/* However short: the child begins with a lock that it may not expect to hold. */
+	bool forked = b->op == TTREC_OP_FORK;
+	struct tt_finding *f =
+		does && (longest || total || forked) ? tt_detect_add(d, TT_RULE_LOCK_HELD_BLOCKING, b->process) : NULL;
 	if (!f)
 		return;
 	const struct tt_waits *lost = lost_behind(b);

@@ -97,6 +97,7 @@ static void told(struct say *s, const char *what, const char *error)
 	if (!begin(s, TT_RULE_LOCK_CALL_FAILED, "it had been taken here"))
 		return;
 	s->out->level = TT_LEVEL_NOTE;
+	tt_finding_identify(s->out, error);
 	TITLE(s, "%s %s %s: the call failed with %s", s->who, what, s->lock, error);
 	ADD(s, "%s is %s %s: it is made to find this out", s->lock, tt_type_name(s->f->lock->type)[0] == 'e' ? "an" : "a",
 		tt_type_name(s->f->lock->type));
@@ -251,6 +252,7 @@ static void call_failed(struct say *s)
 	}
 	if (!begin(s, TT_RULE_LOCK_CALL_FAILED, ""))
 		return;
+	tt_finding_identify(s->out, error);
 	const char *op = f->op ? tt_op_name(f->op) : "a call";
 	TITLE(s, "%s in %s failed for %s: %s", op, s->who, s->lock, error);
 	if (f->other == EDEADLK)
