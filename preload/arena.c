@@ -48,7 +48,9 @@ bool tt_arena_backed(uint64_t end)
 	uint64_t to = (end + BACK_STEP - 1) / BACK_STEP * BACK_STEP;
 	if (to > h->file_size)
 		to = h->file_size;
-	if (tt_sys_failed(TT_SYS(madvise, tt_g.base + from, to - from, MADV_POPULATE_WRITE, 0))) {
+	/* Up to here it was closed: see file_map(). */
+	if (tt_sys_failed(TT_SYS(mprotect, tt_g.base + from, to - from, PROT_READ | PROT_WRITE, 0)) ||
+		tt_sys_failed(TT_SYS(madvise, tt_g.base + from, to - from, MADV_POPULATE_WRITE, 0))) {
 		tt_store_relaxed(&h->full, (uint32_t)TTREC_FULL_DISK);
 		return false;
 	}

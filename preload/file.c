@@ -25,6 +25,7 @@
 static char file_pattern[PATH_SIZE]; /* absolute; with %e %p %h %t; "" = none found */
 static char file_path[PATH_SIZE];
 static char file_options[512];
+static uint32_t folder_uid; /* whose default folder file_pattern lies in */
 
 /* ------------------------------------------------------------------ small text */
 
@@ -79,29 +80,36 @@ static bool folder_ready(const char *path)
 	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 022) == 0;
 }
 
-void tt_file_prepare(const char *xdg, const char *options_text)
+static bool is_folder(const char *path)
 {
-	struct text opt = {file_options, file_options + sizeof(file_options)};
-	text_add(&opt, options_text ? options_text : "");
+	struct stat st;
+	return !tt_sys_failed(TT_SYS(newfstatat, AT_FDCWD, path, &st, 0)) && S_ISDIR(st.st_mode);
+}
 
+#define NAME "%e.%p.%t.ttrec"
+
+/* output= says where; cwd may be "". */
+static void place_given(const char *cwd)
+{
 	struct text t = {file_pattern, file_pattern + sizeof(file_pattern)};
-	char cwd[PATH_SIZE];
-	/* Removed, out of reach or too long: then nothing can be made there. */
-	if (tt_sys_failed(TT_SYS(getcwd, cwd, sizeof(cwd), 0, 0)) || cwd[0] != '/')
-		cwd[0] = '\0';
-	const char *name = "%e.%p.%t.ttrec";
-	if (tt_options.output[0]) {
-		bool here = tt_options.output[0] != '/';
-		text_add(&t, here ? cwd : "");
-		text_add(&t, here ? "/" : "");
-		text_add(&t, tt_options.output);
-		if (t.at[-1] == '/')
-			text_add(&t, name);
-		if ((here && !cwd[0]) || text_is_cut(&t))
-			file_pattern[0] = '\0';
-		return;
-	}
+	bool here = tt_options.output[0] != '/';
+	text_add(&t, here ? cwd : "");
+	text_add(&t, here ? "/" : "");
+	text_add(&t, tt_options.output);
+	if (t.at[-1] != '/' && is_folder(file_pattern))
+		text_add(&t, "/");
+	if (t.at[-1] == '/')
+		text_add(&t, NAME);
+	if ((here && !cwd[0]) || text_is_cut(&t))
+		file_pattern[0] = '\0';
+}
+
+/* A folder of this user, the first that can be had. */
+static void place_default(const char *xdg, const char *cwd)
+{
+	struct text t = {file_pattern, file_pattern + sizeof(file_pattern)};
 	char *begin = t.at;
+	folder_uid = geteuid();
 	if (xdg && xdg[0] == '/') {
 		text_add(&t, xdg);
 		text_add(&t, "/threadcheck");
@@ -110,7 +118,7 @@ void tt_file_prepare(const char *xdg, const char *options_text)
 		t.at = begin;
 	}
 	text_add(&t, "/dev/shm/threadcheck-");
-	text_number(&t, geteuid(), 10);
+	text_number(&t, folder_uid, 10);
 	if (folder_ready(file_pattern))
 		goto found;
 	t.at = begin;
@@ -119,18 +127,60 @@ void tt_file_prepare(const char *xdg, const char *options_text)
 	if (!cwd[0])
 		return;
 found:
-	text_add(&t, "/");
-	text_add(&t, name);
+	text_add(&t, "/" NAME);
 	if (text_is_cut(&t))
 		file_pattern[0] = '\0';
 }
 
+static void place(const char *xdg)
+{
+	char cwd[PATH_SIZE];
+	/* Removed, out of reach or too long: then nothing can be made there. */
+	if (tt_sys_failed(TT_SYS(getcwd, cwd, sizeof(cwd), 0, 0)) || cwd[0] != '/')
+		cwd[0] = '\0';
+	if (tt_options.output[0])
+		place_given(cwd);
+	else
+		place_default(xdg, cwd);
+}
+
+void tt_file_prepare(const char *xdg, const char *options_text)
+{
+	struct text opt = {file_options, file_options + sizeof(file_options)};
+	text_add(&opt, options_text ? options_text : "");
+	place(xdg);
+}
+
+/* The launcher's folder holds a page for all processes of the run: unlike shared memory without a name, it outlives exec. */
+struct tt_tree *tt_file_tree(void)
+{
+	char path[PATH_SIZE];
+	struct text t = {path, path + sizeof(path)};
+	struct stat st;
+	struct tt_tree *tree = NULL;
+	text_add(&t, tt_options.output);
+	if (!tt_options.root || t.at == path || t.at[-1] != '/')
+		return NULL;
+	text_add(&t, TTREC_TREE_NAME);
+	int fd = text_is_cut(&t) ? -1 : tt_sys_open(path, O_RDWR | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return NULL;
+	/* Its maker wrote it full of zeros: there is memory behind it. */
+	if (!tt_sys_failed(TT_SYS(newfstatat, fd, "", &st, AT_EMPTY_PATH)) && st.st_size == TTREC_TREE_BYTES)
+		tree = tt_sys_mmap(TTREC_TREE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	tt_sys_close(fd);
+	return tree;
+}
+
+/* Of ".x" too a file comes that is not hidden. */
 static const char *exe_name(const char *exe)
 {
 	const char *base = exe;
 	for (const char *p = exe; *p; p++)
 		if (*p == '/' && p[1])
 			base = p + 1;
+	while (*base == '.')
+		base++;
 	return *base ? base : "unknown";
 }
 
@@ -204,6 +254,14 @@ static uint64_t size_allowed(void)
 	return size & ~UINT64_C(0xfff);
 }
 
+/* output=/dev/null: a name that is taken by no file asks for no file. Of a link nobody knows. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+	return !tt_sys_failed(TT_SYS(newfstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW)) && !S_ISREG(st.st_mode) &&
+	       !S_ISLNK(st.st_mode);
+}
+
 static int file_open(const char *exe, uint32_t pid, uint64_t real_ns)
 {
 	int fd = -1;
@@ -211,7 +269,7 @@ static int file_open(const char *exe, uint32_t pid, uint64_t real_ns)
 		if (!path_make(exe, pid, real_ns, try))
 			return -36; /* ENAMETOOLONG */
 		fd = tt_sys_open(file_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-		if (fd != -17 /* EEXIST */)
+		if (fd != -17 /* EEXIST */ || is_special(file_path))
 			break;
 	}
 	return fd;
@@ -223,16 +281,20 @@ static bool file_map(int fd)
 	for (uint64_t size = size_allowed(); size >= FILE_MIN; size = (size / 4) & ~UINT64_C(0xfff)) {
 		if (tt_sys_failed(TT_SYS(ftruncate, fd, size, 0, 0)))
 			continue;
-		uint8_t *base = tt_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+		/* What is not backed yet is closed to all: mlockall() takes no memory for it. Nor is the rest to be locked. */
+		uint8_t *base = tt_sys_mmap(size, PROT_NONE, MAP_SHARED, fd);
 		if (!base)
 			continue;
+		TT_SYS(munlock, base, size, 0, 0);
 		uint64_t first = 128u << 10, backed = first;
-		long r = TT_SYS(madvise, base, first, MADV_POPULATE_WRITE, 0);
+		long r = TT_SYS(mprotect, base, first, PROT_READ | PROT_WRITE, 0);
+		r = tt_sys_failed(r) ? r : TT_SYS(madvise, base, first, MADV_POPULATE_WRITE, 0);
 		if (r == -22 /* EINVAL: before Linux 5.14 */) {
 			/* No way to back pages later without a descriptor: take all now, and less of it. */
 			backed = size < (4u << 20) ? size : 4u << 20;
 			r = TT_SYS(fallocate, fd, 0, 0, backed);
 			TT_SYS(ftruncate, fd, backed, 0, 0);
+			r = tt_sys_failed(r) ? r : TT_SYS(mprotect, base, backed, PROT_READ | PROT_WRITE, 0);
 		}
 		if (tt_sys_failed(r)) {
 			TT_SYS(munmap, base, size, 0, 0);
@@ -332,6 +394,9 @@ static void header_fill(struct ttrec_header *h, const char *exe, uint32_t pid, u
 
 bool tt_file_create(uint32_t fork_depth)
 {
+	/* Privileges were given up: the folder of the user that we were is closed to us. */
+	if (!tt_options.output[0] && geteuid() != folder_uid)
+		place(NULL);
 	if (!file_pattern[0] || !private_map())
 		return false;
 	char exe[PATH_SIZE];
@@ -366,10 +431,7 @@ void tt_file_end(uint32_t state, int exit_code, bool keep)
 		TT_SYS(unlinkat, AT_FDCWD, file_path, 0, 0);
 }
 
-void tt_file_leave(void)
+void tt_file_leave(struct ttrec_header *h)
 {
-	if (tt_g.base)
-		TT_SYS(munmap, tt_g.base, tt_g.h->file_size, 0, 0);
-	tt_g.base = NULL;
-	tt_g.h = NULL;
+	TT_SYS(munmap, h, h->file_size, 0, 0);
 }

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ttrec_header;
+struct tt_tree;
+
 /* Takes the folder from the options and the environment; once, at the start of an exec image. */
 void tt_file_prepare(const char *xdg_runtime_dir, const char *options_text);
 
@@ -19,6 +22,9 @@ bool tt_file_create(uint32_t fork_depth);
 void tt_file_end(uint32_t state, int exit_code, bool keep);
 
 /* In a forked child: lets go of the parent's mapping. */
-void tt_file_leave(void);
+void tt_file_leave(struct ttrec_header *parent);
+
+/* The page that all processes of a launcher's run share; NULL: there is none. */
+struct tt_tree *tt_file_tree(void);
 
 #endif

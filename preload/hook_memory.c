@@ -20,9 +20,7 @@ static enum { UNKNOWN, GLIBC, OTHER } allocator;
 /* First free of a recording: whose allocator is it? Taken from where `free` lies. */
 static TT_NOINLINE void allocator_ask(void)
 {
-	struct tt_object a, b;
-	bool same = tt_object_find((uint64_t)(uintptr_t)tt_real.free, &a) &&
-	            tt_object_find((uint64_t)(uintptr_t)tt_real.pthread_mutex_lock, &b) && a.start == b.start;
+	bool same = tt_object_is_libc((uint64_t)(uintptr_t)tt_real.free);
 	if (same)
 		tt_store_relaxed(&filter, tt_g.p->filter);
 	tt_store_relaxed(&allocator, same ? GLIBC : OTHER);
@@ -70,6 +68,11 @@ static TT_NOINLINE void freed_elsewhere(void *p, uint64_t pc)
 		allocator_ask();
 	uint64_t g = (uintptr_t)p >> 8;
 	const uint64_t *bits = tt_g.p->filter;
+	if (tt_load_relaxed(&allocator) == GLIBC) { /* the very first one, and those that raced with it */
+		if (may_hold_lock(bits, (uintptr_t)p, glibc_size(p)))
+			memory_given_back((uintptr_t)p, glibc_size(p), pc);
+		return;
+	}
 	if (tt_load_relaxed(&allocator) == OTHER && tt_real.malloc_usable_size &&
 		(granule_has_lock(bits, g) || granule_has_lock(bits, g + 1)))
 		memory_given_back((uintptr_t)p, REAL(malloc_usable_size)(p), pc);

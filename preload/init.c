@@ -9,6 +9,7 @@
 #include "preload/shim.h"
 #include "preload/file.h"
 #include "preload/init.h"
+#include "preload/module.h"
 #include "preload/mutex.h"
 #include "preload/sys.h"
 
@@ -42,6 +43,8 @@ static const char *env_get(const char *name)
 
 static void tree_map(void)
 {
+	if (!tt_g.tree)
+		tt_g.tree = tt_file_tree();
 	if (!tt_g.tree)
 		tt_g.tree = tt_sys_mmap(4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
 }
@@ -79,41 +82,48 @@ static void prepare(void)
 	tt_store_release(&mode, (uint32_t)(ok ? MODE_ARMED : MODE_INERT));
 }
 
-/* From ARMED, or in a forked child from ACTIVE with an epoch that was wiped. One thread does it. */
+static bool too_many(void)
+{
+	if (!tt_g.tree || tt_add_relaxed(&tt_g.tree->recordings, 1) < tt_options.max_processes)
+		return false;
+	tt_add_relaxed(&tt_g.tree->refused, 1);
+	return true;
+}
+
+/*
+ * From ARMED, or in a forked child from ACTIVE with an epoch that was wiped. One thread does it. The parent's recording, which
+ * a child still has mapped, is let go, after a note there when the child could not make one of its own.
+ */
 static bool activate(uint32_t from, uint32_t fork_depth)
 {
 	if (!tt_cas_acq_rel(&mode, &from, (uint32_t)MODE_STARTING))
 		return false;
-	if (tt_g.tree && tt_add_relaxed(&tt_g.tree->recordings, 1) >= tt_options.max_processes) {
-		tt_add_relaxed(&tt_g.tree->refused, 1);
-		tt_store_release(&mode, (uint32_t)MODE_INERT);
-		return false;
-	}
-	if (!tt_file_create(fork_depth)) {
-		tt_store_release(&mode, (uint32_t)MODE_INERT);
-		return false;
-	}
-	tt_store_release(&tt_epoch, 1u);
-	tt_store_release(&mode, (uint32_t)MODE_ACTIVE);
-	return true;
+	struct ttrec_header *parent = tt_g.h;
+	tt_g.h = NULL;
+	tt_g.base = NULL;
+	bool ok = !too_many() && tt_file_create(fork_depth);
+	if (parent && !ok)
+		tt_add_relaxed(&parent->children_refused, 1);
+	if (parent)
+		tt_file_leave(parent);
+	if (ok)
+		tt_store_release(&tt_epoch, 1u);
+	tt_store_release(&mode, (uint32_t)(ok ? MODE_ACTIVE : MODE_INERT));
+	return ok;
 }
 
 /* The epoch reads 0 although we record: this is a child. Its parent's recording is left alone from here on. */
 static bool child_begin(struct tt_self *s)
 {
-	uint32_t depth = tt_g.h ? tt_g.h->fork_depth + 1 : 1;
+	const struct ttrec_header *parent = tt_g.h;
+	uint32_t from = MODE_ACTIVE;
 	s->t = NULL;
 	s->deps = NULL;
 	is_root = false;
-	if (tt_g.h && tt_g.tree && tt_load_relaxed(&tt_g.tree->recordings) >= tt_options.max_processes)
-		tt_add_relaxed(&tt_g.h->children_refused, 1);
-	if (!tt_g.sandboxed)
-		tt_file_leave();
-	if (!tt_options.follow || tt_g.sandboxed) {
-		tt_store_release(&mode, (uint32_t)MODE_INERT);
-		return false;
-	}
-	return activate(MODE_ACTIVE, depth);
+	if (tt_options.follow && !tt_g.sandboxed)
+		return activate(MODE_ACTIVE, parent ? parent->fork_depth + 1 : 1);
+	tt_cas_acq_rel(&mode, &from, (uint32_t)MODE_INERT);
+	return false;
 }
 
 /* ------------------------------------------------------------------ entering */
@@ -156,7 +166,8 @@ struct tt_self *tt_enter_slow(struct tt_self *s)
 			return NULL;
 		s = tt_self_update(s);
 		if (s)
-			tt_mutex_check(tt_options.direct);
+			/* Another tool between us and the C library is to see the locks too (gcc's libtsan). */
+			tt_mutex_check(tt_options.direct && tt_object_is_libc((uint64_t)(uintptr_t)tt_real.pthread_mutex_lock));
 		return s;
 	case MODE_ACTIVE:
 		if (unlikely(!tt_load_relaxed(&tt_epoch)) && !child_begin(s))

@@ -16,6 +16,9 @@ struct tt_object {
 /* The object that pc lies in. False: none (JIT code, or a C library without _dl_find_object). */
 bool tt_object_find(uint64_t pc, struct tt_object *ret);
 
+/* A function of the C library itself, not of one that stands in for it. */
+bool tt_object_is_libc(uint64_t pc);
+
 /* Forgets which modules are known, after dlclose: the next use of an address records them again if they changed. */
 void tt_modules_forget(void);
 

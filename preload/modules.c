@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 extern int _dl_find_object(void *pc, struct dl_find_object *result) __attribute__((weak));
 
@@ -57,6 +58,12 @@ bool tt_object_find(uint64_t pc, struct tt_object *ret)
 	};
 	object_build_id(ret);
 	return true;
+}
+
+bool tt_object_is_libc(uint64_t pc)
+{
+	struct tt_object a, b; /* getauxval: no tool has a reason to interpose that */
+	return tt_object_find(pc, &a) && tt_object_find((uint64_t)(uintptr_t)&getauxval, &b) && a.start == b.start;
 }
 
 static bool module_known(uint64_t pc)

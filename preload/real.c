@@ -5,15 +5,26 @@
  * In one pass, early, never inside a lock, without dlerror: dlsym may call into a preloaded allocator (README.md, "Resolving").
  */
 #include "preload/real.h"
+#include "lib/core/atomics.h"
+#include "preload/module.h"
 #include "preload/sys.h"
 
 /*
  * These may be called before anything else of ours: until they are known, their stubs lead here. A call that comes while they
- * are being looked up (dlsym frees an error text) finds the same functions again.
+ * are being looked up finds the same functions again.
+ *
+ * dlsym itself frees the text of the error before, and finding free then goes through dlsym once more: of that, and of a block
+ * that another thread frees at this very moment, nothing is given back. (gcc's libtsan and libasan come behind us and lack what
+ * we look up first.)
  */
 static void early_free(void *p)
 {
+	static uint32_t looking;
+	uint32_t nobody = 0;
+	if (!tt_cas_acq_rel(&looking, &nobody, 1u))
+		return;
 	tt_real_resolve(false);
+	tt_store_release(&looking, 0u);
 	if (tt_real.free != early_free)
 		tt_real.free(p);
 }
@@ -177,6 +188,23 @@ static __attribute__((noinline)) void *find(const char *name, const char *versio
 	return p;
 }
 
+#if defined(__x86_64__)
+#define OLDEST "GLIBC_2.2.5"
+#elif defined(__aarch64__)
+#define OLDEST "GLIBC_2.17"
+#endif
+
+/*
+ * glibc's debugging allocator (libc_malloc_debug.so.0) has its functions only as old versions, which dlsym passes by; dlvsym
+ * alone would pass by allocators without versions. A block must go back to the one it came from.
+ */
+static void allocator_find(void **to, const char *name)
+{
+	void *p = find(name, OLDEST);
+	if (p && tt_object_is_libc((uint64_t)(uintptr_t)*to) && !tt_object_is_libc((uint64_t)(uintptr_t)p))
+		*to = p;
+}
+
 bool tt_real_resolve(bool direct)
 {
 	enum { required, optional };
@@ -197,6 +225,9 @@ bool tt_real_resolve(bool direct)
 		else if (rows[i].need == required)
 			all = false;
 	}
+	allocator_find(&to[ROW_free], "free");
+	allocator_find(&to[ROW_realloc], "realloc");
+	allocator_find(&to[ROW_malloc_usable_size], "malloc_usable_size");
 	if (all && direct && !tt_real_ready)
 		stubs_rewrite(to);
 	tt_real_ready = all;

@@ -239,6 +239,50 @@ limited()
 	assert_equal "$(find "$BATS_TEST_TMPDIR/root" -type f | wc -l)" 0 "files in the new root"
 }
 
+@test "children of a process that gave up its privileges record into the folder of the new user, or are counted" {
+	require_root
+	local before theirs=/dev/shm/threadcheck-65534
+	survives 1 ordeal_procs privileges
+	assert_json "$BATS_TEST_TMPDIR/report.0.json" '.dropped.problems | map(select(.text | test("^3 forked children could not"))) | length == 1' ||
+		return
+	assert_equal "$recordings" 1 "number of recordings in a folder of root"
+	mkdir -m 700 "$BATS_TEST_TMPDIR/run"
+	before=$(find $theirs -name 'ordeal_procs.*' 2>/dev/null | wc -l)
+	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+	options="" survives 0 ordeal_procs privileges
+	assert_equal "$(find "$BATS_TEST_TMPDIR/run/threadcheck" -type f | wc -l)" 1 "number of recordings of root" || return
+	assert_equal "$(find $theirs -name 'ordeal_procs.*' | wc -l)" $((before + 3)) "number of recordings of the new user"
+	find $theirs -name 'ordeal_procs.*' -newer "$BATS_TEST_TMPDIR/run" -delete
+}
+
+@test "a program that locks its memory takes none for what the recording does not use" {
+	require_root
+	local name
+	# On tmpfs, where recordings are, a page that is only read takes memory too.
+	mkdir "$BATS_TEST_TMPDIR/mount"
+	rec=$BATS_TEST_TMPDIR/mount
+	mount -t tmpfs -o size=256m,mode=700 none "$rec"
+	for name in mlock mlock-first; do
+		rm -f "$rec"/*
+		survives 1 ordeal_procs $name
+		assert_between "$(du -k "$rec" | cut -f1)" 128 4096 "KiB of the recording after $name"
+	done
+}
+
+@test "the limit of recordings holds for programs that are executed too" {
+	run env THREADCHECK_OPTIONS=max-processes=5 "$BIN/threadcheck" --quiet -o "$rec/" -- \
+		sh -c 'for i in 1 2 3 4 5 6 7 8; do "$1" plain || exit; done' sh "$PROGRAMS/ordeal_procs"
+	assert_status 0
+	assert_between "$(find "$rec" -type f | wc -l)" 4 5 "number of recordings"
+}
+
+@test "a program whose name begins with a dot leaves a recording that is listed" {
+	cp "$PROGRAMS/ordeal_procs" "$BATS_TEST_TMPDIR/.hidden"
+	alike "$BATS_TEST_TMPDIR/.hidden" plain
+	run -0 threadreport --folder "$rec" --list
+	assert_contains "$output" "hidden.$(basename "$rec"/*.ttrec | cut -d. -f2)."
+}
+
 @test "a recording removed under a running program goes on without a name" {
 	survives 0 ordeal_procs unlinked "$rec"
 }
@@ -333,10 +377,14 @@ limited()
 		"$(printf 'output=x:%.0s' {1..2000})"; do
 		options=$text alike "$PROGRAMS/ordeal_procs" plain
 	done
-	# A device or a folder is not taken for a file.
+	# A device is not taken for a file, and a folder for what it is.
 	options=output=/dev/null alike "$PROGRAMS/ordeal_procs" plain
 	[ -c /dev/null ]
-	rm -f /dev/null.[0-9]
+	assert_equal "$(find /dev -maxdepth 1 -name 'null.*')" "" "files beside /dev/null"
+	mkdir "$BATS_TEST_TMPDIR/folder"
+	options=output=$BATS_TEST_TMPDIR/folder alike "$PROGRAMS/ordeal_procs" plain
+	assert_equal "$(find "$BATS_TEST_TMPDIR" -path '*/folder/ordeal_procs.*' | wc -l)" 1 "recordings in a folder"
+	assert_equal "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'folder.*')" "" "files beside a folder"
 }
 
 @test "other preloaded libraries, before and behind" {
@@ -353,6 +401,31 @@ limited()
 		done
 	done
 	[ ${#scenario[@]} -gt 0 ] || skip "neither jemalloc nor tcmalloc is installed"
+}
+
+@test "glibc's debugging allocator, before and behind" {
+	local debug ours=$SHIM
+	debug=$(ldconfig -p | awk '$1 == "libc_malloc_debug.so.0" { print $NF; exit }')
+	[ -n "$debug" ] || skip "libc_malloc_debug.so.0 is not installed"
+	export GLIBC_TUNABLES=glibc.malloc.check=3
+	SHIM=$ours also=$debug survives 1 ordeal_scale malloc
+	SHIM=$debug also=$ours survives 1 ordeal_scale malloc
+}
+
+@test "programs built with a sanitizer run, are recorded, and keep what it finds" {
+	local name
+	for name in thread address undefined; do
+		"${CC:-gcc}" -D_GNU_SOURCE -O1 -pthread -w -fsanitize=$name -o "$BATS_TEST_TMPDIR/$name" \
+			"$TOP/tests/programs/ordeal_procs.c" 2>/dev/null || skip "no $name sanitizer"
+		# libasan wants to be the first library, and says so; threadcheck sets this.
+		export ASAN_OPTIONS=verify_asan_link_order=0
+		rm -f "$rec"/*
+		alike "$BATS_TEST_TMPDIR/$name" plain
+		assert_equal "$recordings" 1 "recordings with -fsanitize=$name"
+		unset ASAN_OPTIONS
+		run -0 "$BIN/threadcheck" --quiet -o "$BATS_TEST_TMPDIR/$name.ttrec" -- "$BATS_TEST_TMPDIR/$name" plain
+		assert_equal "$output" "plain: survived"
+	done
 }
 
 @test "symbols that are all bound at the start" {

@@ -16,6 +16,7 @@ setup()
 killed()
 {
 	run /usr/bin/python3 "$TOP/tests/programs/killcheck.py" "$@"
+	echo "$output"
 	assert_status 0
 	assert_matches "$output" '^([0-9]+) counted, [0-9]+ early, 0 failed'
 	assert_between "${BASH_REMATCH[1]}" $(($1 / 2)) "$1" "runs killed in mid-work"

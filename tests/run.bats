@@ -101,3 +101,16 @@ runner()
 	assert_status 0
 	assert_contains "$output" "missing and not installed (needs root and apt-get): no-such-package"
 }
+
+@test "a kept recording holds the status that the program returned, and the report names the file where it is now" {
+	local report=$BATS_TEST_TMPDIR/report.json file=$BATS_TEST_TMPDIR/kept.ttrec
+	run threadcheck --quiet -o "$file" --report "json=$report" -- "$MKTHREADS" exit-kinds kind=9
+	assert_json "$report" '.processes[-1].recording == $file' --arg file "$file"
+	run -0 threadreport --json "$file"
+	printf '%s' "$output" >"$BATS_TEST_TMPDIR/again.json"
+	assert_json "$BATS_TEST_TMPDIR/again.json" '.processes[0].exit == {kind: "exited", status: 5}'
+	# Of one that is not kept there is no file to name.
+	run threadcheck --quiet --report "json=$report" -- "$MKTHREADS" exit-kinds kind=9
+	assert_json "$report" '.processes[-1].recording == null'
+	validate_json "$report" report-1.json
+}

@@ -242,6 +242,13 @@ static int gather(struct run *run, struct tt_err *err)
 	return rc;
 }
 
+static void forget_paths(struct tt_rec_set *set)
+{
+	struct tt_rec *const *rec;
+	vec_for_each (rec, &set->recs)
+		tt_rec_moved(*rec, NULL);
+}
+
 /* Copies out what shall stay, and removes the folder. What could not be copied stays where it is. */
 static int put_away(struct run *run)
 {
@@ -257,10 +264,11 @@ static int put_away(struct run *run)
 		output = folder;
 	}
 	if (!output) {
+		forget_paths(&run->gather.recs);
 		tt_session_remove(&run->session);
 		return 0;
 	}
-	int rc = tt_session_keep(&run->session, output, &kept, &err);
+	int rc = tt_session_keep(&run->session, output, &run->gather.recs, &kept, &err);
 	if (rc < 0) {
 		tt_cli_error(&cli, "%s (the recordings are left in '%s')", err.msg, run->session.dir);
 		tt_session_leave(&run->session);

@@ -19,6 +19,13 @@
 
 #include <stdint.h>
 
+/*
+ * Not part of a recording: in a launcher's folder, the page that all processes of a run share (preload/shim.h, tt_tree). The
+ * launcher makes it of zeros, and removes it with the folder.
+ */
+#define TTREC_TREE_NAME  ".processes"
+#define TTREC_TREE_BYTES 4096
+
 #define TTREC_MAGIC       "TTREC\r\n\x1a" /* 8 bytes; the CR LF and ^Z show text-mode damage, as in PNG */
 #define TTREC_MAJOR       0 /* 0: before release 1.0, no promise; readers refuse any other major they do not know */
 #define TTREC_MINOR       1
@@ -315,7 +322,7 @@ struct ttrec_header {
 	uint32_t events_per_segment;
 	uint64_t forks, vforks, execs_failed;
 	uint64_t drop[TTREC_DROP_SLOTS]; /* (atomic) enum ttrec_drop */
-	uint64_t children_refused;
+	uint64_t children_refused;       /* (atomic) forked children that could not make a recording of their own */
 	uint64_t reserved1[32];
 	/* text, NUL-terminated, truncated with "..." when too long */
 	char exe[512];
@@ -671,7 +678,7 @@ struct ttrec_dep {
 	uint32_t stack;
 	uint16_t held_count;
 	uint16_t thread_count; /* entries of threads[] in use, atomic */
-	uint64_t seen;         /* threads that recorded it (not how often it happened); those beyond the named ones may count twice */
+	uint64_t seen; /* threads that recorded it (not how often it happened); those beyond the named ones may count twice */
 	uint64_t first_ns;
 	struct {
 		uint64_t serial;

@@ -16,6 +16,8 @@
 #define LIBRARY      "libthreadcheck.so"
 #define PRELOAD_VAR  "LD_PRELOAD="
 #define SETTINGS_VAR "THREADCHECK_OPTIONS="
+#define ASAN_VAR     "ASAN_OPTIONS="
+#define ASAN_SETTING "verify_asan_link_order"
 
 /* What ends a name in LD_PRELOAD, or that the loader would expand ($ORIGIN). */
 static bool preloadable(const char *path)
@@ -166,10 +168,21 @@ static int add_settings(
 	return add_var(env, tt_buf_steal(&var)) < 0 ? tt_err_set(err, ENOMEM, "out of memory") : 0;
 }
 
+/* gcc's libasan refuses to run behind another library, for fear of an allocator in it: ours brings none. */
+static int add_asan(struct tt_environment *env, const struct tt_session *s, const char *user)
+{
+	TT_BUF_AUTO(var);
+	bool ours = s->library[0] && !strstr(user, ASAN_SETTING);
+	if (!ours && !*user)
+		return 0;
+	tt_buf_printf(&var, "%s%s%s%s", ASAN_VAR, user, ours && *user ? ":" : "", ours ? ASAN_SETTING "=0" : "");
+	return add_var(env, tt_buf_steal(&var));
+}
+
 int tt_session_environment(
 	const struct tt_session *s, char *const *base, const char *settings, struct tt_environment *ret, struct tt_err *err)
 {
-	const char *others = "", *user = "";
+	const char *others = "", *user = "", *asan = "";
 	*ret = (struct tt_environment){0};
 	int rc = 0;
 	for (; *base && rc == 0; base++) {
@@ -177,11 +190,15 @@ int tt_session_environment(
 			others = *base + strlen(PRELOAD_VAR);
 		else if (strncmp(*base, SETTINGS_VAR, strlen(SETTINGS_VAR)) == 0)
 			user = *base + strlen(SETTINGS_VAR);
+		else if (strncmp(*base, ASAN_VAR, strlen(ASAN_VAR)) == 0)
+			asan = *base + strlen(ASAN_VAR);
 		else
 			rc = add_var(ret, strdup(*base));
 	}
 	if (rc == 0)
 		rc = add_preload(ret, s, others);
+	if (rc == 0)
+		rc = add_asan(ret, s, asan);
 	if (rc == 0)
 		rc = add_settings(ret, s, user, settings, err);
 	if (rc == 0)

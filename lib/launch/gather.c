@@ -4,6 +4,7 @@
  */
 #include "lib/launch/gather.h"
 
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ static uint64_t end_seen(const struct tt_gather *g, const struct tt_child_result
 	return (pid_t)pid == child->pid ? child->ended_mono_ns : 0;
 }
 
-/* Looks over the folder, newest first: is everything there, does somebody go on, who could not note its death? */
+/* Looks over the folder, newest first: is everything there, does somebody go on, who could not note its end or its status? */
 static void survey(struct tt_gather *g, const struct tt_child_result *child, const struct tt_found_list *list)
 {
 	const struct tt_found *f;
@@ -47,6 +48,8 @@ static void survey(struct tt_gather *g, const struct tt_child_result *child, con
 		if ((pid_t)f->pid == child->pid && !g->seen) {
 			g->seen = true;
 			g->lost_sight = f->state == TTREC_STATE_EXEC;
+			if (WIFEXITED(child->status) && !child->survived)
+				tt_rec_note_exit(f->path, WEXITSTATUS(child->status), NULL);
 		}
 		g->running += f->life == TT_REC_RUNNING;
 		uint64_t end = f->life == TT_REC_KILLED ? end_seen(g, child, f->pid) : 0;

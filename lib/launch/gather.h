@@ -31,7 +31,8 @@ void tt_gather_deinit(struct tt_gather *g);
 void tt_gather_snapshot(struct tt_gather *g, const struct tt_session *s);
 
 /*
- * After the end: fills recs and the rest. Notes in the recordings of killed processes when that was. Steps on the way to the
+ * After the end: fills recs and the rest. Notes in the recordings of killed processes when that was, and in the
+ * command's with which status it returned. Steps on the way to the
  * program that did nothing (env, a shell that ends in exec) are removed, from the folder too. 0 or -errno; single recordings
  * that cannot be read are words in recs.failures.
  */

@@ -140,7 +140,18 @@ static int target_name(const char *output, const char *from, unsigned number, ch
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-static int keep_one(const char *output, const struct tt_found *f, struct tt_kept *ret, struct tt_err *err)
+/* Whoever has the recording open is told where it is now. */
+static int moved(struct tt_rec_set *recs, const char *from, const char *to)
+{
+	struct tt_rec *const *rec;
+	vec_for_each (rec, &recs->recs)
+		if (strcmp(tt_rec_path(*rec), from) == 0)
+			return tt_rec_moved(*rec, to);
+	return 0;
+}
+
+static int keep_one(
+	const char *output, const struct tt_found *f, struct tt_rec_set *recs, struct tt_kept *ret, struct tt_err *err)
 {
 	char to[PATH_MAX];
 	int rc = target_name(output, f->path, ret->kept + 1, to, sizeof(to));
@@ -150,12 +161,15 @@ static int keep_one(const char *output, const struct tt_found *f, struct tt_kept
 	if (rc < 0)
 		return rc;
 	unlink(f->path);
+	if (moved(recs, f->path, to) < 0)
+		return tt_err_set(err, ENOMEM, "out of memory");
 	if (ret->kept++ == 0)
 		snprintf(ret->first, sizeof(ret->first), "%s", to);
 	return 0;
 }
 
-int tt_session_keep(const struct tt_session *s, const char *output, struct tt_kept *ret, struct tt_err *err)
+int tt_session_keep(
+	const struct tt_session *s, const char *output, struct tt_rec_set *recs, struct tt_kept *ret, struct tt_err *err)
 {
 	struct tt_found_list list = {0};
 	*ret = (struct tt_kept){0};
@@ -169,7 +183,7 @@ int tt_session_keep(const struct tt_session *s, const char *output, struct tt_ke
 		if (!f->error && (f->life == TT_REC_RUNNING || f->life == TT_REC_UNKNOWN))
 			ret->running++;
 		else
-			rc = keep_one(output, f, ret, err);
+			rc = keep_one(output, f, recs, ret, err);
 	}
 	tt_found_list_deinit(&list);
 	return rc;

@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/core/ttrec_format.h"
 #include "lib/rec/find.h"
 
 #define ENOUGH_BYTES (UINT64_C(16) << 20) /* below that another place is looked for first */
@@ -119,6 +120,19 @@ static int open_folder(const char *dir)
 	return fd;
 }
 
+/* What the processes of the run count together. Without it each program that is executed begins to count anew: no error. */
+static void make_tree_page(int folder)
+{
+	static const char zeros[TTREC_TREE_BYTES];
+	int fd = openat(folder, TTREC_TREE_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	bool whole = write(fd, zeros, sizeof(zeros)) == (ssize_t)sizeof(zeros);
+	close(fd);
+	if (!whole)
+		unlinkat(folder, TTREC_TREE_NAME, 0);
+}
+
 /* mkdtemp and flock are two steps: a sweeper may come between them. Then the folder is gone, and is made again. */
 static int make(struct tt_session *s, const char *parent, const char *prefix)
 {
@@ -131,6 +145,7 @@ static int make(struct tt_session *s, const char *parent, const char *prefix)
 		if (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) == 0 && fstat(s->lock, &st) == 0 && st.st_nlink > 0) {
 			if (geteuid() == 0)
 				fchmod(s->lock, 01733);
+			make_tree_page(s->lock);
 			return 0;
 		}
 		if (s->lock >= 0)

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "lib/rec/set.h"
 #include "lib/util/err.h"
 #include "lib/util/vec.h"
 
@@ -41,7 +42,8 @@ void tt_environment_deinit(struct tt_environment *env);
 /*
  * The environment of the program: base, with LD_PRELOAD naming the library first and then what stood there, and
  * THREADCHECK_OPTIONS holding what stood there without output and root, then `settings` ("key=value:..." or ""), then these
- * two. -EINVAL: a quote in THREADCHECK_OPTIONS is not closed.
+ * two; ASAN_OPTIONS, so that a program with gcc's libasan runs behind the library. -EINVAL: a quote in THREADCHECK_OPTIONS is
+ * not closed.
  */
 int tt_session_environment(
 	const struct tt_session *s, char *const *base, const char *settings, struct tt_environment *ret, struct tt_err *err);
@@ -65,9 +67,10 @@ int tt_session_check_file(const char *path, struct tt_err *err);
 
 /*
  * Copies the finished recordings to `output`, oldest first; to a file, all beyond the first get the endings .2, .3 ... An
- * existing file is replaced. On an error the folder holds all that was not copied.
+ * existing file is replaced. Those in recs learn their new paths. On an error the folder holds all that was not copied.
  */
-int tt_session_keep(const struct tt_session *s, const char *output, struct tt_kept *ret, struct tt_err *err);
+int tt_session_keep(
+	const struct tt_session *s, const char *output, struct tt_rec_set *recs, struct tt_kept *ret, struct tt_err *err);
 
 /* Removes the folder with all it holds. Processes that still record into it are not disturbed. */
 void tt_session_remove(struct tt_session *s);

@@ -156,7 +156,7 @@ const char *tt_end_name(enum tt_end end); /* "running", "exited" ... */
 struct tt_process {
 	unsigned id; /* position in model->processes; these are ordered by start */
 	struct tt_rec *rec;
-	const char *recording;             /* path of the file */
+	const char *recording;             /* path of the file; NULL: it was not kept */
 	const struct ttrec_header *header; /* settings, counters, command (see tt_process_args) */
 	uint32_t pid, ppid, uid;
 	unsigned program;                /* number of the program (exe path + build-id), from 0 */

@@ -76,7 +76,7 @@ static unsigned program_number(struct tt_model *m, const struct ttrec_header *h)
 static void process_fill(struct tt_model *m, struct tt_process *p)
 {
 	const struct ttrec_header *h = tt_rec_header(p->rec);
-	p->recording = tt_rec_path(p->rec);
+	p->recording = tt_rec_path(p->rec)[0] ? tt_rec_path(p->rec) : NULL;
 	p->header = h;
 	p->pid = h->pid;
 	p->ppid = h->ppid;

@@ -102,6 +102,9 @@ int tt_rec_check_header(struct tt_rec *rec, const struct tt_rec_opts *opts, stru
 	if (rc < 0)
 		return rc;
 	normalise(rec);
+	if (h->children_refused)
+		tt_rec_complain(rec, false, "%llu forked children could not make recordings of their own",
+			(unsigned long long)h->children_refused);
 	if (h->next < h->header_size || h->next > h->file_size || (rec->unannounced && h->state != TTREC_STATE_RUNNING))
 		tt_rec_complain(rec, false, "the header does not tell how much of the file is used");
 	else if (h->next > rec->file_size)
@@ -117,21 +120,54 @@ int tt_rec_check_header(struct tt_rec *rec, const struct tt_rec_opts *opts, stru
 	return 0;
 }
 
-int tt_rec_note_end(const char *path, uint64_t end_mono_ns, struct tt_err *err)
+/* Opens a recording to note something in its header. -errno, or a descriptor. */
+static int open_to_note(const char *path, struct ttrec_header *ret, struct tt_err *err)
 {
-	struct ttrec_header h;
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return tt_err_set(err, errno, "cannot open '%s': %s", path, strerror(errno));
-	int rc = tt_rec_peek_fd(fd, &h, err);
-	if (rc == 0 && h.state == TTREC_STATE_RUNNING && !h.end_ns && end_mono_ns > h.start_mono_ns &&
-		tt_life_of(h.state, h.pid, h.proc_start_ticks, h.pid_ns) == TT_REC_KILLED) {
-		uint64_t end_ns = end_mono_ns - h.start_mono_ns + 1;
-		if (pwrite(fd, &end_ns, sizeof(end_ns), offsetof(struct ttrec_header, end_ns)) != sizeof(end_ns))
-			rc = tt_err_set(err, EIO, "cannot write '%s'", path);
-	}
+	int rc = tt_rec_peek_fd(fd, ret, err);
+	if (rc < 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
+}
+
+/* Writes the word and closes. */
+static int note(int fd, const char *path, const void *word, size_t size, size_t offset, struct tt_err *err)
+{
+	bool good = pwrite(fd, word, size, (off_t)offset) == (ssize_t)size;
 	close(fd);
-	return rc;
+	return good ? 0 : tt_err_set(err, EIO, "cannot write '%s'", path);
+}
+
+int tt_rec_note_end(const char *path, uint64_t end_mono_ns, struct tt_err *err)
+{
+	struct ttrec_header h;
+	int fd = open_to_note(path, &h, err);
+	if (fd < 0)
+		return fd;
+	if (h.state != TTREC_STATE_RUNNING || h.end_ns || end_mono_ns <= h.start_mono_ns ||
+		tt_life_of(h.state, h.pid, h.proc_start_ticks, h.pid_ns) != TT_REC_KILLED) {
+		close(fd);
+		return 0;
+	}
+	uint64_t end_ns = end_mono_ns - h.start_mono_ns + 1;
+	return note(fd, path, &end_ns, sizeof(end_ns), offsetof(struct ttrec_header, end_ns), err);
+}
+
+int tt_rec_note_exit(const char *path, int exit_code, struct tt_err *err)
+{
+	struct ttrec_header h;
+	int fd = open_to_note(path, &h, err);
+	if (fd < 0)
+		return fd;
+	if (h.state != TTREC_STATE_EXITED || h.exit_code != TTREC_EXIT_UNKNOWN) {
+		close(fd);
+		return 0;
+	}
+	int32_t code = exit_code;
+	_Static_assert(sizeof(h.exit_code) == sizeof(code), "what is written there");
+	return note(fd, path, &code, sizeof(code), offsetof(struct ttrec_header, exit_code), err);
 }
 
 int tt_rec_peek_fd(int fd, struct ttrec_header *ret, struct tt_err *err)

@@ -177,6 +177,16 @@ const char *tt_rec_path(const struct tt_rec *rec)
 	return rec->name;
 }
 
+int tt_rec_moved(struct tt_rec *rec, const char *path)
+{
+	char *name = strdup(path ? path : "");
+	if (!name)
+		return -ENOMEM;
+	free(rec->name);
+	rec->name = name;
+	return 0;
+}
+
 enum tt_rec_life tt_rec_life(const struct tt_rec *rec)
 {
 	return rec->life;

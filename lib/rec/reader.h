@@ -68,12 +68,22 @@ int tt_rec_peek_fd(int fd, struct ttrec_header *ret, struct tt_err *err);
  */
 int tt_rec_note_end(const char *path, uint64_t end_mono_ns, struct tt_err *err);
 
+/*
+ * Likewise notes with which status a process ended that returned from main: of that only its parent knows. Does nothing (0)
+ * when the process ended otherwise, or its status is known.
+ */
+int tt_rec_note_exit(const char *path, int exit_code, struct tt_err *err);
+
 /* NULL is allowed. */
 void tt_rec_close(struct tt_rec *rec);
 
 /* ------------------------------------------------------------------ about the recording */
 
+/* "": the file is no more. */
 const char *tt_rec_path(const struct tt_rec *rec);
+
+/* The file was moved there, or removed (NULL). 0 or -ENOMEM. */
+int tt_rec_moved(struct tt_rec *rec, const char *path);
 enum tt_rec_life tt_rec_life(const struct tt_rec *rec);
 
 /* Checked copy: texts end with NUL, command_len fits, state and drop[] are usable as they are. */

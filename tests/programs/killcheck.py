@@ -3,8 +3,8 @@
 """killcheck.py RUNS OPTIONS - kill killme RUNS times at random moments; its recording must agree with what it confirmed.
 
 Takes the program, the library and threadreport from the environment: KILLME, SHIM, THREADREPORT. OPTIONS are added to
-THREADCHECK_OPTIONS. A moment is a random time after the start, so that some kills hit the start of the recording itself; seeds are
-printed. For each lock: done <= recorded <= begun. Prints one line of counts, and the words of every failure; status 1 then.
+THREADCHECK_OPTIONS. A moment is a random time after the start, so that some kills hit the start of the recording itself, or after
+the program said that it works; seeds are printed. For each lock: done <= recorded <= begun. Prints one line of counts, and the words of every failure; status 1 then.
 RUNS = 0: one run that ends by itself, where all three are equal. Called by tests/kill.bats.
 """
 import json
@@ -72,7 +72,17 @@ def compare(progress, report, ended):
         yield "threads: %d begun, %d recorded, %d created" % (begun, got, done)
 
 
-def one_run(options, delay):
+def wait_for_work(path):
+    """However slow the machine is: until the first operation is confirmed."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        progress = read_progress(path)
+        if progress and any(done for _, done in progress["locks"].values()):
+            return
+        time.sleep(0.001)
+
+
+def one_run(options, delay, working):
     """Returns (what happened, operations confirmed, sentences)."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BATS_TEST_TMPDIR")) as folder:
         progress_file = folder + "/progress"
@@ -80,6 +90,8 @@ def one_run(options, delay):
         command = [KILLME, progress_file] + ([] if delay is not None else ["60000"])
         p = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         if delay is not None:
+            if working:
+                wait_for_work(progress_file)
             time.sleep(delay)
             p.send_signal(signal.SIGKILL)
         status = p.wait()
@@ -104,8 +116,9 @@ def main():
     rng = random.Random(seed)
     seen, total, failures = {}, 0, 0
     for run in range(max(runs, 1)):
-        delay = None if runs == 0 else rng.choice((rng.uniform(0, 0.02), rng.uniform(0, 0.25)))
-        what, confirmed, wrong = one_run(options, delay)
+        working = rng.random() < 0.8
+        delay = None if runs == 0 else rng.uniform(0, 0.2 if working else 0.02)
+        what, confirmed, wrong = one_run(options, delay, working)
         seen[what] = seen.get(what, 0) + 1
         total += confirmed
         if wrong:

@@ -264,11 +264,16 @@ static void do_full_fds(void)
 }
 
 /* argument: a directory. */
+static void give_up_privileges(void)
+{
+	MUST(setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+}
+
 static void do_chroot(void)
 {
 	go_on();
 	MUST(chroot(argument) == 0 && chdir("/") == 0);
-	MUST(setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+	give_up_privileges();
 	go_on();
 	for (int i = 0; i < 3; i++) {
 		pid_t pid = fork();
@@ -284,7 +289,37 @@ static void do_chroot(void)
 static void do_chroot_first(void)
 {
 	MUST(chroot(argument) == 0 && chdir("/") == 0);
-	MUST(setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+	give_up_privileges();
+	go_on();
+}
+
+static void do_privileges(void)
+{
+	go_on();
+	give_up_privileges();
+	go_on();
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			go_on();
+			_exit(6);
+		}
+		reap(pid, 6);
+	}
+}
+
+static void do_mlock(void)
+{
+	go_on();
+	MUST(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
+	go_on();
+}
+
+static void do_mlock_first(void)
+{
+	MUST(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
+	go_on();
+	MUST(mlockall(MCL_CURRENT) == 0);
 	go_on();
 }
 
@@ -366,6 +401,9 @@ static const struct {
 	{"full-fds", do_full_fds},
 	{"chroot", do_chroot},
 	{"chroot-first", do_chroot_first},
+	{"privileges", do_privileges},
+	{"mlock", do_mlock},
+	{"mlock-first", do_mlock_first},
 	{"unlinked", do_unlinked},
 	{"limits", do_limits},
 	{"no-directory", do_no_directory},
