@@ -78,12 +78,12 @@ static uint64_t cost_of(const struct blocked *b, const struct tt_waits *lost)
 	return !lost ? 0 : lost->total_ns < most ? lost->total_ns : most;
 }
 
-static void judge_level(struct tt_finding *f, const struct blocked *b, const struct tt_waits *lost)
+static void judge_level(const struct tt_detect *d, struct tt_finding *f, const struct blocked *b, const struct tt_waits *lost)
 {
 	f->reason = b->ongoing ? "it is so at the end of the recording" : "the time blocked was taken";
 	if (b->op == TTREC_OP_FORK)
 		f->level = TT_LEVEL_NOTE;
-	if (lost)
+	if (lost && !tt_detect_is_parked(d, b->lock->class))
 		return;
 	/* A lock around one file or one connection is there to serialise just that. */
 	if (b->op == TTREC_OP_IO || b->op == TTREC_OP_LOOP_WAIT)
@@ -129,7 +129,7 @@ static void report(const struct tt_detect *d, const struct blocked *b)
 	f->cost_ns = cost_of(b, lost);
 	f->title = tt_findings_text(d->set, "%s %s while it holds %s: up to %s", tt_detect_name(d, b->site, b->stack), does,
 		tt_misuse_lock_name(d, b->lock), tt_ns(b->max_ns).s);
-	judge_level(f, b, lost);
+	judge_level(d, f, b, lost);
 	tt_finding_identify(f, tt_kind_name(b->lock->kind));
 	tt_finding_identify(f, tt_op_name(b->op));
 	tt_detect_identify(d, f, b->lock->birth_site, b->lock->birth_stack);
