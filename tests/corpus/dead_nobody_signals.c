@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dead_nobody_signals.c - hangs: main joins a thread that waits for a condition which nobody is left to signal.
+// EXPECT: deadlock|cond-no-waker level=error|warning
+// ALLOW: lock-long-hold
+#include "tests/corpus/corpus.h"
+
+static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int ready;
+
+static void *waiter(void *arg)
+{
+	pthread_mutex_lock(&m);
+	while (!ready)
+		pthread_cond_wait(&changed, &m);
+	pthread_mutex_unlock(&m);
+	return arg;
+}
+
+int main(void)
+{
+	join(spawn(waiter, NULL));
+}

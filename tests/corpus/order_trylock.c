@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// order_trylock.c - the second lock of one order is only tried: it cannot block there, so nothing can hang.
+// EXPECT: none
+// FORBID: lock-order-cycle
+#include "tests/corpus/corpus.h"
+
+static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
+
+static void *one_way(void *arg)
+{
+	pthread_mutex_lock(&a);
+	MUST(pthread_mutex_trylock(&b));
+	pthread_mutex_unlock(&b);
+	pthread_mutex_unlock(&a);
+	reach(1);
+	until(2);
+	return arg;
+}
+
+static void *other_way(void *arg)
+{
+	until(1);
+	pthread_mutex_lock(&b);
+	pthread_mutex_lock(&a);
+	pthread_mutex_unlock(&a);
+	pthread_mutex_unlock(&b);
+	reach(2);
+	return arg;
+}
+
+int main(void)
+{
+	pthread_t t = spawn(one_way, NULL), u = spawn(other_way, NULL);
+	join(t);
+	join(u);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// order_unlock_order.c - locks given back in another order than taken: the third lock is wanted under the second only.
+// EXPECT: none
+// FORBID: lock-order-cycle
+#include "tests/corpus/corpus.h"
+
+static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t c = PTHREAD_MUTEX_INITIALIZER;
+
+static void *one_way(void *arg)
+{
+	pthread_mutex_lock(&a);
+	pthread_mutex_lock(&b);
+	pthread_mutex_unlock(&a);
+	pthread_mutex_lock(&c);
+	pthread_mutex_unlock(&b);
+	pthread_mutex_unlock(&c);
+	reach(1);
+	until(2);
+	return arg;
+}
+
+static void *other_way(void *arg)
+{
+	until(1);
+	pthread_mutex_lock(&c);
+	pthread_mutex_lock(&a);
+	pthread_mutex_unlock(&c);
+	pthread_mutex_unlock(&a);
+	reach(2);
+	return arg;
+}
+
+int main(void)
+{
+	pthread_t t = spawn(one_way, NULL), u = spawn(other_way, NULL);
+	join(t);
+	join(u);
+}
