@@ -336,6 +336,10 @@ on_page()
 	drawn=$(grep -oE '<section id="order".*<section id="now"' "$DOM" | grep -oE 'class="(edge|node) [a-z ]*"' | sort | uniq -c | sed 's/^ *//')
 	assert_contains "$drawn" '3 class="edge order bad"'
 	assert_contains "$drawn" '3 class="node lock bad"'
+	# And among what waits at the end: three waits, three holds.
+	drawn=$(grep -oE '<section id="now".*<section id="blocked"' "$DOM" | grep -oE 'class="edge [a-z ]*"' | sort | uniq -c | sed 's/^ *//')
+	assert_contains "$drawn" '3 class="edge held bad"'
+	assert_contains "$drawn" '3 class="edge waits bad"'
 }
 
 @test "graphs of all shapes are laid out without overlap, every arrow from border to border" {
@@ -378,6 +382,12 @@ on_page()
 				}
 			});
 		}
+		// What follows from other arrows is left out, but nothing of a cycle.
+		const left = edges => reduceGraph(5, edges).map(e => e.from + ">" + e.to).join(" ");
+		const all = pairs => pairs.split(" ").map(p => ({from: +p[0], to: +p[2], mark: 0}));
+		assert.strictEqual(left(all("0>1 0>2 1>2 0>3 2>3")), "0>1 1>2 2>3");
+		assert.strictEqual(left(all("0>1 1>0 0>2 1>2")), "0>1 1>0 0>2 1>2");
+		assert.strictEqual(left([...all("0>1 1>2"), {from: 0, to: 2, mark: 2}]), "0>1 1>2 0>2");
 		console.log("laid out", Object.keys(shapes).length);
 	JS
 	assert_status 0

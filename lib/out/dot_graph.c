@@ -289,7 +289,16 @@ static void add_wait_now(struct tt_report *r, struct tt_graph *g, const struct t
 	e->want = tt_graph_place(r, w->site, w->stack);
 }
 
-/* The steps of a deadlock: its threads' waits, and what they hold of it. */
+static bool is_wanted(const struct tt_finding *f, uint64_t lock)
+{
+	const struct tt_finding_edge *step;
+	vec_for_each (step, &f->edges)
+		if (step->wanted && (uint64_t)(uintptr_t)step->wanted == lock)
+			return true;
+	return false;
+}
+
+/* The steps of a deadlock: its threads' waits, and what they hold of what is waited for in it. */
 static void mark_waits(const struct tt_report *r, struct tt_graph *g)
 {
 	const struct tt_finding *f;
@@ -300,10 +309,9 @@ static void mark_waits(const struct tt_report *r, struct tt_graph *g)
 			continue;
 		vec_for_each (step, &f->edges) {
 			uint64_t thread = step->thread ? thread_key(step->thread->process, step->thread->serial) : 0;
-			uint64_t held = (uint64_t)(uintptr_t)step->held;
 			vec_for_each (e, &g->edges) {
 				uint64_t from = g->nodes.data[e->from].key, to = g->nodes.data[e->to].key;
-				bool is_step = e->kind == TT_EDGE_WAITS ? from == thread : to == thread && from == held;
+				bool is_step = e->kind == TT_EDGE_WAITS ? from == thread : to == thread && is_wanted(f, from);
 				e->mark = is_step ? TT_MARK_CYCLE : e->mark;
 			}
 		}

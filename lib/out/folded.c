@@ -7,6 +7,13 @@
 #include "lib/out/folded.h"
 #include "lib/util/text.h"
 
+const char *tt_folded_program(const struct tt_process *p)
+{
+	const char *path = p->header->command_len && p->header->command[0] ? p->header->command : p->exe;
+	const char *slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path[0] ? path : "?";
+}
+
 void tt_folded_frame(struct tt_buf *out, const char *text)
 {
 	TT_BUF_AUTO(clean);
@@ -56,12 +63,6 @@ static void put_lock(struct tt_report *r, struct tt_buf *out, const struct tt_wa
 	tt_buf_addc(out, ']');
 }
 
-static const char *program_of(const struct tt_process *p)
-{
-	const char *slash = p ? strrchr(p->exe, '/') : NULL;
-	return slash ? slash + 1 : p ? p->exe : "?";
-}
-
 static int by_time(const void *a, const void *b)
 {
 	const struct tt_folded_line *x = a, *y = b;
@@ -73,7 +74,7 @@ static int by_time(const void *a, const void *b)
 static int add(struct tt_report *r, bool by_holder, const struct tt_wait *w, struct tt_folded *f)
 {
 	TT_BUF_AUTO(text);
-	tt_folded_frame(&text, program_of(w->process));
+	tt_folded_frame(&text, w->process ? tt_folded_program(w->process) : "?");
 	if (by_holder)
 		put_stack(r, &text, w->holder, w->holder_stack);
 	else

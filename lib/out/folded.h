@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * folded.h - time waited, by stack: what flame graphs are made of.
- * Called by folded.c's own outputs and by html_flame.c.
+ * Called by folded.c's own outputs and by html_graphs.c.
  */
 #ifndef TT_OUT_FOLDED_H
 #define TT_OUT_FOLDED_H
@@ -27,6 +27,9 @@ struct tt_folded {
  */
 int tt_folded_collect(struct tt_report *r, bool by_holder, struct tt_folded *ret);
 void tt_folded_deinit(struct tt_folded *f);
+
+/* What a program was called as: links bring it to files of other names. Raw text. */
+const char *tt_folded_program(const struct tt_process *p);
 
 /* Appends one frame: ';' and controls become \xNN, blanks '_', invalid UTF-8 U+FFFD. */
 void tt_folded_frame(struct tt_buf *out, const char *text);

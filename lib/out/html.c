@@ -8,17 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/out/folded.h"
 #include "lib/out/html.h"
 #include "lib/util/text.h"
 
 /* ------------------------------------------------------------------ words of the data */
-
-const char *tt_html_program(const struct tt_process *p)
-{
-	const char *path = p->header->command_len && p->header->command[0] ? p->header->command : p->exe;
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path[0] ? path : "?";
-}
 
 /* The number of a place; its JSON is ["function", "file:line", "module", inlined]. */
 static uint64_t place_number(struct tt_html *h, const struct tt_place *p)
@@ -108,7 +102,7 @@ static void put_process(struct tt_html *h, const struct tt_process *p)
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm);
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_u64(j, "pid", p->pid);
-	tt_jsonw_text(j, "name", tt_html_program(p));
+	tt_jsonw_text(j, "name", tt_folded_program(p));
 	tt_jsonw_text(j, "command", p->command);
 	tt_jsonw_text(j, "started", date);
 	tt_jsonw_text(j, "end", tt_end_name(p->end));
@@ -226,7 +220,7 @@ static void put_escaped(struct tt_buf *out, const char *json, size_t len)
 static void put_title(struct tt_buf *out, const struct tt_model *m)
 {
 	if (m->processes.len == 1) {
-		const char *name = tt_html_program(m->processes.data[0]);
+		const char *name = tt_folded_program(m->processes.data[0]);
 		tt_text_xml(out, name, strlen(name));
 		tt_buf_printf(out, " (pid %u)", m->processes.data[0]->pid);
 	} else {

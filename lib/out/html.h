@@ -38,9 +38,6 @@ void tt_html_place(struct tt_html *h, const char *key, const struct tt_site *sit
 size_t tt_html_rows_begin(struct tt_html *h, const char *key, size_t total);
 void tt_html_rows_end(struct tt_html *h);
 
-/* What a program was called as. */
-const char *tt_html_program(const struct tt_process *p);
-
 void tt_html_findings(struct tt_html *h);
 void tt_html_tables(struct tt_html *h);
 void tt_html_graphs(struct tt_html *h);

@@ -100,7 +100,7 @@ function niceStep(span, count) {
 }
 
 function makeTimeline(t) {
-	const NAME = 190, W = 1200, ROW = 20, TOP = 22, area = W - NAME - 10;
+	const NAME = 190, W = 1200, ROW = 20, TOP = 22, area = W - NAME - 30;
 	const box = el("div.draw"), range = el("span.sub", {role: "status"});
 	const all = el("button.button", {type: "button", click: () => draw(0, t.span)}, "Show all");
 	const height = TOP + t.tracks.length * ROW + 4;

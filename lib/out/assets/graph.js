@@ -224,6 +224,31 @@ function cutGraph(graph, maxNodes) {
 	return {nodes: [...kept.keys()].map(n => graph.nodes[n]), edges};
 }
 
+// Which nodes can be reached from each one.
+function reachOf(count, edges) {
+	const out = Array.from({length: count}, () => []);
+	for (const e of edges)
+		out[e.from].push(e.to);
+	return out.map((first, n) => {
+		const seen = new Set(first), todo = [...first];
+		while (todo.length)
+			for (const to of out[todo.pop()])
+				if (!seen.has(to)) {
+					seen.add(to);
+					todo.push(to);
+				}
+		return seen;
+	});
+}
+
+// Who holds a and b and wants c makes three arrows, of which a -> c follows from the others: it is left out, unless it is on a
+// cycle (then it is no consequence, and may be what matters).
+function reduceGraph(count, edges) {
+	const reach = reachOf(count, edges), inCycle = (a, b) => reach[b].has(a);
+	return edges.filter(e => e.mark || e.from === e.to || inCycle(e.from, e.to) ||
+		!edges.some(f => f.from === e.from && f.to !== e.to && f.to !== e.from && !inCycle(f.from, f.to) && reach[f.to].has(e.to)));
+}
+
 function edgeWords(graph, e) {
 	const from = clean(graph.nodes[e.from].label), to = clean(graph.nodes[e.to].label);
 	const lines = {
@@ -249,7 +274,10 @@ function edgeLabel(e) {
 }
 
 function drawGraph(full, title, maxNodes) {
-	const graph = cutGraph(full, maxNodes), MAX = 34;
+	const graph = cutGraph(full, maxNodes), MAX = 34, all = graph.edges.length;
+	if (all > 8 && graph.edges[0].kind === "order")
+		graph.edges = reduceGraph(graph.nodes.length, graph.edges);
+	graph.implied = all - graph.edges.length;
 	const boxes = graph.nodes.map(n => {
 		const label = middle(n.label, MAX), detail = n.detail ? middle(n.detail, MAX + 4) : "";
 		return {label, detail, w: Math.max(64, label.length * 7.1, detail.length * 6.2) + 18, h: detail ? 2 * LINE_Y + 12 : LINE_Y + 13};

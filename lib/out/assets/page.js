@@ -160,7 +160,7 @@ function processesTable() {
 
 function graphSection(graph, title, id, legend) {
 	const {root, graph: shown} = drawGraph(graph, title, MAX_NODES);
-	const cut = shown.edges.length < graph.all_edges;
+	const cut = shown.edges.length + shown.implied < graph.all_edges;
 	const isOrder = graph.edges[0].kind === "order";
 	const table = makeTable(id, [
 		{head: isOrder ? "Held" : "From", name: true, get: e => graph.nodes[e.from].label}, {head: isOrder ? "Wanted" : "To", name: true, get: e => graph.nodes[e.to].label},
@@ -169,7 +169,8 @@ function graphSection(graph, title, id, legend) {
 		...(graph.edges.some(e => e.mark) ? [{head: "Cycle", get: e => ["", "cannot deadlock", "can deadlock"][e.mark]}] : []),
 	], graph.edges, graph.all_edges, null);
 	return el("div", null, el("div.card", null, el("div.draw", {tabindex: 0, role: "region", "aria-label": title}, root),
-		el("div.legend", null, legend, cut ? el("strong", null, "Drawn: the heaviest " + shown.edges.length + " of " + fmtCount(graph.all_edges) + " arrows, among " +
+		el("div.legend", null, legend, shown.implied ? el("span", null, plural(shown.implied, "arrow") +
+			" that follow from others are not drawn, but in the table.") : null, cut ? el("strong", null, "Drawn: the heaviest " + (shown.edges.length + shown.implied) + " of " + fmtCount(graph.all_edges) + " arrows, among " +
 			shown.nodes.length + " of " + fmtCount(graph.all_nodes) + " nodes.") : null)),
 		el("details", null, el("summary", null, "The same as a table"), table.box));
 }
