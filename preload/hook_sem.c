@@ -296,6 +296,13 @@ TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)
 TT_EXPORT int sem_destroy(sem_t *sem)
 {
 	struct tt_self *s = tt_enter();
+	uint64_t data = s && tt_mutex_inline_ok ? tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data) : 0;
+	if (data >> 32 && !(uint32_t)data) { /* waiters, and no unit on its way to them */
+		struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
+		tt_busy_begin(s);
+		tt_misuse(s, TTREC_MISUSE_DESTROY_WAITED, tt_lock_find((uintptr_t)sem), HOOK_SITE(OP_NONE), 0, 0, 0, &c);
+		tt_busy_end(s);
+	}
 	int r = REAL(sem_destroy)(sem);
 	if (s && r == 0)
 		tt_died(s, (uintptr_t)sem, HOOK_SITE(OP_NONE));

@@ -78,7 +78,7 @@ rules()
 		sem-producer-consumer barrier spin once-contended c11-mutex c11-cnd c11-thrd std-mutex std-shared-mutex \
 		std-timed-mutex std-condition-variable jthread std-mutex-reuse detached thrd-exit fork-child; do
 		judged $scenario
-		assert_empty "$(rules '.rule | test("^(thread|lock-(contention|long|starv|order))|invisible") | not')" "$scenario: reported as"
+		assert_empty "$(rules '.rule | test("^(thread|lock-(contention|long|starv|order|held))|invisible") | not')" "$scenario: reported as"
 	done
 }
 

@@ -286,7 +286,8 @@ static void destroy_waited(struct say *s)
 	if (!begin(s, TT_RULE_DESTROY_WAITED, ""))
 		return;
 	TITLE(s, "%s destroys %s while threads wait on it", s->who, s->lock);
-	ADD(s, "the call returns only once they have left");
+	if (s->f->lock && s->f->lock->kind == TTREC_KIND_COND)
+		ADD(s, "the call returns only once they have left");
 }
 
 /* ------------------------------------------------------------------ rules about threads */
