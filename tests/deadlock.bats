@@ -41,7 +41,7 @@ title()
 	assert_equal "$(json "$R" "$deadlock | .title")" "Deadlock: $1" title
 }
 
-@test "mutexes in opposite order, in a ring of 40, after much work, in a forked child, and by std::lock_guard" {
+@test "mutexes in opposite order, in a ring of 40, after many waits for them, in a forked child, and by std::lock_guard" {
 	hangs deadlock-ab-ba
 	members
 	title "two threads of ring_main wait for each other's mutexes"

@@ -341,7 +341,7 @@ static int by_text(const void *a, const void *b)
 /* Each kind of step once, in the order of the alphabet: wherever the cycle was entered, and however many threads it has. */
 static void identify(const struct deadlock *k)
 {
-	const char *steps[STEPS_MAX];
+	const char *steps[STEPS_MAX] = {NULL};
 	size_t count = 0;
 	static const char *const kinds[] = {"cycle", "orphan", "everyone"};
 	bool alone = k->knot->kind == TT_KNOT_CYCLE && k->knot->steps.len == 1;

@@ -387,22 +387,35 @@ MK_NAMED static void works(pthread_mutex_t *m)
 	MK_KEEP_FRAME();
 }
 
+/* Both wait for the mutex at the same place, in turn, each as often as the other. */
+static void contend_in_turn(int me, pthread_mutex_t *m, int *step)
+{
+	for (int i = 0; i < kinds.n; i++, *step += 2) {
+		if (i % 2 == me) {
+			works(m);
+			mk_gate_add(&kinds.ready);
+			mk_wait_blocked(0, tid_of(1 - me), m, sizeof(*m));
+			MK_MUST(pthread_mutex_unlock(m));
+			mk_gate_wait(&kinds.ready, *step + 2);
+		} else {
+			mk_gate_wait(&kinds.ready, *step + 1);
+			works(m);
+			MK_MUST(pthread_mutex_unlock(m));
+			mk_gate_add(&kinds.ready);
+		}
+	}
+}
+
 static void *pair_main(void *arg)
 {
-	int me = (int)(intptr_t)arg;
+	int me = (int)(intptr_t)arg, step = 0;
 	mk_enter("pair_main");
-	for (int i = 0; i < kinds.n; i++) { /* in one order, and contended */
-		works(&pair[0]);
-		works(&pair[1]);
-		MK_MUST(pthread_mutex_unlock(&pair[1]));
-		MK_MUST(pthread_mutex_unlock(&pair[0]));
-	}
+	is_number(me);
+	contend_in_turn(me, &pair[0], &step);
+	contend_in_turn(me, &pair[1], &step);
+	works(&pair[me]);
 	mk_gate_add(&kinds.go);
 	mk_gate_wait(&kinds.go, 2);
-	works(&pair[me]);
-	mk_gate_add(&kinds.ready);
-	mk_gate_wait(&kinds.ready, 2);
-	is_number(me);
 	works(&pair[1 - me]);
 	return NULL;
 }
@@ -411,11 +424,12 @@ static void run_pair(void)
 {
 	for (int i = 0; i < 2; i++)
 		MK_CREATE(&kinds.thread[i], NULL, pair_main, (void *)(intptr_t)i);
+	mk_gate_wait(&kinds.go, 2);
 	for (int i = 0; i < 2; i++)
 		member(i, &pair[1 - i], sizeof(pair[0]), tid_of(1 - i));
 }
 
-/* After much work with the same locks, so that their sites are well known. */
+/* After many waits for the same locks, so that their sites are well known. */
 int deadlock_late(void)
 {
 	kinds.n = (int)mk_arg("rounds");

@@ -179,7 +179,7 @@ static void test_titles(void)
 	f = detect();
 	is_str(f ? f->title : NULL,
 		"Deadlock: the main thread waits for the end of f_402000, which waits for mutex of f_401000 that the first "
-	        "holds",
+		"holds",
 		"a join");
 	ok(f && f->edges.len == 2 && strcmp(f->edges.data[1].held_name, "its own end") == 0, "whose step holds no lock");
 	end(f);
