@@ -99,6 +99,31 @@ title()
 	title "two threads of sem_main wait for each other's semaphores"
 }
 
+@test "two locks of a Python program in opposite order, while its main thread joins" {
+	cat >program.py <<-'PY'
+		import threading
+		a, b = threading.Lock(), threading.Lock()
+		for lock in a, b:
+		    with lock:
+		        pass
+		both = threading.Barrier(2)
+		def takes(x, y):
+		    with x:
+		        both.wait()
+		        with y:
+		            pass
+		threads = [threading.Thread(target=takes, args=pair) for pair in ((a, b), (b, a))]
+		for t in threads:
+		    t.start()
+		for t in threads:
+		    t.join()
+	PY
+	run --separate-stderr timeout 60 threadcheck --report json="$R" -- /usr/bin/python3 program.py
+	assert_status 66
+	assert_contains "$stderr" "threadcheck: deadlock in process"
+	assert_json "$R" "$deadlock | .confidence == \"proven\" and (.threads | length) == 2 and .evidence.figures.threads_behind == 1"
+}
+
 @test "semaphores as locks are only a probable deadlock while another thread runs, and nothing is ended" {
 	run --separate-stderr timeout 60 threadcheck --report json="$R" -- "$MKTHREADS" deadlock-sem runs=1
 	assert_status 66

@@ -496,7 +496,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' threadcheck --report text=r.txt -- bash pr
 }
 
 @test "--timeout ends the program and says what its threads waited for" {
-	run --separate-stderr threadcheck --timeout 300ms --report text --report json=r.json -- "$MKTHREADS" deadlock-ab-ba
+	run --separate-stderr threadcheck --timeout 300ms --on-deadlock=report --report text --report json=r.json -- "$MKTHREADS" deadlock-ab-ba
 	assert_status 143
 	assert_contains "$stderr" "timed out after 300 ms"
 	assert_contains "$stderr" "for mutex ring_mutex"
@@ -513,10 +513,10 @@ os.execvp(sys.argv[1], sys.argv[1:])' threadcheck --report text=r.txt -- bash pr
 		thread.start()
 		thread.join()
 	PY
-	STATUS=0 run threadcheck -q --timeout 500ms --report json=r.json -- /usr/bin/python3 program.py
+	STATUS=0 run threadcheck -q --timeout 500ms --on-deadlock=report --report json=r.json -- /usr/bin/python3 program.py
 	assert_status 124
 	assert_json r.json '[.threads[] | select(.waiting.kind == "sem")] | length >= 1'
-	STATUS=3 run threadcheck -q --timeout 500ms -- /usr/bin/python3 program.py
+	STATUS=3 run threadcheck -q --timeout 500ms --on-deadlock=report -- /usr/bin/python3 program.py
 	assert_status 3
 }
 

@@ -14,8 +14,9 @@
 
 #define COST_SHARE 30u                 /* a look may take one in so many parts of the time ... */
 #define PAUSE_MAX  UINT64_C(700000000) /* ... unless that would make it too late */
-#define STEPS      10u                 /* of a long cycle that are said */
-#define EVERYONE   8u                  /* threads named when all are blocked */
+#define OLD_NS     UINT64_C(1000000000)
+#define STEPS      10u /* of a long cycle that are said */
+#define EVERYONE   8u  /* threads named when all are blocked */
 
 struct tt_watched {
 	struct tt_glance glance;
@@ -98,6 +99,18 @@ static void say_knot(struct tt_buf *words, uint32_t pid, const struct tt_waitfor
 
 /* ------------------------------------------------------------------ a look */
 
+/* What is only likely is said once it has lasted. */
+static bool is_old(const struct tt_waitfor *w, const struct tt_knot *k, const struct tt_glance *g)
+{
+	uint64_t now = tt_life_now_ns(), latest = 0;
+	const uint32_t *step;
+	vec_for_each (step, &k->steps) {
+		uint64_t since = w->threads.data[*step].waiting.since_ns;
+		latest = since > latest ? since : latest;
+	}
+	return now > g->header.start_mono_ns + latest + OLD_NS;
+}
+
 static int take_knots(struct tt_deadlock_watch *watch, const struct tt_glance *g, struct tt_buf *words)
 {
 	struct tt_waitfor w = {0};
@@ -105,13 +118,16 @@ static int take_knots(struct tt_deadlock_watch *watch, const struct tt_glance *g
 	int rc = tt_waitfor_glance(&w, g);
 	const struct tt_knot *k;
 	vec_for_each (k, &w.knots) {
-		bool is_new = false;
-		if (rc < 0 || !tt_hmap_insert(&watch->told, k->key ^ g->header.start_mono_ns, &is_new)) {
+		struct tt_hmap_entry *told =
+			rc < 0 ? NULL : tt_hmap_insert(&watch->told, k->key ^ g->header.start_mono_ns, NULL);
+		if (!told) {
 			rc = -ENOMEM;
 			break;
 		}
-		if (!is_new)
+		enum { UNTOLD, PROBABLE, CERTAIN } now = k->certain ? CERTAIN : is_old(&w, k, g) ? PROBABLE : UNTOLD;
+		if (told->value >= now)
 			continue;
+		told->value = now;
 		say_knot(words, g->header.pid, &w, k);
 		found += k->certain;
 	}

@@ -154,19 +154,18 @@ static int wait_for_lock(struct build *b, struct tt_waitfor_thread *t, const str
 	return 0;
 }
 
-/* As a lock: it was given back by its holder before, and never by anybody else. */
+/* Who took its only unit is to give it back, as long as nobody else ever did. */
 static int wait_for_semaphore(struct build *b, struct tt_waitfor_thread *t, const struct ttrec_lock *l)
 {
-	const unsigned lock_like = TTREC_LOCK_SEM_BINARY | TTREC_LOCK_SEM_LOCKED;
 	const struct tie *holds;
-	if (!l || (l->flags & (lock_like | TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_PSHARED)) != lock_like)
+	if (!l || !(l->flags & TTREC_LOCK_SEM_BINARY) || (l->flags & (TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_PSHARED)))
 		return 0;
 	if (holders_of(b, t, &holds) != 1)
 		return 0;
 	const struct tt_waitfor_thread *holder = &b->w->threads.data[holds[0].thread];
 	if (holder == t || holder->gone) /* it waits for another's post */
 		return 0;
-	t->soft = true;
+	t->soft = l->flags & TTREC_LOCK_SEM_LOCKED ? 1 : 2;
 	return add_target(b, t, holds[0].thread);
 }
 

@@ -41,7 +41,9 @@ struct tt_waitfor_thread {
 	char name[TTREC_NAME_MAX];
 	struct ttrec_waiting waiting; /* op 0: none that counts */
 	enum tt_waitfor_needs needs;
-	bool soft;          /* it waits for a semaphore that so far only its holder gave back: any thread could */
+	/* It waits for a semaphore. 1: one that so far only its holders gave back; 2: that a thread took and nobody gave back.
+	 */
+	unsigned soft;
 	bool by_preference; /* its targets do not hold the lock: they are writers that wait and come first */
 	bool gone;          /* ended: what it holds nobody gives back */
 	bool stuck;

@@ -2,8 +2,10 @@
 /*
  * waitfor_solve.c - from who waits for whom to who is stuck, and to the knots that do it. See waitfor.h.
  *
- * Twice: first without the waits that are stuck only as long as semaphores are used as locks, so that what needs no such
- * assumption is certain. Linear in threads and targets, but for the search of the shortest cycle within a knot.
+ * In passes. First without the waits that are stuck only as long as semaphores are used as locks, so that what needs no such
+ * assumption is certain. Then with those. Last with all waits for semaphores: that tells only whether any thread is left that
+ * could post one, and if none is, that what was assumed is certain. Linear in threads and targets, but for the search of the
+ * shortest cycle within a knot.
  */
 #include "lib/model/waitfor.h"
 
@@ -18,7 +20,7 @@ typedef TT_VEC(uint32_t) numbers_t;
 struct solve {
 	struct tt_waitfor *w;
 	uint32_t n;
-	bool soft;            /* take soft waits for stuck */
+	unsigned soft;        /* waits that are softer are not taken for stuck */
 	uint32_t *left;       /* per thread: targets that are stuck or gone */
 	uint32_t *first_back; /* waiters of thread i: back[first_back[i] .. first_back[i + 1]) */
 	uint32_t *back;
@@ -134,7 +136,7 @@ static int find_stuck(struct solve *s)
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct tt_waitfor_thread *t = thread_at(s, i);
 		s->left[i] = t->target_count;
-		t->stuck = t->needs != TT_NEEDS_NOTHING && (s->soft || !t->soft);
+		t->stuck = t->needs != TT_NEEDS_NOTHING && t->soft <= s->soft;
 	}
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct tt_waitfor_thread *t = thread_at(s, i);
@@ -433,11 +435,32 @@ static int find_everyone(struct solve *s)
 	return 0;
 }
 
-static int run_pass(struct solve *s, bool soft)
+static int run_pass(struct solve *s, unsigned soft)
 {
 	s->soft = soft;
 	int rc = find_stuck(s);
 	return rc < 0 ? rc : find_cycles(s);
+}
+
+static void drop_knots(struct solve *s)
+{
+	struct tt_knot *k;
+	vec_for_each (k, &s->w->knots)
+		tt_vec_deinit(&k->steps);
+	s->w->knots.len = 0;
+	memset(s->in_cycle, 0, s->n * sizeof(*s->in_cycle));
+}
+
+/* When all waits for semaphores are taken for what they seem to be: is anybody left? If not, then they are. */
+static int run_last_pass(struct solve *s)
+{
+	s->soft = 2;
+	int rc = find_stuck(s);
+	if (rc < 0 || !s->w->everyone)
+		return rc < 0 ? rc : run_pass(s, 1);
+	drop_knots(s);
+	rc = find_cycles(s);
+	return rc < 0 ? rc : find_orphans(s);
 }
 
 int waitfor_solve(struct tt_waitfor *w)
@@ -446,12 +469,14 @@ int waitfor_solve(struct tt_waitfor *w)
 	int rc = solve_init(&s, w);
 	if (rc == 0) {
 		turn_round(&s);
-		rc = run_pass(&s, false);
+		rc = run_pass(&s, 0);
 	}
 	if (rc == 0)
 		rc = find_orphans(&s);
 	if (rc == 0)
-		rc = run_pass(&s, true);
+		rc = run_pass(&s, 1);
+	if (rc == 0 && !w->everyone)
+		rc = run_last_pass(&s);
 	if (rc == 0 && w->everyone && !w->knots.len)
 		rc = find_everyone(&s);
 	tt_vec_sort(&w->knots, by_kind);

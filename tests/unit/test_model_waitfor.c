@@ -419,6 +419,22 @@ static void test_semaphores(void)
 	ok(k && k->certain, "are certain");
 	end();
 
+	/* As a Python program that joins: its main thread waits for what the thread holds all its life. */
+	begin(3);
+	semaphores(TTREC_LOCK_SEM_BINARY | TTREC_LOCK_SEM_LOCKED);
+	struct ttrec_lock *life = rb_lock(x.rb, TTREC_KIND_SEM, 0x6000, LOCK);
+	life->flags = TTREC_LOCK_SEM_BINARY;
+	holds(2, life, SEM);
+	wants(1, life, SEM);
+	k = solve(1, "and the last thread waits for a semaphore that nobody gave back yet");
+	ok(k && k->certain && k->behind == 1 && is_stuck(1), "are certain, and it is behind them");
+	end();
+
+	begin(3);
+	semaphores(TTREC_LOCK_SEM_BINARY);
+	solve(0, "semaphores that were never given back, while a thread runs, may be anything");
+	end();
+
 	begin(3);
 	semaphores(TTREC_LOCK_SEM_BINARY | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_FOREIGN);
 	joins(1, 2);
