@@ -234,11 +234,12 @@ static uint32_t next_fit(struct order_chain *c, size_t link, uint32_t from)
 	l->point = ORDER_NONE;
 	if (l->who == ORDER_NONE) /* some thread that is not named */
 		return from == 0 ? 0 : ORDER_NONE;
-	for (uint32_t i = from; i < 2 * f->point_count; i++) {
-		uint32_t k = i % f->point_count;
+	uint32_t n = f->point_count;
+	for (uint32_t i = from; i < 2 * n; i++) {
+		uint32_t k = i < n ? i : i - n;
 		const struct order_point *p = point_at(c, link, k);
 		c->work += link + 1;
-		if ((p->who == l->who) == (i < f->point_count) && fits(c, link, p)) {
+		if ((p->who == l->who) == (i < n) && fits(c, link, p)) {
 			l->point = k;
 			return i;
 		}

@@ -293,9 +293,9 @@ static void step(struct search *s, uint32_t edge)
 	s->chain.links.data[n - 1].next = s->g->out[e->to];
 }
 
-static void step_back(struct search *s)
+static void step_back(struct search *s, const struct order_link *top)
 {
-	const struct order_edge *e = &s->g->edges.data[s->chain.links.data[s->chain.links.len - 1].edge];
+	const struct order_edge *e = &s->g->edges.data[top->edge];
 	s->on_path[e->to] = false;
 	unuse_key(s, e->key);
 	order_chain_pop(&s->chain);
@@ -318,8 +318,8 @@ static void walk(struct search *s, uint32_t by_edge)
 		if (!stop && *at < last) {
 			uint32_t edge = (*at)++;
 			step(s, edge);
-		} else if (n) {
-			step_back(s);
+		} else if (top) {
+			step_back(s, top);
 		} else {
 			return;
 		}
