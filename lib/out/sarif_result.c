@@ -106,22 +106,26 @@ static void put_frames(struct tt_sarif *s, struct tt_places places, const struct
 	}
 }
 
+static void put_stack_frames(struct tt_sarif *s, const struct tt_stack *stack)
+{
+	unsigned visible[FRAMES_MAX], count = tt_names_visible(s->r->names, stack, true, visible, FRAMES_MAX);
+	for (unsigned i = 0; i < count; i++) {
+		const struct tt_frame *frame = &stack->frames[visible[i]];
+		put_frames(s, tt_names_frame(s->r->names, stack->process, frame), frame->module, frame->offset);
+	}
+}
+
 /* Numbered, since no two stacks of a result may be equal. */
 static void put_stack(struct tt_sarif *s, const struct tt_finding_stack *stack, size_t number)
 {
-	unsigned visible[FRAMES_MAX], count = 0;
 	TT_BUF_AUTO(text);
 	tt_buf_printf(&text, "%zu. %s", number, stack->label ? stack->label : "");
 	tt_jsonw_begin(s->j, NULL, '{');
 	put_message(s->j, "message", tt_buf_str(&text));
 	tt_jsonw_begin(s->j, "frames", '[');
 	if (stack->stack)
-		count = tt_names_visible(s->r->names, stack->stack, true, visible, FRAMES_MAX);
-	for (unsigned i = 0; i < count; i++) {
-		const struct tt_frame *frame = &stack->stack->frames[visible[i]];
-		put_frames(s, tt_names_frame(s->r->names, stack->stack->process, frame), frame->module, frame->offset);
-	}
-	if (count == 0 && stack->site)
+		put_stack_frames(s, stack->stack);
+	else if (stack->site)
 		put_frames(s, tt_names_site(s->r->names, stack->site), stack->site->module, stack->site->offset);
 	tt_jsonw_end(s->j, ']');
 	tt_jsonw_end(s->j, '}');

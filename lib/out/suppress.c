@@ -179,7 +179,13 @@ static int parse_line(struct line *l)
 	if (!s)
 		return tt_err_set(l->err, ENOMEM, "out of memory");
 	rc = more ? parse_patterns(l, s, &word) : parse_rule(l, s, &word);
-	return rc < 0 ? rc : keep_texts(l, begin, s);
+	if (rc == 0)
+		rc = keep_texts(l, begin, s);
+	if (rc < 0 && !more) {
+		tt_vec_deinit(&s->patterns);
+		l->set->list.len--;
+	}
+	return rc;
 }
 
 /* ------------------------------------------------------------------ files */

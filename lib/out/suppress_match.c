@@ -226,9 +226,12 @@ static bool put_place(struct tt_names *names, const struct tt_finding *f, struct
 /* Without the kind, so that it is short; a name made of an address is none. */
 static bool put_lock(struct tt_names *names, const struct tt_lock *lock, struct tt_buf *out)
 {
-	const char *name = lock->name && *lock->name ? lock->name : lock->class ? tt_names_class(names, lock->class) : "";
-	if (name != lock->name && strchr(name, ' '))
-		name = strchr(name, ' ') + 1;
+	const char *name = lock->name;
+	if (!name || !*name) {
+		const char *full = lock->class ? tt_names_class(names, lock->class) : "";
+		const char *blank = strchr(full, ' ');
+		name = blank ? blank + 1 : full;
+	}
 	if (!*name || strstr(name, "0x"))
 		return false;
 	put_pattern(out, TT_SUPPRESS_LOCK, name);
