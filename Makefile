@@ -196,7 +196,7 @@ mutants: ## plant faults in the shim, one at a time: a test must catch each
 	@tests/setup build check programs
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	TT_BUILD=$(abspath $(O)) tests/mutants/run
-fuzz: ## feed damaged recordings to the reader. FUZZ_SECONDS=300
+fuzz: ## feed damaged recordings and texts to what reads them. FUZZ_SECONDS=300
 	TT_BUILD=$(abspath $(O)) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) tests/fuzz/run
 
 # ------------------------------------------------------------------ install

@@ -448,6 +448,33 @@ diffed()
 	assert_contains "$stderr" "cannot open 'absent'"
 }
 
+# ------------------------------------------------------------------ README
+
+# The commands of README's section "In CI", one per line, as a shell gets them.
+readme_commands()
+{
+	sed -n '/^## In CI$/,/^## In production/p' "$TOP/README.md" | sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' |
+		sed -nE 's/^ *(- )?((threadcheck|threadreport|echo) .*)$/\2/p'
+}
+
+@test "the commands of README's section on CI work as they stand there" {
+	local commands
+	commands=$(readme_commands)
+	assert_equal "$(wc -l <<<"$commands")" 5 "commands"
+	mkdir ci main
+	printf '#!/bin/sh\nexec "%s" contended-mutex\n' "$MKTHREADS" >run-tests
+	chmod +x run-tests
+	preloaded main ./run-tests >/dev/null
+	# The last two make what the first one needs.
+	printf '%s\n%s\n' "$(tail -2 <<<"$commands")" "$(head -3 <<<"$commands")" >script
+	run bash -e -x script
+	assert_status 0
+	validate_json threads.sarif sarif-2.1.0.json
+	validate_json ci/threads.json baseline-1.json
+	[ -s threads.xml ]
+	assert_contains "$output" "1 known"
+}
+
 # ------------------------------------------------------------------ hostile names
 
 @test "hostile names of threads and programs do no harm in SARIF, JUnit, annotations and comparisons" {
