@@ -23,7 +23,11 @@ typedef TT_VEC(struct tie) ties_t;
 struct build {
 	struct tt_waitfor *w;
 	ties_t holds, waits;
+	ties_t handles; /* threads that live, by their pthread_t */
 };
+
+/* More is not followed: a file may be made so that every thread waits for every other. Fewer targets, fewer that are stuck. */
+#define TARGETS_MAX (1u << 22)
 
 void tt_waitfor_deinit(struct tt_waitfor *w)
 {
@@ -91,9 +95,12 @@ static int take_ties(struct build *b)
 		struct tie tie = {t->waiting.object, i, tt_op_is_shared((enum ttrec_op)t->waiting.op)};
 		if (t->waiting.op && tt_vec_push(&b->waits, tie) < 0)
 			return -ENOMEM;
+		if (t->pthread && !t->gone && tt_vec_push(&b->handles, ((struct tie){t->pthread, i, false})) < 0)
+			return -ENOMEM;
 	}
 	sort_ties(&b->holds);
 	sort_ties(&b->waits);
+	sort_ties(&b->handles);
 	return 0;
 }
 
@@ -101,6 +108,8 @@ static int take_ties(struct build *b)
 
 static int add_target(struct build *b, struct tt_waitfor_thread *t, uint32_t to)
 {
+	if (b->w->targets.len >= TARGETS_MAX)
+		return 0;
 	t->needs = TT_NEEDS_ALL;
 	t->target_count++;
 	return tt_vec_push(&b->w->targets, to);
@@ -117,7 +126,10 @@ static size_t holders_of(const struct build *b, const struct tt_waitfor_thread *
 	return exclusive && count > 1 ? 0 : count;
 }
 
-/* Readers wait for writers that wait before them, where the lock's kind prefers writers and readers hold it. */
+/*
+ * Readers wait for writers that wait before them, where the lock's kind prefers writers and readers hold it. All these writers
+ * wait for the same readers: one stands for them.
+ */
 static int prefer_writers(struct build *b, struct tt_waitfor_thread *t)
 {
 	size_t count;
@@ -126,8 +138,7 @@ static int prefer_writers(struct build *b, struct tt_waitfor_thread *t)
 		if (waits[i].shared || b->w->threads.data[waits[i].thread].waiting.op != TTREC_OP_LOCK)
 			continue;
 		t->by_preference = true;
-		if (add_target(b, t, waits[i].thread) < 0)
-			return -ENOMEM;
+		return add_target(b, t, waits[i].thread);
 	}
 	return 0;
 }
@@ -176,20 +187,20 @@ static int by_serial(const void *a, const void *b)
 }
 
 /* The thread that is joined, by its serial, or by its handle when the joiner did not know that. NULL: not known. */
-static const struct tt_waitfor_thread *joined(const struct tt_waitfor *w, const struct ttrec_waiting *waiting)
+static const struct tt_waitfor_thread *joined(const struct build *b, const struct ttrec_waiting *waiting)
 {
-	const struct tt_waitfor_thread key = {.serial = waiting->other}, *o;
+	const struct tt_waitfor *w = b->w;
+	const struct tt_waitfor_thread key = {.serial = waiting->other};
 	if (key.serial)
 		return bsearch(&key, w->threads.data, w->threads.len, sizeof(key), by_serial);
-	vec_for_each (o, &w->threads)
-		if (o->pthread == waiting->object && !o->gone)
-			return o;
-	return NULL;
+	size_t count;
+	const struct tie *handles = ties_of(&b->handles, waiting->object, &count);
+	return count == 1 ? &w->threads.data[handles->thread] : NULL;
 }
 
 static int wait_for_end(struct build *b, struct tt_waitfor_thread *t)
 {
-	const struct tt_waitfor_thread *o = joined(b->w, &t->waiting);
+	const struct tt_waitfor_thread *o = joined(b, &t->waiting);
 	return o && !o->gone ? add_target(b, t, (uint32_t)(o - b->w->threads.data)) : 0;
 }
 
@@ -245,6 +256,7 @@ static int build(struct tt_waitfor *w)
 		rc = find_targets(&b, &w->threads.data[i]);
 	tt_vec_deinit(&b.holds);
 	tt_vec_deinit(&b.waits);
+	tt_vec_deinit(&b.handles);
 	return rc < 0 ? rc : waitfor_solve(w);
 }
 

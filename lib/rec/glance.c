@@ -18,7 +18,7 @@
 
 #define TRIES    16
 #define LASTS_NS UINT64_C(100000000) /* a wait so long is worth a list of the process's tasks */
-#define STEPS    (1u << 16)          /* lines that are passed in search of a chunk behind one that is not published */
+#define STEPS    (1u << 12)          /* lines that are passed in search of a chunk behind one that is not published */
 
 /* The words from held_depth to held_seq. */
 struct held_head {

@@ -47,18 +47,25 @@ static int add_failure(struct tt_rec_set *set, const struct tt_err *failure, str
 	return tt_err_set(err, ENOMEM, "out of memory");
 }
 
+#define PATIENT 8u
+
 static int add_folder(struct tt_rec_set *set, const char *dir, const struct tt_rec_opts *opts, struct tt_err *err)
 {
 	struct tt_found_list list = {0};
 	int rc = tt_find_list(dir, &list, err);
 	if (rc == 0 && list.items.len == 0)
 		rc = tt_err_set(err, ENOENT, "no recordings in '%s'", dir);
+	struct tt_rec_opts mine = opts ? *opts : (struct tt_rec_opts){0};
+	unsigned running = 0;
 	const struct tt_found *f;
 	vec_for_each (f, &list.items) {
 		struct tt_err failure = {0};
 		if (rc < 0)
 			break;
-		int one = add_file(set, f->path, opts, &failure);
+		/* Each second look takes its time; a short while proves as much. */
+		if (mine.steady_ns && f->life == TT_REC_RUNNING && running++ == PATIENT)
+			mine.steady_ns = 1;
+		int one = add_file(set, f->path, &mine, &failure);
 		if (one == -ENOMEM)
 			rc = tt_err_set(err, ENOMEM, "%s", failure.msg);
 		else if (one < 0 && one != -ENOENT) /* gone since it was listed: no loss */
