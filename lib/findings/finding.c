@@ -173,6 +173,10 @@ static int by_weight(const void *a, const void *b)
 		return x->cost_ns > y->cost_ns ? -1 : 1;
 	if (x->rule != y->rule)
 		return x->rule < y->rule ? -1 : 1;
+	if (x->confidence != y->confidence)
+		return x->confidence > y->confidence ? -1 : 1;
+	if (x->edges.len != y->edges.len) /* the shortest cycle is the easiest to see */
+		return x->edges.len < y->edges.len ? -1 : 1;
 	return x->fingerprint < y->fingerprint ? -1 : x->fingerprint > y->fingerprint;
 }
 
