@@ -186,7 +186,8 @@ static void exit_holding(struct say *s)
 			ADD(s, "it was detached");
 		if (f->lock && f->lock->waiters)
 			ADD(s, "%u thread%s for it for ever", f->lock->waiters, f->lock->waiters == 1 ? " waits" : "s wait");
-		s->out->stacks.data[0].label = "taken here";
+		if (s->out->stacks.len) /* a thread that was torn out of a lock call may not know where */
+			s->out->stacks.data[0].label = "taken here";
 	}
 	s->f = f;
 }
