@@ -10,7 +10,7 @@
 
 #include "lib/model/order_private.h"
 
-#define LINE_MAX_  256    /* a line of creators or joiners is looked at so far */
+#define LINE_MOST  32     /* a line of creators or joiners is looked at so far; order_before_all() goes further */
 #define VISITS_MAX 200000 /* threads looked at in one search of all paths */
 
 int order_lives_init(struct order_lives *l, const struct tt_model *m)
@@ -49,7 +49,7 @@ static enum tt_order_link meets(const struct tt_thread *p, uint32_t segment, boo
 {
 	const struct tt_thread *q = y->thread;
 	uint32_t at = y->segment;
-	for (unsigned i = 0; q && i < LINE_MAX_; i++) {
+	for (unsigned i = 0; q && i < LINE_MOST; i++) {
 		if (p == q && segment <= at)
 			return i == 0 ? TT_LINK_JOIN : joined ? TT_LINK_BETWEEN : TT_LINK_CREATE;
 		at = q->creator_segment;
@@ -62,7 +62,7 @@ enum tt_order_link order_before(const struct order_point *x, const struct order_
 {
 	const struct tt_thread *p = x->thread;
 	uint32_t segment = x->segment;
-	for (unsigned i = 0; p && y->thread && i < LINE_MAX_; i++) {
+	for (unsigned i = 0; p && y->thread && i < LINE_MOST; i++) {
 		enum tt_order_link link = meets(p, segment, i > 0, y);
 		if (link) {
 			if (at)
@@ -89,9 +89,15 @@ static void reached(struct order_lives *l, const struct tt_thread *t, uint32_t s
 		l->queue.len = 0; /* no memory: the search ends, and nothing is claimed */
 }
 
+/* Nobody joined the thread, and it created nobody afterwards: nothing of others comes after this. */
+static bool is_last_word(const struct order_point *x)
+{
+	return !x->thread->past && !x->thread->joiner_segment && x->thread->segment == x->segment;
+}
+
 bool order_before_all(struct order_lives *l, const struct order_point *x, const struct order_point *y)
 {
-	if (!x->thread || !y->thread)
+	if (!x->thread || !y->thread || is_last_word(x))
 		return false;
 	l->turn++;
 	l->queue.len = 0;
@@ -100,8 +106,10 @@ bool order_before_all(struct order_lives *l, const struct order_point *x, const 
 	for (size_t i = 0; i < l->queue.len && visits < VISITS_MAX; i++) {
 		const struct tt_thread *t = &l->model->threads.data[l->queue.data[i]];
 		uint32_t until = l->reach[t->id];
-		if (t == x->thread && x->segment < until)
+		if (t == x->thread && x->segment < until) {
+			l->visits += visits;
 			return true;
+		}
 		if (t->creator)
 			reached(l, t->creator, t->creator_segment);
 		for (uint32_t k = l->joined_first[t->id]; k < l->joined_first[t->id + 1]; k++, visits++) {
@@ -111,13 +119,14 @@ bool order_before_all(struct order_lives *l, const struct order_point *x, const 
 		}
 		visits++;
 	}
+	l->visits += visits;
 	return false;
 }
 
 bool order_lineage_gone(const struct order_point *x)
 {
 	const struct tt_thread *t = x->thread;
-	for (unsigned i = 0; t && i < LINE_MAX_; i++) {
+	for (unsigned i = 0; t && i < LINE_MOST; i++) {
 		if (t->flags & TTREC_THREAD_ADOPTED)
 			return true;
 		if (!t->creator_serial)
@@ -127,7 +136,7 @@ bool order_lineage_gone(const struct order_point *x)
 	if (!t)
 		return true;
 	t = x->thread;
-	for (unsigned i = 0; t && i < LINE_MAX_ && t->joiner_segment; i++)
+	for (unsigned i = 0; t && i < LINE_MOST && t->joiner_segment; i++)
 		t = t->joiner;
 	return !t;
 }

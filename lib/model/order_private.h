@@ -25,6 +25,7 @@ struct order_lives {
 	uint32_t *joined;
 	uint32_t *reach, *stamp; /* of the search in progress: last segment known to come before, + 1 */
 	uint32_t turn;
+	uint64_t visits; /* threads looked at in all searches */
 	TT_VEC(uint32_t) queue;
 };
 int order_lives_init(struct order_lives *l, const struct tt_model *m);

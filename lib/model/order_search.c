@@ -55,9 +55,14 @@ struct search {
 	uint64_t work, limit;
 };
 
+static uint64_t work_of(const struct search *s)
+{
+	return s->work + s->chain.work + s->chain.lives->visits;
+}
+
 static bool out_of_work(const struct search *s)
 {
-	return s->work + s->chain.work >= s->limit || s->bugs.len >= s->most;
+	return work_of(s) >= s->limit || s->bugs.len >= s->most;
 }
 
 /* ------------------------------------------------------------------ results */
@@ -364,7 +369,7 @@ static void cover_keys(struct search *s, uint64_t limit)
 {
 	s->one = true;
 	for (uint32_t i = 0; i < s->g->edges.len && !s->failed; i++) {
-		uint64_t used = s->work + s->chain.work;
+		uint64_t used = work_of(s);
 		if (s->covered[s->g->edges.data[i].key] || used >= limit)
 			continue;
 		s->limit = used + WORK_OF_KEY < limit ? used + WORK_OF_KEY : limit;
@@ -471,7 +476,7 @@ static bool enumerate(struct search *s, bool relaxed, uint64_t work)
 {
 	s->chain.relaxed = relaxed;
 	s->one = false;
-	s->work = s->chain.work = 0;
+	s->work = s->chain.work = s->chain.lives->visits = 0;
 	s->limit = work;
 	s->most = s->bugs.len + CYCLES_MAX;
 	bool bounded = false;

@@ -184,6 +184,26 @@ static void test_gated(void)
 	end(m, &order);
 }
 
+/* Threads one after the other, each joined before the next: whatever they do, they never meet. */
+static void test_short_threads(void)
+{
+	struct tt_model *m;
+	struct tt_order order;
+	srand(4);
+	begin(200, 1);
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned a = (unsigned)rand() % 200, b = (unsigned)rand() % 199;
+		struct ttrec_lineage *l = rb_lineage(x.rb, 10 + i);
+		l->creator = l->joiner = 1;
+		l->creator_segment = 2 * i;
+		l->joiner_segment = 2 * i + 2;
+		fact(0, i % 40, b >= a ? b + 1 : b, &a, 1)->threads[0].serial = 10 + i;
+	}
+	find("20,000 threads one after the other", &m, &order, false);
+	is_int(order.cycles.len, 0, "none is possible");
+	end(m, &order);
+}
+
 int main(void)
 {
 	test_ring(40);
@@ -196,5 +216,6 @@ int main(void)
 	test_random(20);
 	test_random(2000);
 	test_gated();
+	test_short_threads();
 	return done();
 }
