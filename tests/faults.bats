@@ -241,17 +241,16 @@ limited()
 
 @test "children of a process that gave up its privileges record into the folder of the new user, or are counted" {
 	require_root
-	local before theirs=/dev/shm/threadcheck-65534
+	local already theirs=/dev/shm/threadcheck-65534
 	survives 1 ordeal_procs privileges
-	assert_json "$BATS_TEST_TMPDIR/report.0.json" '.dropped.problems | map(select(.text | test("^3 forked children could not"))) | length == 1' ||
-		return
+	assert_json "$BATS_TEST_TMPDIR/report.0.json" '.dropped.problems | map(select(.text | test("^3 forked children could not"))) | length == 1'
 	assert_equal "$recordings" 1 "number of recordings in a folder of root"
 	mkdir -m 700 "$BATS_TEST_TMPDIR/run"
-	before=$(find $theirs -name 'ordeal_procs.*' 2>/dev/null | wc -l)
+	already=$(find $theirs -name 'ordeal_procs.*' 2>/dev/null | wc -l)
 	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
 	options="" survives 0 ordeal_procs privileges
-	assert_equal "$(find "$BATS_TEST_TMPDIR/run/threadcheck" -type f | wc -l)" 1 "number of recordings of root" || return
-	assert_equal "$(find $theirs -name 'ordeal_procs.*' | wc -l)" $((before + 3)) "number of recordings of the new user"
+	assert_equal "$(find "$BATS_TEST_TMPDIR/run/threadcheck" -type f | wc -l)" 1 "number of recordings of root"
+	assert_equal "$(find $theirs -name 'ordeal_procs.*' | wc -l)" $((already + 3)) "number of recordings of the new user"
 	find $theirs -name 'ordeal_procs.*' -newer "$BATS_TEST_TMPDIR/run" -delete
 }
 
