@@ -266,6 +266,20 @@ static void op_poll(uint64_t n)
 		poll(NULL, 0, 0);
 }
 
+static pthread_mutex_t kept = PTHREAD_MUTEX_INITIALIZER;
+
+static void setup_kept(void)
+{
+	pthread_mutex_lock(&kept);
+}
+
+static void op_write(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (write(-1, "", 1) >= 0)
+			abort();
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -483,6 +497,8 @@ static const struct micro_case {
 	{"malloc-free-locks", op_malloc, NULL, 1, setup_heap, "malloc and free, 10,000 locks on the heap"},
 	{"malloc-free-near", op_malloc_near, NULL, 1, setup_heap, "the block's neighbours hold locks"},
 	{"poll", op_poll, NULL, 1, NULL, "poll of nothing, without waiting"},
+	{"write", op_write, NULL, 1, NULL, "a write that fails at once"},
+	{"write-held", op_write, NULL, 1, setup_kept, "the same with a lock held"},
 };
 
 static const struct micro_case *current;
