@@ -259,4 +259,9 @@ const button = themeButton(), main = build();
 document.getElementById("page").replaceWith(el("a.skip", {href: "#main"}, "Skip to the report"),
 	el("header.top", null, el("div.top-in", null, el("span.brand", null, "threadtools"),
 		el("nav.nav", {"aria-label": "Sections"}, sections.map(([id, title]) => el("a", {href: "#" + id}, title))), button)), main, tip);
-addEventListener("beforeprint", () => document.querySelectorAll(".finding details").forEach(d => { d.open = true; }));
+// Paper is white, and nobody can click on it.
+addEventListener("beforeprint", () => {
+	document.documentElement.setAttribute("data-theme", "light");
+	document.querySelectorAll(".finding details").forEach(d => { d.open = true; });
+});
+addEventListener("afterprint", applyTheme);
