@@ -391,3 +391,10 @@ two_wait()
 	assert_equal "$(finding lock-contention .fingerprint)" "$first" "fingerprint"
 	assert_matches "$first" '^[0-9a-f]{16}$'
 }
+
+@test "errors are named on the first screen" {
+	recorded lock-order-inversion
+	text --section summary
+	assert_contains "$output" "1 error; no thread had to wait for a lock"
+	assert_contains "$output" "takes two locks of one kind"
+}

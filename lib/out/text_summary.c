@@ -91,12 +91,12 @@ static void put_lock_wait(struct tt_text *t)
 {
 	const struct tt_model *m = t->r->model;
 	if (m->lock_wait_ns == 0) {
-		tt_text_put(t, TT_STYLE_NONE, ": no thread had to wait for a lock");
+		tt_text_put(t, TT_STYLE_NONE, "; no thread had to wait for a lock");
 		return;
 	}
 	uint64_t parked = parked_ns(&t->r->findings);
 	uint64_t lost = m->lock_wait_ns > parked ? m->lock_wait_ns - parked : 0;
-	tt_text_put(t, TT_STYLE_NONE, ": threads lost %s waiting for locks, %s of wall time", tt_ns(lost).s,
+	tt_text_put(t, TT_STYLE_NONE, "; threads lost %s waiting for locks, %s of wall time", tt_ns(lost).s,
 		tt_pct(lost, m->process_ns).s);
 	if (parked)
 		tt_text_put(t, TT_STYLE_NONE, " (idle ones were parked for %s)", tt_ns(parked).s);
@@ -133,6 +133,26 @@ static void verdict(struct tt_text *t)
 		tt_text_sentence(t, 2, "", TT_STYLE_WARNING, "the recording is damaged: all figures are lower bounds");
 	else if (m->dropped)
 		tt_text_sentence(t, 2, "", TT_STYLE_WARNING, "not everything could be recorded: see \"Not seen\" below");
+}
+
+/* What must be fixed is named at once; the findings come with their evidence below. */
+static void worst_findings(struct tt_text *t)
+{
+	const struct tt_finding *f;
+	uint64_t n = 0, rows = 0;
+	vec_for_each (f, &t->r->findings.list)
+		n += f->level == TT_LEVEL_ERROR && f->state == TT_FINDING_OPEN;
+	if (n == 0)
+		return;
+	tt_text_newline(t);
+	vec_for_each (f, &t->r->findings.list) {
+		if (f->level != TT_LEVEL_ERROR || f->state != TT_FINDING_OPEN || rows == TOP_COSTS)
+			continue;
+		tt_text_sentence(t, 2, "", TT_STYLE_ERROR, "%s", f->title);
+		rows++;
+	}
+	if (rows < n)
+		tt_text_sentence(t, 2, "", TT_STYLE_DIM, "... and %" PRIu64 " more errors below", n - rows);
 }
 
 static void top_costs(struct tt_text *t)
@@ -243,6 +263,7 @@ void tt_text_summary(struct tt_text *t)
 	}
 	title(t);
 	verdict(t);
+	worst_findings(t);
 	top_costs(t);
 	totals(t);
 	processes(t);
