@@ -64,6 +64,8 @@ both_recorded()
 	validate_json "$OUT" sarif-2.1.0.json
 	assert_json "$OUT" '[.runs[0].results[] | select(.ruleId == "lock-order-cycle")][0] | .codeFlows[0].threadFlows | length == 2 and
 		all(.locations | length == 2 and (.[0].location.message.text | startswith("takes ")) and (.[1].location.message.text | startswith("wants ")))'
+	assert_json "$OUT" '.runs[0].results[0] | .codeFlows[0].threadFlows[0].locations[1].location.physicalLocation == .locations[0].physicalLocation'
+	assert_equal "$(json "$OUT" '.runs[0].results[0].message.text' | grep -cE '^- .* holds mutex .*, taken in .*, and wants mutex .* in .*\.c:[0-9]+')" 2 "steps in words"
 }
 
 @test "a program without debug information has places by module and address in SARIF" {

@@ -47,6 +47,12 @@ static void put_finding(struct tt_buf *out, struct tt_report *r, const struct tt
 	const char *const *line;
 	vec_for_each (line, &f->evidence)
 		put_line(out, "- ", *line);
+	const struct tt_finding_edge *e;
+	vec_for_each (e, &f->edges) {
+		TT_BUF_AUTO(step);
+		tt_locate_step(r, e, &step);
+		put_line(out, "- ", tt_buf_str(&step));
+	}
 	put_line(out, "why: ", f->why);
 	put_line(out, "do: ", f->advice);
 	TT_BUF_AUTO(mute);

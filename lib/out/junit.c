@@ -82,6 +82,12 @@ static void put_body(struct junit *j, const struct tt_finding *f)
 	put_line(j, "", f->title);
 	vec_for_each (line, &f->evidence)
 		put_line(j, "- ", *line);
+	const struct tt_finding_edge *e;
+	vec_for_each (e, &f->edges) {
+		TT_BUF_AUTO(step);
+		tt_locate_step(j->r, e, &step);
+		put_line(j, "- ", tt_buf_str(&step));
+	}
 	put_line(j, "why: ", f->why);
 	tt_buf_printf(&j->out, "sure: %s, ", tt_confidence_name(f->confidence));
 	put_line(j, "", f->reason);

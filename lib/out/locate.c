@@ -106,7 +106,11 @@ struct tt_spot tt_locate_finding(struct tt_report *r, const struct tt_finding *f
 {
 	struct tt_finding_stack s;
 	struct tt_spot first = {0};
-	for (size_t i = 0; tt_locate_stack(f, i, &s); i++) {
+	if (!f->stacks.len && f->edges.len) {
+		s = f->edges.data[0].want;
+		first = tt_locate(r, s.site, s.stack);
+	}
+	for (size_t i = 0; !first.file && tt_locate_stack(f, i, &s); i++) {
 		struct tt_spot spot = tt_locate(r, s.site, s.stack);
 		if (spot.file)
 			return spot;
@@ -114,6 +118,25 @@ struct tt_spot tt_locate_finding(struct tt_report *r, const struct tt_finding *f
 			first = spot;
 	}
 	return first;
+}
+
+static void put_where(struct tt_report *r, const struct tt_finding_stack *s, const char *lead, struct tt_buf *out)
+{
+	struct tt_spot spot = tt_locate(r, s->site, s->stack);
+	if (spot.function)
+		tt_buf_printf(out, "%s%s", lead, spot.function);
+	if (spot.file && spot.line)
+		tt_buf_printf(out, " (%s:%u)", spot.file, spot.line);
+}
+
+int tt_locate_step(struct tt_report *r, const struct tt_finding_edge *e, struct tt_buf *out)
+{
+	tt_buf_printf(
+		out, "%s holds %s", e->thread_name ? e->thread_name : "a thread", e->held_name ? e->held_name : "something");
+	put_where(r, &e->hold, ", taken in ", out);
+	tt_buf_printf(out, ", and wants %s", e->wanted_name ? e->wanted_name : "something");
+	put_where(r, &e->want, " in ", out);
+	return tt_buf_failed(out) ? -ENOMEM : 0;
 }
 
 int tt_locate_uri(struct tt_buf *out, const char *path)

@@ -21,7 +21,7 @@ struct tt_spot {
 /* The telling place of a stack; a place below the source root comes before it. All zero when both are NULL. */
 struct tt_spot tt_locate(struct tt_report *r, const struct tt_site *site, const struct tt_stack *stack);
 
-/* The same of a finding: its first stack that has a source file, else its first one. */
+/* The same of a finding: its first stack that has a source file, else its first one; of a cycle, where a lock is wanted. */
 struct tt_spot tt_locate_finding(struct tt_report *r, const struct tt_finding *f);
 
 /* The same of one address. */
@@ -32,6 +32,9 @@ int tt_locate_uri(struct tt_buf *out, const char *path);
 
 /* The i-th stack of a finding: its own, then hold and want of each step of a cycle. False beyond the last. */
 bool tt_locate_stack(const struct tt_finding *f, size_t i, struct tt_finding_stack *ret);
+
+/* Appends a step of a cycle in words: who holds what, taken where, and wants what where. Raw text. */
+int tt_locate_step(struct tt_report *r, const struct tt_finding_edge *e, struct tt_buf *out);
 
 /* Who writes the report and for which program, as a name of a suite: "threadcheck: redis-server". Valid as the names. */
 const char *tt_locate_program(const struct tt_report *r);

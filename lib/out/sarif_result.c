@@ -16,15 +16,21 @@ static void put_message(struct tt_jsonw *j, const char *key, const char *text)
 	tt_jsonw_end(j, '}');
 }
 
-static void put_result_message(struct tt_jsonw *j, const struct tt_finding *f)
+static void put_result_message(struct tt_sarif *s, const struct tt_finding *f)
 {
 	TT_BUF_AUTO(text);
 	const char *const *line;
 	tt_buf_printf(&text, "%s.", f->title);
 	vec_for_each (line, &f->evidence)
 		tt_buf_printf(&text, "\n- %s", *line);
+	const struct tt_finding_edge *e;
+	vec_for_each (e, &f->edges) {
+		TT_BUF_AUTO(step);
+		tt_locate_step(s->r, e, &step);
+		tt_buf_printf(&text, "\n- %s", tt_buf_str(&step));
+	}
 	tt_buf_printf(&text, "\n%s", f->advice);
-	put_message(j, "message", tt_buf_str(&text));
+	put_message(s->j, "message", tt_buf_str(&text));
 }
 
 static bool is_known(const struct tt_spot *spot)
@@ -190,7 +196,7 @@ void tt_sarif_result(struct tt_sarif *s, const struct tt_finding *f)
 	tt_jsonw_text(j, "ruleId", tt_rules[f->rule].id);
 	tt_jsonw_u64(j, "ruleIndex", f->rule);
 	tt_jsonw_text(j, "level", tt_level_name(f->level));
-	put_result_message(j, f);
+	put_result_message(s, f);
 	tt_jsonw_begin(j, "locations", '[');
 	if (is_known(&spot))
 		tt_sarif_location(s, NULL, &spot, -1, NULL);
