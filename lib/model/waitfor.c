@@ -151,6 +151,11 @@ static int wait_for_lock(struct build *b, struct tt_waitfor_thread *t, const str
 	bool reads = t->waiting.op == TTREC_OP_RDLOCK;
 	if (reads && count && holds[0].shared)
 		return l && l->type == TTREC_TYPE_PREFER_WRITER_NR ? prefer_writers(b, t) : 0;
+	/* Its holder stayed behind in the parent process, or was joined after its end: any thread might still unlock it. */
+	size_t known;
+	ties_of(&b->holds, t->waiting.object, &known);
+	if (!known && l && !(l->flags & (TTREC_LOCK_PSHARED | TTREC_LOCK_ROBUST)))
+		t->needs = TT_NEEDS_ANYONE;
 	for (size_t i = 0; i < count; i++) {
 		const struct tt_waitfor_thread *holder = &b->w->threads.data[holds[i].thread];
 		/* These know their owner, and would not wait. */
