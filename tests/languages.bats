@@ -33,7 +33,8 @@ same()
 	in_empty_dir shim env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$rec/" "$@"
 	diff -U1 "$BATS_TEST_TMPDIR/native.out" "$BATS_TEST_TMPDIR/shim.out" || fail "differs under the shim: $*"
 	diff "$BATS_TEST_TMPDIR/native.files" "$BATS_TEST_TMPDIR/shim.files" || fail "left other files under the shim: $*"
-	"$BIN/threadreport" --json --top=100000 "$rec" >"$report" || [ $? -eq 1 ]
+	# Not all of a runtime's thousands of locks: python takes seconds to validate them.
+	"$BIN/threadreport" --json --top=300 "$rec" >"$report" || [ $? -eq 1 ]
 	validate_json "$report" report-1.json
 }
 

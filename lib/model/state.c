@@ -162,10 +162,16 @@ void model_read_states(struct tt_model *m, struct model_process *mp)
 
 /* ------------------------------------------------------------------ event loops */
 
+/* A program that ended of its own accord had left its loops for good. */
+static bool was_leaving(const struct tt_process *p)
+{
+	return p->end == TT_END_EXITED || p->end == TT_END_FORCED || p->end == TT_END_EXEC;
+}
+
 static uint64_t time_away(const struct model_process *mp, const struct tt_thread *t)
 {
 	size_t i = t ? t->id - mp->first_thread : SIZE_MAX;
-	if (!t || !t->alive || i >= mp->records.len || !mp->records.data[i]->loop_return_ns)
+	if (!t || !t->alive || was_leaving(mp->p) || i >= mp->records.len || !mp->records.data[i]->loop_return_ns)
 		return 0;
 	return span(mp->records.data[i]->loop_return_ns, mp->p->end_ns);
 }

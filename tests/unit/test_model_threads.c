@@ -287,9 +287,11 @@ static void test_life_locks(void)
 	rb_destroy(rb);
 }
 
-static void test_loops(void)
+static void loops(enum ttrec_state end)
 {
+	bool left = end == TTREC_STATE_EXITED;
 	struct recbuild *rb = rb_create("x", 1);
+	rb->header->state = end;
 	struct ttrec_thread *t = rb_thread(rb, 1, TTREC_THREAD_RUNNING);
 	struct ttrec_loop *short_one = rb_loop(rb, 7, RB_SITE(0x5, LOOP_WAIT)), *away = rb_loop(rb, 1, RB_SITE(0x6, LOOP_WAIT));
 	short_one->calls = 3;
@@ -300,14 +302,23 @@ static void test_loops(void)
 	away->stalls = 2;
 	t->loop_return_ns = 900000001;
 	struct tt_model *m = rb_model(rb, NULL);
-	const struct tt_loop *l = &m->loops.data[0];
+	const struct tt_loop *l = &m->loops.data[left];
 	ok(l->thread == &m->threads.data[0] && m->threads.data[0].loop == l, "the loop that is away longest comes first");
-	ok(l->away_ns == 100000000 && l->away.max_ns == 100000000 && l->stalls == 3, "time away in progress counts");
-	l = &m->loops.data[1];
+	if (left)
+		ok(l->away_ns == 0 && l->away.max_ns == 0 && l->stalls == 2, "who left its loop to end is not away");
+	else
+		ok(l->away_ns == 100000000 && l->away.max_ns == 100000000 && l->stalls == 3, "time away in progress counts");
+	l = &m->loops.data[!left];
 	ok(!l->thread && l->serial == 7 && l->away.count == 3 && l->away.p50_ns >= 768 && l->away.p50_ns <= 1000,
 		"a loop whose thread is gone");
 	tt_model_destroy(m);
 	rb_destroy(rb);
+}
+
+static void test_loops(void)
+{
+	loops(TTREC_STATE_ABORTED);
+	loops(TTREC_STATE_EXITED);
 }
 
 /* ------------------------------------------------------------------ facts */
