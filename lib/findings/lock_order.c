@@ -17,32 +17,53 @@
 
 struct context {
 	const struct tt_detect *d;
-	struct tt_hmap asked; /* hash of lock, site -> struct tt_dep with a stack: how the lock came to be asked for there */
+	struct tt_hmap asked; /* hash of lock, site, locks held -> struct tt_dep with a stack: how the lock came to be asked for
+	                         there */
 };
 
 /* ------------------------------------------------------------------ identity */
 
-static uint64_t asked_key(const struct tt_process *p, uint32_t uid, const struct tt_site *site)
+/* A lock asked for at a place, while exactly these were held. */
+static uint64_t asked_key(const struct tt_process *p, uint32_t uid, const struct tt_site *site, const struct tt_dep_held *held,
+	unsigned held_count)
 {
 	uint64_t part[] = {p->id, uid, site ? site->id : UINT32_MAX};
-	return tt_hash_stable(TT_HASH_STABLE_INIT, part, sizeof(part));
+	uint64_t hash = tt_hash_stable(TT_HASH_STABLE_INIT, part, sizeof(part));
+	for (unsigned i = 0; i < held_count; i++)
+		hash = tt_hash_stable(hash, &held[i].uid, sizeof(held[i].uid));
+	return hash;
 }
 
 static bool note_stacks(struct context *x)
 {
 	const struct tt_dep *dep;
-	vec_for_each (dep, &x->d->model->deps)
-		if (dep->stack &&
-			tt_hmap_put_ptr(&x->asked, asked_key(dep->process, dep->wanted_uid, dep->site), (void *)(uintptr_t)dep))
+	vec_for_each (dep, &x->d->model->deps) {
+		uint64_t key = asked_key(dep->process, dep->wanted_uid, dep->site, dep->held, dep->held_count);
+		if (dep->stack && tt_hmap_put_ptr(&x->asked, key, (void *)(uintptr_t)dep))
 			return false;
+	}
 	return true;
 }
 
-/* The stack of a held lock's acquire: known when it was itself asked for while another was held. */
+static bool share_thread(const struct tt_dep *a, const struct tt_dep *b)
+{
+	for (unsigned i = 0; i < a->thread_count; i++)
+		for (unsigned k = 0; k < b->thread_count; k++)
+			if (a->threads[i].serial == b->threads[k].serial)
+				return true;
+	return false;
+}
+
+/*
+ * The stack of a held lock's acquire: known when it was itself asked for while others were held. Those that are held below it
+ * now, by the same thread: one wrapper (std::mutex::lock) may be the place where many functions take it.
+ */
 static const struct tt_stack *held_stack(const struct context *x, const struct tt_dep *dep, const struct tt_dep_held *held)
 {
-	const struct tt_dep *asked = tt_hmap_ptr(&x->asked, asked_key(dep->process, held->uid, held->site));
-	return asked ? asked->stack : NULL;
+	unsigned below = (unsigned)(held - dep->held);
+	uint64_t key = asked_key(dep->process, held->uid, held->site, dep->held, below);
+	const struct tt_dep *asked = below ? tt_hmap_ptr(&x->asked, key) : NULL;
+	return asked && share_thread(asked, dep) ? asked->stack : NULL;
 }
 
 static uint64_t hash_place(const struct tt_detect *d, uint64_t hash, const struct tt_site *site, const struct tt_stack *stack)

@@ -107,7 +107,7 @@ static void test_two(void)
 		is_str(f->advice,
 			"Take mutex A before mutex B everywhere: change f_150 (prog.c:7), which asks for mutex A while it "
 			"holds mutex B. Where that cannot be, use trylock there, and on failure let mutex B go and begin "
-		        "again.",
+			"again.",
 			"the advice says what to change: the later of the two");
 		is_int(f->edges.len, 2, "it has two steps");
 		is_int(f->threads.len, 2, "two threads");
@@ -231,19 +231,25 @@ static void test_doubts(void)
 }
 
 /* The stack of a held lock's acquire is known when it was itself asked for under another one. */
-static void test_held_stack(void)
+static bool held_stack_by(unsigned asker)
 {
 	begin(0);
 	uint64_t pc[] = {0x4010a0, 0x401500};
 	const struct ttrec_lock *outer[] = {x.l[3]}, *both[] = {x.l[3], x.l[0]};
 	uint64_t sites[] = {SITE(5), SITE(10)};
-	rb_dep(x.rb, x.l[0], SITE(10), outer, sites, 1, x.t[1])->stack = rb_stack(x.rb, pc, 2);
+	rb_dep(x.rb, x.l[0], SITE(10), outer, sites, 1, x.t[asker])->stack = rb_stack(x.rb, pc, 2);
 	rb_dep(x.rb, x.l[1], SITE(11), both, sites, 2, x.t[1]);
 	takes(2, 1, 0, 20);
 	const struct tt_finding *f = detect(false);
-	ok(f && f->edges.data[0].hold.stack && f->edges.data[0].hold.stack->count == 2,
-		"a held lock's stack is shown where it is known");
+	bool known = f && f->edges.data[0].hold.stack && f->edges.data[0].hold.stack->count == 2;
 	end();
+	return known;
+}
+
+static void test_held_stack(void)
+{
+	ok(held_stack_by(1), "a held lock's stack is shown where it is known");
+	ok(!held_stack_by(3), "that of another thread is not");
 }
 
 int main(void)
