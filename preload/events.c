@@ -97,6 +97,8 @@ void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock
 	uint64_t other_site, uint64_t ns, const struct tt_caller *c)
 {
 	uint32_t uid = lock ? tt_lock_uid(lock) : 0xffffffffu;
+	if (lock && what == TTREC_MISUSE_UNLOCK_NOT_OWNER)
+		tt_or_relaxed(&lock->flags, TTREC_LOCK_HANDED_OVER);
 	uint32_t *head = misuse_head(what, lock, site);
 	uint32_t first = tt_load_acquire(head);
 	struct ttrec_misuse *mine = NULL, *m;

@@ -242,6 +242,37 @@ all_went_on()
 	all_went_on
 }
 
+@test "a program that wakes its threads by unlocking their mutex is warned, and goes on" {
+	cat >program.c <<-'C'
+		#include <pthread.h>
+		#include <unistd.h>
+		static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+		static void *wakes(void *arg)
+		{
+			for (long us = 20000; us <= 2000000; us *= 100) {
+				usleep((useconds_t)us);
+				pthread_mutex_unlock(&m);
+			}
+			return arg;
+		}
+		int main(void)
+		{
+			pthread_t t;
+			pthread_mutex_lock(&m);
+			pthread_create(&t, 0, wakes, 0);
+			pthread_mutex_lock(&m);
+			pthread_mutex_lock(&m);
+			pthread_join(t, 0);
+			return 0;
+		}
+	C
+	cc -pthread -o program program.c
+	run --separate-stderr timeout 60 threadcheck -q --fail-on never --report json="$R" -- ./program
+	assert_status 0
+	refute_contains "$stderr" "threadcheck: deadlock"
+	assert_contains "$stderr" "threadcheck: probably a deadlock"
+}
+
 @test "a process that is stopped while threads wait for a lock is no deadlock" {
 	bg timeout 60 threadcheck -q --fail-on never --report json="$R" -- "$MKTHREADS" long-hold rounds=1 hold_us=1000000 2>err >"$TRUTH"
 	local checker child

@@ -112,6 +112,7 @@ enum ttrec_lock_flag {
 	TTREC_LOCK_HOLD_BLOCKED = 1u << 12, /* some thread blocked elsewhere while holding it (see misuse records) */
 	TTREC_LOCK_SIGNALLED = 1u << 13,    /* cond: signal or broadcast was called at least once */
 	TTREC_LOCK_WAITED = 1u << 14,       /* cond: somebody waited at least once */
+	TTREC_LOCK_HANDED_OVER = 1u << 15,  /* mutex, rwlock: unlocked at least once by a thread that did not hold it */
 };
 
 /* The operation, in the top byte of a "site" word (see TTREC_SITE_*). One count is kept for each (lock, operation, site). */

@@ -301,8 +301,8 @@ static void set_confidence(const struct deadlock *k)
 	k->f->confidence = TT_PROVEN;
 	if (!k->knot->certain) {
 		k->f->confidence = TT_LIKELY;
-		k->f->reason =
-			"semaphores that only their holders gave back so far are taken for locks; any thread could post them";
+		k->f->reason = "it is taken for granted that who took a semaphore, or a mutex that was unlocked by another "
+			       "thread before, is the one to give it back; any thread could";
 	} else if (k->process->end == TT_END_UNKNOWN) {
 		k->f->confidence = TT_LIKELY;
 		k->f->reason = "the threads were in these waits, but it is not known whether the process lives and goes on";

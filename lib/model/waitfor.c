@@ -149,6 +149,8 @@ static int wait_for_lock(struct build *b, struct tt_waitfor_thread *t, const str
 	size_t count = holders_of(b, t, &holds);
 	uint32_t self = (uint32_t)(t - b->w->threads.data);
 	bool reads = t->waiting.op == TTREC_OP_RDLOCK;
+	/* Used to wake others, against the rules: whoever holds it need not be the one who gives it back. */
+	t->soft = l && (l->flags & TTREC_LOCK_HANDED_OVER) ? 1 : 0;
 	if (reads && count && holds[0].shared)
 		return l && l->type == TTREC_TYPE_PREFER_WRITER_NR ? prefer_writers(b, t) : 0;
 	/* Its holder stayed behind in the parent process, or was joined after its end: any thread might still unlock it. */

@@ -41,7 +41,9 @@ struct tt_waitfor_thread {
 	char name[TTREC_NAME_MAX];
 	struct ttrec_waiting waiting; /* op 0: none that counts */
 	enum tt_waitfor_needs needs;
-	/* It waits for a semaphore. 1: one that so far only its holders gave back; 2: that a thread took and nobody gave back.
+	/*
+	 * Whoever holds what it waits for need not be the one to give it back. 1: a semaphore that so far only its holders gave
+	 * back, or a mutex that another thread unlocked before; 2: a semaphore that a thread took and nobody gave back yet.
 	 */
 	unsigned soft;
 	bool by_preference; /* its targets do not hold the lock: they are writers that wait and come first */

@@ -153,6 +153,15 @@ static void test_self(void)
 
 	begin(2);
 	a = mutex(0x5000);
+	a->flags |= TTREC_LOCK_HANDED_OVER;
+	holds(2, a, LOCK);
+	wants(2, a, LOCK);
+	k = solve(1, "a mutex locked twice that another thread unlocked before");
+	ok(k && !k->certain, "is not certain: that thread runs");
+	end();
+
+	begin(2);
+	a = mutex(0x5000);
 	a->type = TTREC_TYPE_RECURSIVE;
 	holds(2, a, LOCK);
 	wants(2, a, LOCK);
