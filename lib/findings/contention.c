@@ -97,8 +97,9 @@ static void report_parked(const struct tt_detect *d, const struct tt_lock_class 
 		return;
 	f->level = TT_LEVEL_NOTE;
 	f->confidence = TT_LIKELY;
-	f->reason = "the holder waited for events while it held the lock, let the lock go in another function than it took it in, "
-		    "and the waiters did nothing under it";
+	f->reason =
+		"the holder waited for events while it held the lock, let the lock go in another function than it took it in, "
+		"and the waiters did nothing under it";
 	f->title = tt_findings_text(d->set, "Idle threads were parked behind %s for %s: no time lost",
 		tt_detect_lock_name(d, c), tt_ns(parked_ns).s);
 	f->why =
