@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_join_self.c - a thread joins itself, and main joins a detached thread.
-// EXPECT: double-join|join-self level=error|warning
-// EXPECT: double-join|join-detached level=error|warning
+// EXPECT: join-self level=error
+// EXPECT: join-detached level=error
 #include "tests/corpus/corpus.h"
 
 static void *worker(void *arg)
