@@ -303,7 +303,7 @@ void tt_block_charge(struct tt_self *s, struct tt_block *b, uint64_t now, bool t
 void tt_block_defer(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h); /* charges after the unlock */
 void tt_pending_charge(struct tt_self *s, uint64_t site);
 void tt_pending_flush(struct tt_self *s);
-void tt_waiting_timed(struct tt_self *s); /* the join that begins has a deadline */
+void tt_waiting_timed(struct tt_self *s);                                /* the join that begins has a deadline */
 void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now); /* pc == 0: no more */
 void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now); /* site == 0: no more */
 struct ttrec_wait *tt_wait_get(uint32_t lock, uint64_t waiter_site, uint64_t holder_site);
