@@ -181,8 +181,8 @@ void tt_text_stack(
 		add_places(t, &f, tt_names_frame(t->r->names, stack->process, &stack->frames[visible[shown]]));
 	tt_text_table(t, f.table, indent + 2);
 	if (shown < count)
-		tt_text_sentence(
-			t, indent + 2, "", TT_STYLE_DIM, "... and %u more frames (--frames 0 shows all)", count - shown);
+		tt_text_sentence(t, indent + 2, "", TT_STYLE_DIM, "... and %u more frame%s (--frames 0 shows all)",
+			count - shown, count - shown == 1 ? "" : "s");
 }
 
 /* ------------------------------------------------------------------ sums */
