@@ -118,7 +118,7 @@ static void test_text(void)
 	struct tt_report *r = make_report(rb, NULL, &opts);
 	char *text = written(r, TT_FORMAT_TEXT, 100);
 	has_str(text, "sample (pid 4242): 1.00 s, exited with status 0\n", "text begins with what ran and how it ended");
-	has_str(text, "\n  1 error, 3 warnings: threads lost 101 ms waiting for locks, 10 % of wall time\n",
+	has_str(text, "\n  2 errors, 3 warnings; threads lost 101 ms waiting for locks, 10 % of wall time\n",
 		"then the verdict");
 	has_str(text, "\nWho waits where for whom\n", "the worst locks are shown in detail");
 	ok(strchr(text, '\x1b') == NULL, "there are no colours where the terminal has none");
