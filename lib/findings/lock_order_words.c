@@ -183,7 +183,7 @@ const char *order_advice(const struct tt_detect *d, const struct tt_order_cycle 
 	const struct order_words *o = &w[odd_one(c)];
 	return tt_findings_text(d->set,
 		"Take %s before %s everywhere: change %s, which asks for %s while it holds %s. Where that cannot be, use "
-	        "trylock there, "
+		"trylock there, "
 		"and on failure let %s go and begin again.",
 		o->wanted, o->held, o->where, o->wanted, o->held, o->held);
 }

@@ -19,7 +19,11 @@
 			exit(2);                                   \
 		}                                                  \
 	} while (0)
-#define NAMED  __attribute__((noinline, noclone))
+#ifdef __clang__
+#define NAMED __attribute__((noinline))
+#else
+#define NAMED __attribute__((noinline, noclone))
+#endif
 #define STAY() __asm__ volatile("") /* the call before it is no jump: the caller is in its stack */
 #define MANY   300
 
