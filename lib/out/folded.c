@@ -116,16 +116,19 @@ void tt_folded_deinit(struct tt_folded *f)
 static int write_folded(struct tt_report *r, bool by_holder, FILE *file, struct tt_err *err)
 {
 	struct tt_folded f;
-	int rc = tt_folded_collect(r, by_holder, &f);
-	if (rc < 0)
-		tt_err_set(err, ENOMEM, "out of memory");
+	int error = tt_folded_collect(r, by_holder, &f) < 0 ? ENOMEM : 0;
 	const struct tt_folded_line *line;
 	vec_for_each (line, &f.lines) {
-		if (rc == 0 && fprintf(file, "%s %" PRIu64 "\n", line->stack, line->wait_ns) < 0)
-			rc = tt_err_set(err, errno ? errno : EIO, "cannot write the report: %s", strerror(errno));
+		TT_BUF_AUTO(out);
+		tt_buf_printf(&out, "%s %" PRIu64 "\n", line->stack, line->wait_ns);
+		errno = 0;
+		if (!error && tt_buf_failed(&out))
+			error = ENOMEM;
+		if (!error && fwrite(tt_buf_str(&out), 1, out.len, file) != out.len)
+			error = errno ? errno : EIO;
 	}
 	tt_folded_deinit(&f);
-	return rc;
+	return error ? tt_err_set(err, error, "cannot write the report: %s", strerror(error)) : 0;
 }
 
 int tt_report_folded(struct tt_report *r, FILE *file, const struct tt_term *term, struct tt_err *err)

@@ -31,7 +31,7 @@ struct tt_slice {
 	uint64_t event;   /* number of the event in its process; UINT64_MAX: a wait that had not ended */
 	uint32_t track;   /* position in tracks */
 	uint32_t arrow;   /* number of the arrow that begins or ends here; 0: none */
-	uint16_t process; /* position in the model's processes */
+	uint32_t process; /* position in the model's processes */
 	uint8_t kind;     /* enum tt_slice_kind */
 	uint8_t lane;     /* 0: the thread's own track; slices of one lane nest */
 };

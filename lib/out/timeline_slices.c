@@ -64,7 +64,7 @@ static void read_event(struct tt_timeline *t, const struct tt_process *p, uint64
 	if (!e.thread_serial || (e.type == TTREC_EVENT_WAIT && e.op == TTREC_OP_JOIN))
 		return;
 	uint64_t end = offset_of(t, p, e.end_ns);
-	struct tt_slice s = {.event = i, .process = (uint16_t)p->id, .kind = (uint8_t)kind_of(e.type)};
+	struct tt_slice s = {.event = i, .process = p->id, .kind = (uint8_t)kind_of(e.type)};
 	s.track = track_of(t, p, e.thread_serial, e.thread);
 	s.dur_ns = s.kind == TT_SLICE_INSTANT ? 0 : e.dur_ns < end ? e.dur_ns : end;
 	s.start_ns = end - s.dur_ns;
@@ -83,7 +83,7 @@ static void read_ongoing(struct tt_timeline *t)
 			continue;
 		uint64_t end = offset_of(t, th->process, th->process->end_ns);
 		struct tt_slice s = {.event = UINT64_MAX,
-			.process = (uint16_t)th->process->id,
+			.process = th->process->id,
 			.kind = TT_SLICE_WAIT,
 			.track = track_of(t, th->process, th->serial, th)};
 		s.dur_ns = w->dur_ns < end ? w->dur_ns : end;
