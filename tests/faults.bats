@@ -395,6 +395,7 @@ limited()
 		[ -n "$other" ] || continue
 		for words in "ordeal_scale malloc" "ordeal_scale destructors" "ordeal_procs fork-tree" "ordeal_signals storm"; do
 			read -ra scenario <<<"$words"
+			rm -f "$rec"/*
 			SHIM=$ours also=$other survives 1 "${scenario[@]}"
 			SHIM=$other also=$ours survives 1 "${scenario[@]}"
 		done

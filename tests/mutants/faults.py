@@ -107,9 +107,9 @@ FAULTS = {
         "caught_by": ["faults: the very instruction"],
     },
     "touched-after-slow-unlock": {
-        "edits": {"preload/hook_mutex.c": [("	int r = REAL(pthread_mutex_unlock)(m);\n	if (at) {",
+        "edits": {"preload/hook_mutex.c": [("	int r = REAL(pthread_mutex_unlock)(m);\n	if (at && r == 0)",
                                             "	int r = REAL(pthread_mutex_unlock)(m);\n	owner = (uint32_t)tt_load_relaxed(&m->__data.__owner);\n"
-                                            "	if (at) {")]},
+                                            "	(void)*(volatile uint32_t *)&owner;\n	if (at && r == 0)")]},
         "caught_by": ["faults: the very instruction"],
     },
     "touched-after-post": {
@@ -235,9 +235,13 @@ FAULTS = {
         "caught_by": ["kill: leaves every count exact", "faults: children of children"],
     },
     "file-not-backed": {
-        "edits": {"preload/arena.c": [("	if (tt_sys_failed(TT_SYS(madvise, tt_g.base + from, to - from, MADV_POPULATE_WRITE, 0))) {",
-                                       "	if (tt_sys_failed(0)) {")]},
+        "edits": {"preload/arena.c": [("		tt_sys_failed(TT_SYS(madvise, tt_g.base + from, to - from, MADV_POPULATE_WRITE, 0))) {",
+                                       "		tt_sys_failed(0)) {")]},
         "caught_by": ["faults: full disk"],
+    },
+    "unused-space-locked": {
+        "edits": {"preload/file.c": [("tt_sys_mmap(size, PROT_NONE, MAP_SHARED, fd)", "tt_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd)")]},
+        "caught_by": ["faults: locks its memory"],
     },
     "beyond-the-file-size-limit": {
         "edits": {"preload/file.c": [("	if (file < size)\n		size = file;\n", "	(void)file;\n")]},
@@ -252,7 +256,7 @@ FAULTS = {
         "caught_by": ["faults: an existing file"],
     },
     "calls-into-the-sandbox": {
-        "edits": {"preload/init.c": [("		tt_store_relaxed(&tt_g.h->full, 1u);\n	else\n", "		;\n	else\n")]},
+        "edits": {"preload/init.c": [("		tt_store_relaxed(&tt_g.h->full, (uint32_t)TTREC_FULL_SANDBOX);\n	else\n", "		;\n	else\n")]},
         "caught_by": ["faults: sandbox of seccomp"],
     },
     "handler-taken-for-longjmp": {
