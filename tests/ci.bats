@@ -393,9 +393,9 @@ diffed()
 }
 
 @test "the same work twice, or three times as long, is no change" {
-	recorded_as old contended-mutex
-	recorded_as new contended-mutex
-	recorded_as long contended-mutex rounds=60
+	recorded_as old contended-mutex hold_us=20000
+	recorded_as new contended-mutex hold_us=20000
+	recorded_as long contended-mutex hold_us=20000 rounds=60
 	diffed old new
 	assert_status 0
 	assert_json "$R" '.summary | .new == 0 and .gone == 0 and .worse == 0 and .better == 0'
