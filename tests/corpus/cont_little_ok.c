@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // cont_little_ok.c - threads that use one lock all the time but hold it only for an addition, and mostly do other work.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-long-hold
 #include "tests/corpus/corpus.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // hold_short_ok.c - writes a line to a file under a lock, as every logger does, and waits for its own condition.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-held-blocking lock-long-hold
 #include "tests/corpus/corpus.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // leak_pool_exit_ok.c - a program with a pool that ends by _exit(): nothing is taken apart, so nobody need be joined.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: thread-leak-unjoined thread-leak-running
 // EXIT: 0
 #include "tests/corpus/corpus.h"

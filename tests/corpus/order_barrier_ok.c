@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order_barrier_ok.c - phases between barriers, each with locks of its own, taken in one order.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle deadlock
 #include "tests/corpus/corpus.h"
 

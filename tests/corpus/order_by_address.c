@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order_by_address.c - transfers between accounts in all directions that lock the lower address first.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle
 #include "tests/corpus/corpus.h"
 

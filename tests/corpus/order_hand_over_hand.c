@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order_hand_over_hand.c - two threads walk a list, taking the next node's lock before they give back the last one's.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle
 #include "tests/corpus/corpus.h"
 

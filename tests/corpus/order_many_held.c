@@ -2,7 +2,7 @@
 // order_many_held.c - two threads hold three hundred locks at once, in one order.
 // EXPECT: none
 // FORBID: lock-order-cycle
-// ALLOW: lock-contention
+// ALLOW: lock-contention lock-starvation
 #include "tests/corpus/corpus.h"
 
 #define N 300

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order_philosophers_waiter.cc - five philosophers ask a waiter before they take any fork: he is the gate.
 // EXPECT: lock-order-gated level=note
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle
 // OPTIONS: --explain
 #include <mutex>

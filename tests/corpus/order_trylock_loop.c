@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order_trylock_loop.c - the classic way out: try the second lock, else give back the first and begin again.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle
 #include "tests/corpus/corpus.h"
 

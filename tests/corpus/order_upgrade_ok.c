@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order_upgrade_ok.c - from reading to writing the right way: give the lock back, take it again, look again.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle relock deadlock recursive-read-lock
 #include "tests/corpus/corpus.h"
 

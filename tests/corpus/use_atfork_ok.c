@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_atfork_ok.c - fork handlers take the lock before the fork and give it back in both processes: as they should.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: unlock-not-owner lock-held-blocking exit-holding-lock deadlock
 #include <sys/wait.h>
 #include "tests/corpus/corpus.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_counting_semaphore_ok.cc - C++20: counting and binary semaphores, a latch, jthreads that stop by request.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: deadlock unlock-not-owner thread-leak-unjoined
 // FLAGS: -std=c++20
 #include <condition_variable>

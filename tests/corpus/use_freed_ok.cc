@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_freed_ok.cc - objects with locks that are deleted while nobody holds them; the lock of their owner is held meanwhile.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: freed-locked use-after-destroy destroy-locked
 #include <map>
 #include <memory>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_pshared_ok.c - a mutex and a semaphore in memory shared with a child process: each locks, both post.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: unlock-not-owner deadlock destroy-locked
 #include <semaphore.h>
 #include <sys/mman.h>

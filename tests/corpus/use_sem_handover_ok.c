@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_sem_handover_ok.c - binary semaphores posted by another thread than took them: turns, not locks.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: unlock-not-owner lock-order-cycle exit-holding-lock
 #include <semaphore.h>
 #include "tests/corpus/corpus.h"

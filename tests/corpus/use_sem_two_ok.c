@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_sem_two_ok.c - two semaphores count the free and the full places of a queue; each thread takes them in its own order.
 // EXPECT: none
+// ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle deadlock unlock-not-owner
 #include <semaphore.h>
 #include "tests/corpus/corpus.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_unlock_other.c - a thread unlocks a mutex that another one holds.
 // EXPECT: unlock-not-owner level=error|warning func~stranger
-// ALLOW: exit-holding-lock
+// ALLOW: exit-holding-lock lock-held-blocking
 #include "tests/corpus/corpus.h"
 
 static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_unlock_rw.c - a thread unlocks an rwlock that another one holds for writing.
 // EXPECT: unlock-not-owner level=error|warning
-// ALLOW: exit-holding-lock
+// ALLOW: exit-holding-lock lock-held-blocking
 #include "tests/corpus/corpus.h"
 
 static pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER;
