@@ -128,9 +128,9 @@ struct sym_dwarf;
 
 /* One frame as DWARF tells it. Strings belong to the image or to libdw. */
 struct sym_dwarf_frame {
-	const char *linkage; /* mangled name, NULL: none */
-	const char *name;    /* plain name, NULL: none */
-	uint64_t entry;      /* start of the function, for the outermost; UINT64_MAX: unknown */
+	const char *linkage;    /* mangled name, NULL: none */
+	const char *name;       /* plain name, NULL: none */
+	uint64_t entry;         /* start of the function, for the outermost; UINT64_MAX: unknown */
 	const char *file, *dir; /* dir: where the compiler ran, when file is relative to it; NULL: not known */
 	unsigned line, column;
 };
