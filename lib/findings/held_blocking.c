@@ -114,9 +114,18 @@ static void add_evidence(const struct tt_detect *d, struct tt_finding *f, const 
 	tt_finding_stack(d->set, f, "the lock was taken here", b->taken, tt_misuse_site_stack(b->lock, b->taken));
 }
 
+/*
+ * Of two semaphores neither tells for sure whether it is a lock: a Python thread that waits for a condition takes one of its
+ * own, and then waits for it once more.
+ */
+static bool is_unclear(const struct blocked *b)
+{
+	return b->lock->kind == TTREC_KIND_SEM && (b->op == TTREC_OP_SEM_WAIT || b->op == TTREC_OP_SEM_TIMEDWAIT);
+}
+
 static void report(const struct tt_detect *d, const struct blocked *b)
 {
-	const char *does = b->lock && b->lock->use == TT_USE_LOCK ? verb(d, b) : NULL;
+	const char *does = b->lock && b->lock->use == TT_USE_LOCK && !is_unclear(b) ? verb(d, b) : NULL;
 	bool longest = b->max_ns >= tt_limit_u64(d, TT_THRESHOLD_HELD_BLOCKING);
 	bool total = b->total_ns >= tt_limit_u64(d, TT_THRESHOLD_HELD_BLOCKING_TOTAL);
 	/* However short: the child begins with a lock that it may not expect to hold. */

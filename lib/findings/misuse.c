@@ -164,6 +164,19 @@ static void use_after_destroy(struct say *s)
 	ADD(s, "it happened while the program ended: destructors run in an order that forgets who still needs what");
 }
 
+/*
+ * The thread was not joined, nobody waits for the lock, and the program was over soon: as where a virtual machine stops its
+ * threads by a lock that it never gives back.
+ */
+#define ENDING_NS UINT64_C(1000000000)
+static bool was_ending(const struct tt_misuse *f)
+{
+	const struct tt_process *p = f->process;
+	bool over = p->end == TT_END_EXITED || p->end == TT_END_FORCED;
+	return over && f->count == 1 && !(f->lock && f->lock->waiters) && !(f->thread && f->thread->joined_ns) &&
+	       p->end_ns - f->first_ns < ENDING_NS;
+}
+
 static void exit_holding(struct say *s)
 {
 	const struct tt_misuse *f = s->f;
@@ -187,7 +200,12 @@ static void exit_holding(struct say *s)
 		if (f->lock && f->lock->waiters)
 			ADD(s, "%u thread%s for it for ever", f->lock->waiters, f->lock->waiters == 1 ? " waits" : "s wait");
 		if (s->out->stacks.len) /* a thread that was torn out of a lock call may not know where */
-			s->out->stacks.data[0].label = "taken here";
+			if (s->out->stacks.len)
+				s->out->stacks.data[0].label = "taken here";
+		if (was_ending(f)) {
+			s->out->level = TT_LEVEL_WARNING;
+			ADD(s, "nobody waits for it, and the program ended soon after");
+		}
 	}
 	s->f = f;
 }
