@@ -22,6 +22,11 @@ judged()
 {
 	rm -rf "$BATS_TEST_TMPDIR/rec"
 	recorded "$@" || fail "$* ended with $?" || return
+	# A program of one thread that has nothing to tell leaves no recording.
+	if ! compgen -G "$BATS_TEST_TMPDIR/rec/*.ttrec" >/dev/null; then
+		echo '{"findings": []}' >"$REPORT"
+		return
+	fi
 	report || [ $? -eq 1 ] || fail "no report of $*"
 }
 
@@ -115,6 +120,7 @@ rules()
 
 @test "a program that hangs in input with a lock held is reported while it runs" {
 	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$BATS_TEST_TMPDIR/" "$MKTHREADS" held-blocking kind=2 block_us=60000000
+	# shellcheck disable=SC2317 # called by poll_until
 	seen()
 	{
 		"$BIN/threadreport" --json "$BATS_TEST_TMPDIR"/*.ttrec >"$REPORT" 2>/dev/null
@@ -144,6 +150,7 @@ rules()
 
 @test "a consumer whose producer has ended is reported: no thread is left that could wake it" {
 	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$BATS_TEST_TMPDIR/" "$MKTHREADS" cond-no-waker --timeout 60
+	# shellcheck disable=SC2317 # called by poll_until
 	seen()
 	{
 		"$BIN/threadreport" --json "$BATS_TEST_TMPDIR"/*.ttrec >"$REPORT" 2>/dev/null
