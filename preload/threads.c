@@ -253,7 +253,8 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 	bool made = !(t->flags & (TTREC_THREAD_MAIN | TTREC_THREAD_ADOPTED)); /* by pthread_create */
 	tt_store_relaxed(&t->tid, own_tid(pthread, made));
 	t->started_ns = tt_now();
-	/* A new thread has its creator's name (tt_create_begin); later ones come by the hooks of pthread_setname_np and prctl. */
+	/* A new thread has its creator's name (tt_create_begin); later ones come by the hooks of pthread_setname_np and prctl.
+	 */
 	if (!made && !tt_g.sandboxed)
 		TT_SYS(prctl, PR_GET_NAME, t->name, 0, 0);
 	tt_thread_set_pthread(t, pthread);

@@ -16,6 +16,7 @@ int tt_detect_all(const struct tt_detect *d)
 #include "lib/findings/findings.def"
 #undef TT_RULE
 #undef TT_DETECTOR
+	tt_findings_drop_said(d->set);
 	return tt_findings_finish(d->set);
 }
 

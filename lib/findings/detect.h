@@ -48,6 +48,9 @@ struct tt_detect {
 /* Runs every detector of findings.def and orders the result. 0 or -ENOMEM. */
 int tt_detect_all(const struct tt_detect *d);
 
+/* Takes out of the set what its proven deadlocks say already: their own lock order, and that their locks were held long. */
+void tt_findings_drop_said(struct tt_findings *set);
+
 #define TT_RULE(id, name, level, title, why, advice)
 #define TT_DETECTOR(name) void tt_detect_##name(const struct tt_detect *d);
 #include "lib/findings/findings.def"

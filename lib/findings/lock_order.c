@@ -211,8 +211,8 @@ static void report(const struct context *x, const struct tt_order_cycle *c)
 	} else {
 		f->reason = order_confidence(d, c, &f->confidence);
 		f->advice = order_advice(d, c, w);
-		if (c->doubts & TT_ORDER_TIMED)
-			f->level = TT_LEVEL_WARNING; /* it ends by itself */
+		if (c->doubts & (TT_ORDER_TIMED | TT_ORDER_STACK))
+			f->level = TT_LEVEL_WARNING; /* it ends by itself; it may be none */
 	}
 	if (c->count > 1)
 		tt_finding_evidence(d->set, f, "the same between %" PRIu64 " sets of locks; one is shown", c->count);

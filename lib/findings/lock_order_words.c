@@ -144,6 +144,10 @@ const char *order_confidence(const struct tt_detect *d, const struct tt_order_cy
 	*ret = c->doubts ? TT_POSSIBLE : TT_LIKELY;
 	if (c->doubts & TT_ORDER_TIMED)
 		return "a step waits with a deadline only: the threads get stuck until then, not for ever";
+	if (c->doubts & TT_ORDER_STACK)
+		return "a lock of it lies on a stack, and none sees such locks come and go: it may have been several, one "
+		       "after "
+		       "another";
 	if (c->doubts & TT_ORDER_SEMAPHORE)
 		return "a semaphore is used as a lock here, as far as was seen: it could be given back by another thread";
 	if (c->doubts & TT_ORDER_WRITER)

@@ -346,7 +346,11 @@ static unsigned doubts_of(const struct order_chain *c)
 		follows(c, i, edge_at(c, (i + 1) % c->links.len), &by_writer);
 		doubts |= by_writer ? TT_ORDER_WRITER : 0;
 		doubts |= fact_at(c, i)->timed ? TT_ORDER_TIMED : 0;
-		doubts |= c->g->locks.data[edge_at(c, i)->from]->kind == TTREC_KIND_SEM ? TT_ORDER_SEMAPHORE : 0;
+		const struct tt_lock *held = c->g->locks.data[edge_at(c, i)->from];
+		doubts |= held->kind == TTREC_KIND_SEM ? TT_ORDER_SEMAPHORE : 0;
+		/* A std::mutex has neither birth nor death: the next call's may lie at the same place. */
+		if (held->flags & TTREC_LOCK_ON_STACK && !(held->flags & TTREC_LOCK_INIT_SEEN))
+			doubts |= TT_ORDER_STACK;
 		if (l->point == ORDER_NONE)
 			doubts |= TT_ORDER_UNNAMED;
 		else if (order_lineage_gone(point_at(c, i, l->point)))

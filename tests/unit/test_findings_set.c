@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "lib/findings/detect.h"
 #include "lib/findings/finding.h"
 #include "lib/findings/thresholds.h"
 
@@ -95,9 +96,50 @@ static void test_thresholds(void)
 	has_str(tt_buf_str(&help), "contention-pct          5 %", "the help shows names and defaults");
 }
 
+static struct tt_finding *with_lock(struct tt_findings *set, enum tt_rule rule, const struct tt_lock *lock)
+{
+	struct tt_finding *f = make(set, rule, tt_rules[rule].id, 0);
+	tt_finding_lock(set, f, lock);
+	return f;
+}
+
+static struct tt_finding *ring(struct tt_findings *set, enum tt_rule rule, const struct tt_lock *a, const struct tt_lock *b)
+{
+	struct tt_finding *f = make(set, rule, tt_rules[rule].id, 0);
+	tt_finding_edge(set, f, &(struct tt_finding_edge){.held = a, .wanted = b});
+	tt_finding_edge(set, f, &(struct tt_finding_edge){.held = b, .wanted = a});
+	return f;
+}
+
+static void test_said(void)
+{
+	struct tt_lock locks[3] = {0};
+	struct tt_findings set = TT_FINDINGS_INIT;
+	ring(&set, TT_RULE_LOCK_ORDER_CYCLE, &locks[1], &locks[0]);
+	ring(&set, TT_RULE_LOCK_ORDER_CYCLE, &locks[1], &locks[2])->title = "another cycle";
+	ring(&set, TT_RULE_LOCK_ORDER_CYCLE, &locks[1], &locks[0])->count = 2;
+	struct tt_finding *deadlock = ring(&set, TT_RULE_DEADLOCK, &locks[0], &locks[1]);
+	with_lock(&set, TT_RULE_LOCK_LONG_HOLD, &locks[0]);
+	with_lock(&set, TT_RULE_LOCK_LONG_HOLD, &locks[2])->title = "another lock";
+	with_lock(&set, TT_RULE_LOCK_CONTENTION, &locks[0]);
+	deadlock->confidence = TT_LIKELY;
+	tt_findings_drop_said(&set);
+	is_int(set.list.len, 7, "a deadlock that is only likely says nothing for others");
+	set.list.data[3].confidence = TT_PROVEN;
+	tt_findings_drop_said(&set);
+	if (!is_int(set.list.len, 5, "a proven one says its own lock order and its locks' long holds"))
+		return;
+	is_str(set.list.data[0].title, "another cycle", "other cycles stay");
+	is_int(set.list.data[1].count, 2, "and one that other locks show as well");
+	is_str(set.list.data[3].title, "another lock", "and other locks' holds");
+	is_int(set.list.data[4].rule, TT_RULE_LOCK_CONTENTION, "and contention");
+	tt_findings_deinit(&set);
+}
+
 int main(void)
 {
 	test_identity();
+	test_said();
 	test_order();
 	test_levels();
 	test_thresholds();
