@@ -97,6 +97,7 @@ static void report_timeouts(const struct tt_detect *d, const struct tt_lock *l)
 		d->set, f, "waited %s in all; signalled %s", tt_ns(l->waits.total_ns).s, n ? tt_misuse_times(d, n) : "never");
 }
 
+/* Signals that met nobody say little when others that were made at the same place have their waiters. */
 static void judge_counts(const struct tt_detect *d, const struct tt_lock *l)
 {
 	uint64_t signals = l->ops.signals + l->ops.broadcasts;
@@ -105,7 +106,7 @@ static void judge_counts(const struct tt_detect *d, const struct tt_lock *l)
 	bool lost = signals && l->waits.total_ns >= tt_limit_u64(d, TT_THRESHOLD_COND_LOST);
 	if (only_timeouts && (often || lost))
 		report_timeouts(d, l);
-	else if (!l->waits.count && signals >= tt_limit_u64(d, TT_THRESHOLD_COND_SIGNALS))
+	else if (!l->waits.count && !l->class->waits.count && signals >= tt_limit_u64(d, TT_THRESHOLD_COND_SIGNALS))
 		report_lost(d, l);
 }
 
