@@ -410,7 +410,7 @@ on_page()
 	local format text missing=
 	text=$(mandoc -T utf8 -O width=200 "$TOP/man/threadreport.1" | col -bx)
 	for format in $("$BIN/threadreport" --list-formats | awk '{ print $1 }'); do
-		grep -qE "^ +$format( |\$)|\b$format[ ,]" <<<"$text" || missing+="$format "
+		grep -qE "^ +$format( |\$)|\b${format}[ ,]" <<<"$text" || missing+="$format "
 	done
 	assert_empty "$missing" "not named"
 }

@@ -135,8 +135,8 @@ void tt_finding_edge(struct tt_findings *set, struct tt_finding *f, const struct
 void tt_finding_identify(struct tt_finding *f, const char *part);
 
 /*
- * Orders the findings (level, cost, rule, confidence, shorter cycles, fingerprint) and joins those of one fingerprint: the costlier
- * stays, count and cost add up. Returns 0 or -ENOMEM (from here or from any earlier call).
+ * Orders the findings (level, cost, rule, confidence, shorter cycles, fingerprint) and joins those of one fingerprint: the
+ * costlier stays, count and cost add up. Returns 0 or -ENOMEM (from here or from any earlier call).
  */
 int tt_findings_finish(struct tt_findings *set);
 

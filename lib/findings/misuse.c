@@ -200,8 +200,7 @@ static void exit_holding(struct say *s)
 		if (f->lock && f->lock->waiters)
 			ADD(s, "%u thread%s for it for ever", f->lock->waiters, f->lock->waiters == 1 ? " waits" : "s wait");
 		if (s->out->stacks.len) /* a thread that was torn out of a lock call may not know where */
-			if (s->out->stacks.len)
-				s->out->stacks.data[0].label = "taken here";
+			s->out->stacks.data[0].label = "taken here";
 		if (was_ending(f)) {
 			s->out->level = TT_LEVEL_WARNING;
 			ADD(s, "nobody waits for it, and the program ended soon after");

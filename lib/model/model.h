@@ -425,8 +425,8 @@ struct tt_blocking {
 
 struct tt_dep_held {
 	struct tt_lock *lock; /* NULL: no record */
-	uint32_t uid;         /* TTREC_UID: lock and generation; lock order is per generation */
 	const struct tt_site *site;
+	uint32_t uid; /* TTREC_UID: lock and generation; lock order is per generation */
 	bool shared;
 };
 struct tt_dep_thread {

@@ -121,18 +121,27 @@ static int add_fact(struct build *b, const struct tt_dep *d)
 
 /* ------------------------------------------------------------------ components */
 
-/* An edge for each lock held by each fact. */
-static int add_edges(struct build *b)
+/*
+ * Where each node's edges lead, one for each lock held by each fact: nodes + 2 positions in first, *ret owned by the caller.
+ * Facts with hundreds of locks held make millions of edges, of which few are kept: these take four bytes each.
+ */
+static int find_targets(const struct order_graph *g, uint32_t *first, uint32_t **ret)
 {
-	struct order_graph *g = b->g;
-	if (tt_vec_reserve(&b->edges, g->held.len))
+	size_t n = g->locks.len;
+	uint32_t *to = calloc(g->held.len + 1, sizeof(*to));
+	if (!to)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < g->facts.len; i++) {
-		const struct order_fact *f = &g->facts.data[i];
+	memset(first, 0, (n + 2) * sizeof(*first));
+	const struct order_held *h;
+	vec_for_each (h, &g->held)
+		first[h->node + 2]++;
+	for (size_t i = 2; i < n + 2; i++)
+		first[i] += first[i - 1];
+	const struct order_fact *f;
+	vec_for_each (f, &g->facts)
 		for (uint32_t k = f->held_first; k < f->held_first + f->held_count; k++)
-			b->edges.data[b->edges.len++] =
-				(struct order_edge){.from = g->held.data[k].node, .to = f->wanted, .fact = i, .held = k};
-	}
+			to[first[g->held.data[k].node + 1]++] = f->wanted;
+	*ret = to;
 	return 0;
 }
 
@@ -153,8 +162,7 @@ static void sort_by_end(const struct order_edge *e, size_t edges, size_t nodes, 
  * ORDER_NONE once its component is known. component[] gets the number of the component's root.
  */
 struct tarjan {
-	const struct order_edge *edges;
-	const uint32_t *first, *order;
+	const uint32_t *first, *to;
 	uint32_t *component, *low, *cursor, *path, *pending;
 	uint32_t met, paths, pendings;
 };
@@ -192,7 +200,7 @@ static void tarjan_from(struct tarjan *t, uint32_t root)
 			tarjan_leave(t, v);
 			continue;
 		}
-		uint32_t w = t->edges[t->order[t->cursor[v]++]].to;
+		uint32_t w = t->to[t->cursor[v]++];
 		if (t->low[w] == 0)
 			tarjan_enter(t, w);
 		else if (t->low[w] != ORDER_NONE && t->component[w] < t->low[v])
@@ -200,16 +208,14 @@ static void tarjan_from(struct tarjan *t, uint32_t root)
 	}
 }
 
-static int find_components(struct build *b, const uint32_t *first, const uint32_t *order)
+static int find_components(struct order_graph *g, const uint32_t *first, const uint32_t *to)
 {
-	struct order_graph *g = b->g;
 	size_t n = g->locks.len;
 	uint32_t *space = calloc(4 * n + 1, sizeof(*space));
 	if (!space)
 		return -ENOMEM;
-	struct tarjan t = {.edges = b->edges.data,
-		.first = first,
-		.order = order,
+	struct tarjan t = {.first = first,
+		.to = to,
 		.component = g->component,
 		.low = space,
 		.cursor = space + n,
@@ -247,46 +253,50 @@ static int number_key(struct build *b, struct order_edge *e)
 	return 0;
 }
 
-/* Keeps the edges within a component, by `from`. */
-static int keep_edges(struct build *b, const uint32_t *order)
+/* The edges within a component, by `from`. */
+static int keep_edges(struct build *b)
 {
 	struct order_graph *g = b->g;
-	for (size_t i = 0; i < b->edges.len; i++) {
-		struct order_edge e = b->edges.data[order[i]];
-		if (g->component[e.from] != g->component[e.to])
-			continue;
-		if (number_key(b, &e) || tt_vec_push(&g->edges, e))
-			return -ENOMEM;
+	for (uint32_t i = 0; i < g->facts.len; i++) {
+		const struct order_fact *f = &g->facts.data[i];
+		for (uint32_t k = f->held_first; k < f->held_first + f->held_count; k++) {
+			struct order_edge e = {.from = g->held.data[k].node, .to = f->wanted, .fact = i, .held = k};
+			if (g->component[e.from] == g->component[e.to] && tt_vec_push(&b->edges, e))
+				return -ENOMEM;
+		}
 	}
-	return 0;
+	uint32_t *order = calloc(b->edges.len + 1, sizeof(*order));
+	int rc = order ? tt_vec_reserve(&g->edges, b->edges.len) : -ENOMEM;
+	if (rc == 0)
+		sort_by_end(b->edges.data, b->edges.len, g->locks.len, false, g->out, order);
+	for (size_t i = 0; i < b->edges.len && rc == 0; i++) {
+		g->edges.data[g->edges.len] = b->edges.data[order[i]];
+		rc = number_key(b, &g->edges.data[g->edges.len++]);
+	}
+	free(order);
+	return rc;
 }
 
 static int finish(struct build *b)
 {
 	struct order_graph *g = b->g;
 	size_t n = g->locks.len;
-	int rc = add_edges(b);
-	uint32_t *order = calloc(b->edges.len + 1, sizeof(*order));
+	uint32_t *to = NULL;
 	g->component = calloc(n + 1, sizeof(*g->component));
 	g->out = calloc(n + 2, sizeof(*g->out));
 	g->in = calloc(n + 2, sizeof(*g->in));
-	if (rc || !order || !g->component || !g->out || !g->in) {
-		free(order);
-		return -ENOMEM;
-	}
-	sort_by_end(b->edges.data, b->edges.len, n, false, g->out, order);
-	rc = find_components(b, g->out, order);
+	int rc = g->component && g->out && g->in ? find_targets(g, g->out, &to) : -ENOMEM;
 	if (rc == 0)
-		rc = keep_edges(b, order);
+		rc = find_components(g, g->out, to);
+	free(to);
+	if (rc == 0)
+		rc = keep_edges(b);
 	if (rc == 0) {
 		g->in_edges = calloc(g->edges.len + 1, sizeof(*g->in_edges));
 		rc = g->in_edges ? 0 : -ENOMEM;
 	}
-	if (rc == 0) {
-		sort_by_end(g->edges.data, g->edges.len, n, false, g->out, order); /* they lie in this order already */
+	if (rc == 0)
 		sort_by_end(g->edges.data, g->edges.len, n, true, g->in, g->in_edges);
-	}
-	free(order);
 	return rc;
 }
 
