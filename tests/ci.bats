@@ -49,6 +49,9 @@ both_recorded()
 	assert_status 3
 	validate_json "$OUT" sarif-2.1.0.json
 	assert_json "$OUT" '.runs[0].invocations | any(.exitCode == 3)'
+	run --separate-stderr "$BIN/threadcheck" --fail-on never --report "sarif=$OUT" -- "$MKTHREADS" exit-kinds kind=2
+	validate_json "$OUT" sarif-2.1.0.json
+	assert_json "$OUT" '.runs[0].invocations[0] | .exitSignalName == "SIGABRT" and .exitSignalNumber == 6 and .exitCode == null'
 }
 
 @test "the fingerprint in SARIF is the one of the JSON report, and both stay from run to run" {
@@ -75,6 +78,7 @@ both_recorded()
 	reported --fail-on never --report "sarif=$OUT"
 	validate_json "$OUT" sarif-2.1.0.json
 	assert_json "$OUT" '.runs[0].results[0].locations[0].physicalLocation | (.address.relativeAddress > 0) and (.artifactLocation.uri | endswith("bin/mkthreads"))'
+	assert_json "$OUT" '.runs[0] | .addresses[.results[0].locations[0].physicalLocation.address.parentIndex].name | endswith("bin/mkthreads")'
 }
 
 # xml FILE XPATH
@@ -481,14 +485,16 @@ readme_commands()
 
 @test "hostile names of threads and programs do no harm in SARIF, JUnit, annotations and comparisons" {
 	require xmllint
-	local name=$'evil\e[2J\n::error file=x::<b>&"]]>%0A'
+	local name=$'{0}[a](1)evil\e[2J\n::error file=x::<b>&"]]>%0A'
 	mkdir "$name"
 	cp "$MKTHREADS" "$name/$name"
 	preloaded "$REC" "$name/$name" leaked-thread >/dev/null
+	preloaded "$REC" "$name/$name" lock-order-inversion >/dev/null
 	recorded thread-names
 	reported --fail-on never --report "sarif=$OUT" --report junit=j.xml --report github=g.txt
 	assert_status 0
 	validate_json "$OUT" sarif-2.1.0.json
+	assert_json "$OUT" '.runs[0].results | any(.message.text | contains("{{0}}[a] (1)evil"))'
 	xmllint --noout --schema "$SCHEMA/junit.xsd" j.xml
 	assert_equal "$(grep -vcE '^::(error|warning|notice) ' g.txt || true)" 0 "lines that are no annotation"
 	assert_empty "$(LC_ALL=C grep -n -P '[\x00-\x08\x0b-\x1f\x7f]' j.xml g.txt "$OUT" || true)" "control characters"

@@ -151,8 +151,8 @@ static void put_rule(struct junit *j, unsigned rule)
 	tt_buf_adds(&j->out, " time=\"0\"/>\n");
 }
 
-/* tests, failures, errors, skipped, time */
-static void put_counts(struct junit *j)
+/* tests, failures, errors, time; of a suite skipped too, which <testsuites> does not have */
+static void put_counts(struct junit *j, bool suite)
 {
 	size_t tests = TT_RULE_MAX, failures = 0, skipped = 0;
 	bool found[TT_RULE_MAX] = {false};
@@ -163,8 +163,10 @@ static void put_counts(struct junit *j)
 		failures += fails(j->r, f);
 		skipped += f->state != TT_FINDING_OPEN;
 	}
-	tt_buf_printf(&j->out, " tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\"", tests, failures,
-		skipped, (double)j->r->model->wall_ns / 1e9);
+	tt_buf_printf(&j->out, " tests=\"%zu\" failures=\"%zu\" errors=\"0\"", tests, failures);
+	if (suite)
+		tt_buf_printf(&j->out, " skipped=\"%zu\"", skipped);
+	tt_buf_printf(&j->out, " time=\"%.3f\"", (double)j->r->model->wall_ns / 1e9);
 }
 
 static void put_start(struct junit *j)
@@ -185,10 +187,10 @@ int tt_report_junit(struct tt_report *r, FILE *file, const struct tt_term *term,
 	struct junit j = {.r = r};
 	tt_buf_adds(&j.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
 	put_attribute(&j, "name", "%s", r->opts.tool);
-	put_counts(&j);
+	put_counts(&j, false);
 	tt_buf_adds(&j.out, ">\n <testsuite");
 	put_attribute(&j, "name", "%s", tt_locate_program(r));
-	put_counts(&j);
+	put_counts(&j, true);
 	put_start(&j);
 	tt_buf_adds(&j.out, ">\n");
 	for (unsigned rule = 0; rule < TT_RULE_MAX; rule++)

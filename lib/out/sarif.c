@@ -8,16 +8,31 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "lib/out/json.h"
 #include "lib/out/locate.h"
 #include "lib/out/sarif.h"
 
-static void put_message(struct tt_jsonw *j, const char *key, const char *text)
+/*
+ * No text of ours has placeholders or links, but names in it may look like them: braces are doubled (3.11.5), and what would
+ * read as a link, such as operator[](int), gets a blank (3.11.6: there is no escape for it).
+ */
+void tt_sarif_message(struct tt_jsonw *j, const char *key, const char *text)
 {
+	TT_BUF_AUTO(plain);
+	for (const char *p = text; *p; p++) {
+		tt_buf_addc(&plain, *p);
+		if (*p == '{' || *p == '}')
+			tt_buf_addc(&plain, *p);
+		else if (*p == ']' && p[1] == '(')
+			tt_buf_addc(&plain, ' ');
+	}
+	if (tt_buf_failed(&plain))
+		j->error = ENOMEM;
 	tt_jsonw_begin(j, key, '{');
-	tt_jsonw_text(j, "text", text);
+	tt_jsonw_text(j, "text", tt_buf_str(&plain));
 	tt_jsonw_end(j, '}');
 }
 
@@ -31,9 +46,9 @@ static void put_rule(struct tt_jsonw *j, const struct tt_rule_info *rule)
 	tt_buf_printf(&title, "%s.", rule->title);
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "id", rule->id);
-	put_message(j, "shortDescription", tt_buf_str(&title));
-	put_message(j, "fullDescription", rule->why);
-	put_message(j, "help", tt_buf_str(&help));
+	tt_sarif_message(j, "shortDescription", tt_buf_str(&title));
+	tt_sarif_message(j, "fullDescription", rule->why);
+	tt_sarif_message(j, "help", tt_buf_str(&help));
 	tt_jsonw_begin(j, "defaultConfiguration", '{');
 	tt_jsonw_text(j, "level", tt_level_name(rule->level));
 	tt_jsonw_end(j, '}');
@@ -79,7 +94,7 @@ static void put_notification(struct tt_jsonw *j, const char *text)
 {
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "level", "warning");
-	put_message(j, "message", text);
+	tt_sarif_message(j, "message", text);
 	tt_jsonw_end(j, '}');
 }
 
@@ -115,6 +130,10 @@ static void put_invocation(struct tt_jsonw *j, const struct tt_process *p)
 	if (has_status)
 		tt_jsonw_int(j, "exitCode", p->exit_code);
 	tt_jsonw_text(j, "exitCodeDescription", tt_end_name(p->end));
+	if (p->end == TT_END_ABORTED) {
+		tt_jsonw_text(j, "exitSignalName", "SIGABRT");
+		tt_jsonw_int(j, "exitSignalNumber", SIGABRT);
+	}
 	if (p->start_real_ns)
 		tt_json_time(j, "startTimeUtc", p->start_real_ns);
 	if (ended && tt_process_real_ns(p, p->end_ns))
@@ -130,7 +149,7 @@ static int64_t artifact_of(struct tt_sarif *s, const struct tt_spot *spot, struc
 {
 	const char *path = spot->file ? spot->file : spot->module;
 	TT_BUF_AUTO(key);
-	bool relative = spot->file ? spot->relative : path[0] != '/', is_new;
+	bool relative = spot->file && spot->relative, is_new;
 	/* "a:b" alone would be read as a scheme; so would "//x" as a host. */
 	tt_buf_adds(uri, relative ? "" : "file://");
 	tt_locate_uri(uri, path);
@@ -156,24 +175,46 @@ static void put_artifact_location(struct tt_jsonw *j, const char *key, const cha
 	tt_jsonw_end(j, '}');
 }
 
+/* An offset from where a module was loaded, which is an address of the run: without one, offsets are invalid (3.32). */
+static void put_address(struct tt_sarif *s, const struct tt_spot *spot)
+{
+	bool is_new;
+	struct tt_smap_entry *e = tt_smap_insert(&s->modules, spot->module, strlen(spot->module), &is_new);
+	if (!e) {
+		s->failed = true;
+		return;
+	}
+	if (is_new)
+		e->value = s->modules.len - 1;
+	tt_jsonw_begin(s->j, "address", '{');
+	tt_jsonw_u64(s->j, "parentIndex", e->value);
+	tt_jsonw_u64(s->j, "offsetFromParent", spot->offset);
+	tt_jsonw_u64(s->j, "relativeAddress", spot->offset);
+	tt_jsonw_end(s->j, '}');
+}
+
+/* A module without a file, such as [vdso], has an address only. */
 static void put_physical(struct tt_sarif *s, const struct tt_spot *spot)
 {
 	struct tt_jsonw *j = s->j;
 	TT_BUF_AUTO(uri);
-	if (!spot->file && !spot->module)
+	bool has_artifact = spot->file || (spot->module && spot->module[0] == '/');
+	bool has_address = !spot->file && spot->module && spot->offset <= INT64_MAX;
+	if (!has_artifact && !has_address)
 		return;
-	int64_t index = artifact_of(s, spot, &uri);
 	tt_jsonw_begin(j, "physicalLocation", '{');
-	put_artifact_location(j, "artifactLocation", tt_buf_str(&uri), strncmp(tt_buf_str(&uri), "file:", 5) != 0, index);
+	if (has_artifact) {
+		int64_t index = artifact_of(s, spot, &uri);
+		put_artifact_location(
+			j, "artifactLocation", tt_buf_str(&uri), strncmp(tt_buf_str(&uri), "file:", 5) != 0, index);
+	}
 	if (spot->file && spot->line) {
 		tt_jsonw_begin(j, "region", '{');
 		tt_jsonw_u64(j, "startLine", spot->line);
 		tt_jsonw_end(j, '}');
-	} else if (!spot->file && spot->offset <= INT64_MAX) {
-		tt_jsonw_begin(j, "address", '{');
-		tt_jsonw_u64(j, "relativeAddress", spot->offset);
-		tt_jsonw_end(j, '}');
 	}
+	if (has_address)
+		put_address(s, spot);
 	tt_jsonw_end(j, '}');
 }
 
@@ -193,7 +234,7 @@ void tt_sarif_location(struct tt_sarif *s, const char *key, const struct tt_spot
 		tt_jsonw_end(j, ']');
 	}
 	if (message)
-		put_message(j, "message", message);
+		tt_sarif_message(j, "message", message);
 	tt_jsonw_end(j, '}');
 }
 
@@ -204,6 +245,18 @@ static void put_artifacts(struct tt_sarif *s)
 		const char *key = s->artifacts.entries[i].key;
 		tt_jsonw_begin(s->j, NULL, '{');
 		put_artifact_location(s->j, "location", key + 1, key[0] == 'R', -1);
+		tt_jsonw_end(s->j, '}');
+	}
+	tt_jsonw_end(s->j, ']');
+}
+
+static void put_addresses(struct tt_sarif *s)
+{
+	tt_jsonw_begin(s->j, "addresses", '[');
+	for (size_t i = 0; i < s->modules.len; i++) {
+		tt_jsonw_begin(s->j, NULL, '{');
+		tt_jsonw_text(s->j, "name", s->modules.entries[i].key);
+		tt_jsonw_text(s->j, "kind", "module");
 		tt_jsonw_end(s->j, '}');
 	}
 	tt_jsonw_end(s->j, ']');
@@ -237,6 +290,7 @@ static void put_run(struct tt_sarif *s)
 		tt_sarif_result(s, f);
 	tt_jsonw_end(j, ']');
 	put_artifacts(s);
+	put_addresses(s);
 	tt_jsonw_end(j, '}');
 }
 
@@ -253,6 +307,7 @@ int tt_report_sarif(struct tt_report *r, FILE *file, const struct tt_term *term,
 	tt_jsonw_end(&j, ']');
 	tt_jsonw_end(&j, '}');
 	tt_smap_deinit(&s.artifacts);
+	tt_smap_deinit(&s.modules);
 	int rc = tt_jsonw_finish(&j);
 	rc = rc == 0 && s.failed ? -ENOMEM : rc;
 	return rc < 0 ? tt_err_set(err, -rc, "cannot write the report: %s", strerror(-rc)) : 0;

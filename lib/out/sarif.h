@@ -11,8 +11,12 @@ struct tt_sarif {
 	struct tt_jsonw *j;
 	struct tt_report *r;
 	struct tt_smap artifacts; /* URIs, in the order of their indices */
+	struct tt_smap modules;   /* paths, in the order of their indices in run.addresses */
 	bool failed;              /* out of memory */
 };
+
+/* A message object, of plain text. */
+void tt_sarif_message(struct tt_jsonw *j, const char *key, const char *text);
 
 /* A location object; id < 0: none; message NULL: none. */
 void tt_sarif_location(struct tt_sarif *s, const char *key, const struct tt_spot *spot, int64_t id, const char *message);

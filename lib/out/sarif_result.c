@@ -9,13 +9,6 @@
 
 #define FRAMES_MAX 64 /* per stack */
 
-static void put_message(struct tt_jsonw *j, const char *key, const char *text)
-{
-	tt_jsonw_begin(j, key, '{');
-	tt_jsonw_text(j, "text", text);
-	tt_jsonw_end(j, '}');
-}
-
 static void put_result_message(struct tt_sarif *s, const struct tt_finding *f)
 {
 	TT_BUF_AUTO(text);
@@ -30,7 +23,7 @@ static void put_result_message(struct tt_sarif *s, const struct tt_finding *f)
 		tt_buf_printf(&text, "\n- %s", tt_buf_str(&step));
 	}
 	tt_buf_printf(&text, "\n%s", f->advice);
-	put_message(s->j, "message", tt_buf_str(&text));
+	tt_sarif_message(s->j, "message", tt_buf_str(&text));
 }
 
 static bool is_known(const struct tt_spot *spot)
@@ -72,7 +65,7 @@ static void put_thread_flow(struct tt_sarif *s, const struct tt_finding_edge *e,
 	snprintf(id, sizeof(id), "%zu", number);
 	tt_jsonw_begin(s->j, NULL, '{');
 	tt_jsonw_text(s->j, "id", id);
-	put_message(s->j, "message", e->thread_name ? e->thread_name : "a thread");
+	tt_sarif_message(s->j, "message", e->thread_name ? e->thread_name : "a thread");
 	tt_jsonw_begin(s->j, "locations", '[');
 	put_step(s, &e->hold, "takes", e->held_name, 0);
 	put_step(s, &e->want, "wants", e->wanted_name, 1);
@@ -127,7 +120,7 @@ static void put_stack(struct tt_sarif *s, const struct tt_finding_stack *stack, 
 	TT_BUF_AUTO(text);
 	tt_buf_printf(&text, "%zu. %s", number, stack->label ? stack->label : "");
 	tt_jsonw_begin(s->j, NULL, '{');
-	put_message(s->j, "message", tt_buf_str(&text));
+	tt_sarif_message(s->j, "message", tt_buf_str(&text));
 	tt_jsonw_begin(s->j, "frames", '[');
 	if (stack->stack)
 		put_stack_frames(s, stack->stack);
