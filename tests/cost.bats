@@ -79,7 +79,8 @@ at_most()
 	# One processor: then it is the program's order, not luck, that decides who waits.
 	native=$(on_one_processor syscalls "$MICRO" cond-pingpong)
 	shim=$(on_one_processor syscalls "$MICRO" cond-pingpong "$SHIM")
-	assert_between "$shim" $((${native%.*} * 95 / 100)) $((${native%.*} * 105 / 100)) "system calls (natively $native)"
+	# Who is preempted where differs between runs by some per cent; one call more per turn would be half as many again.
+	assert_between "$shim" $((${native%.*} * 80 / 100)) $((${native%.*} * 120 / 100)) "system calls (natively $native)"
 }
 
 @test "a thread costs one system call more: its CPU clock at its end" {

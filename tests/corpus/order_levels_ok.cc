@@ -1,32 +1,52 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// order_levels_ok.cc - locks of three levels, always taken downwards, given back in any order by unique_lock.
+// order_levels_ok.cc - three levels of locks, always taken downwards, let go in any order, sometimes with a level left out.
 // EXPECT: none
 // ALLOW: lock-contention lock-starvation
 // FORBID: lock-order-cycle
 #include <mutex>
 #include <thread>
 
-static std::mutex level[3];
+static std::mutex top, middle, bottom;
+static int shared[3];
 
-static void work(int variant)
+static void all_three()
 {
-	for (int i = 0; i < 30; i++) {
-		std::unique_lock<std::mutex> x(level[0]), y(level[1]), z(level[2]);
-		if (variant) {
-			x.unlock();
-			z.unlock();
-			y.unlock();
-		} else {
-			y.unlock();
-			z.unlock();
-			z.lock();
-		}
-	}
+	std::unique_lock<std::mutex> a(top), b(middle), c(bottom);
+	shared[0]++;
+	a.unlock();
+	shared[2]++;
+	c.unlock();
+	shared[1]++;
+}
+
+static void without_middle()
+{
+	std::lock_guard<std::mutex> a(top);
+	shared[0]++;
+	std::lock_guard<std::mutex> c(bottom);
+	shared[2]++;
+}
+
+static void lower_two()
+{
+	std::unique_lock<std::mutex> b(middle);
+	std::unique_lock<std::mutex> c(bottom);
+	b.unlock();
+	shared[2]++;
 }
 
 int main()
 {
-	std::thread t(work, 0), u(work, 1);
-	t.join();
-	u.join();
+	std::thread workers[3];
+	for (std::thread &worker : workers)
+		worker = std::thread([] {
+			for (int i = 0; i < 20; i++) {
+				all_three();
+				without_middle();
+				lower_two();
+			}
+		});
+	for (std::thread &worker : workers)
+		worker.join();
+	return shared[0] == 120 && shared[1] == 60 ? 0 : 1;
 }
