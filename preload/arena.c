@@ -84,30 +84,44 @@ struct ttrec_chunk *tt_chunk_claim(enum ttrec_chunk_type type, uint64_t size, ui
 
 /* ------------------------------------------------------------------ growing */
 
-#define TURN_LOOKS 200
+#define TURN_YIELDS   32u
+#define TURN_SLEEPS   400u
+#define TURN_SLEEP_NS 100000
+
+/* The thread's own mark: never 0. */
+static uint32_t turn_mark(void)
+{
+	return (uint32_t)((uintptr_t)&tt_self >> 3) | 1;
+}
 
 /*
  * Backing a new chunk takes long enough for thousands of threads to come to the same point: without turns each would claim a
- * chunk, and all but one be lost. So one claims and the others yield to it, but not for ever: whoever has the turn may be the
- * very thread that a signal handler interrupted, or one of lower priority. Then this one claims too.
+ * chunk, and all but one be lost. So one claims and the others wait for it: it may itself wait for the memory map, which they
+ * all change, or for a processor, which they all want. Not for ever, though: when nothing happens for a while, one of those who
+ * wait takes the turn over and claims too. And not at all for a turn that this very thread has, interrupted by a signal.
  */
 bool tt_turn_take(enum ttrec_chunk_type type)
 {
-	uint32_t *turn = &tt_g.p->turn[type], nobody = 0;
-	if (tt_cas_acq_rel(turn, &nobody, 1u) || tt_g.sandboxed)
+	uint32_t *turn = &tt_g.p->turn[type], seen = 0, mine = turn_mark();
+	if (tt_cas_acq_rel(turn, &seen, mine) || seen == mine || tt_g.sandboxed)
 		return true;
-	for (unsigned i = 0; i < TURN_LOOKS; i++) {
-		TT_SYS(sched_yield, 0, 0, 0, 0);
-		if (!tt_load_acquire(turn))
+	for (unsigned i = 0; i < TURN_YIELDS + TURN_SLEEPS; i++) {
+		const struct timespec pause = {0, TURN_SLEEP_NS};
+		if (i < TURN_YIELDS)
+			TT_SYS(sched_yield, 0, 0, 0, 0);
+		else
+			TT_SYS(nanosleep, &pause, NULL, 0, 0);
+		if (tt_load_acquire(turn) != seen)
 			return false;
 	}
-	return true;
+	return tt_cas_acq_rel(turn, &seen, mine);
 }
 
-/* Also by who has claimed without having the turn: at worst one more claims in vain. */
+/* Nothing, when somebody else has taken the turn over. */
 void tt_turn_give(enum ttrec_chunk_type type)
 {
-	tt_store_release(&tt_g.p->turn[type], 0u);
+	uint32_t mine = turn_mark();
+	tt_cas_acq_rel(&tt_g.p->turn[type], &mine, 0u);
 }
 
 static struct ttrec_chunk *slab_new(enum ttrec_chunk_type type, uint32_t record_size, uint32_t capacity)

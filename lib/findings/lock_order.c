@@ -212,9 +212,8 @@ static void report(const struct context *x, const struct tt_order_cycle *c)
 		f->reason = order_confidence(d, c, &f->confidence);
 		f->advice = order_advice(d, c, w);
 		if (c->doubts & TT_ORDER_TIMED)
-			f->why = "Each of these threads can hold one of the locks and wait for the next one until a deadline "
-			         "ends "
-				 "it, if they come at the same time.";
+			f->why = "Each of these threads can hold one of the locks and wait for the next one until a "
+				 "deadline ends it, if they come at the same time.";
 		if (c->doubts & (TT_ORDER_TIMED | TT_ORDER_STACK))
 			f->level = TT_LEVEL_WARNING; /* it ends by itself; it may be none */
 	}
