@@ -159,7 +159,7 @@ void *tt_slab_alloc(enum ttrec_chunk_type type, uint32_t record_size, uint32_t c
 		bool turn = tt_turn_take(type);
 		uint64_t now = tt_load_acquire(word);
 		struct ttrec_chunk *c = turn && now == w ? slab_new(type, record_size, capacity) : NULL;
-		/* Losing a race against one who did not wait leaves an empty slab behind: no harm, and rare. */
+		/* Losing a race against one who took the turn over leaves an empty slab behind: no harm, and rare. */
 		bool set = c && tt_cas_acq_rel(word, &now, (uint64_t)tt_ref(c) << 32 | 1);
 		if (turn)
 			tt_turn_give(type);

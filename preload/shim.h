@@ -92,7 +92,7 @@ struct tt_private {
 	uint32_t tid_map[TT_TID_MAP]; /* slot + 1 of the last thread with tid % TT_TID_MAP; a hint */
 	struct tt_pthread_key pthreads[TT_PTHREAD_MAP];
 	uint64_t slab[TTREC_CHUNK_MAX]; /* current slab: ref << 32 | records used */
-	uint32_t turn[TTREC_CHUNK_MAX]; /* 1: some thread is about to claim a chunk of that type */
+	uint32_t turn[TTREC_CHUNK_MAX]; /* mark of the thread that is about to claim a chunk of that type; 0 none */
 	uint64_t var;                   /* current VAR chunk: ref << 32 | bytes used */
 	uint64_t loop_free;             /* stack of loop records given back: tag << 32 | ref; link in `calls` */
 	uint64_t slot_free;             /* stack of free slots: tag << 32 | slot + 1; links in slot_next */
