@@ -36,9 +36,9 @@ SHIMLINK  = -shared -Wl,-z,now,-z,relro,-z,nodelete -Wl,--no-undefined -Wl,--no-
 # Subject programs of the tests: ordinary programs, without sanitizers.
 PROGFLAGS = $(OPT) $(WARN) $(DEPS) -pthread
 
-PKGS      = libdw libelf liblzma jansson libproc2 ncursesw
+PKGS      = libdw libelf liblzma libunwind-generic jansson libproc2 ncursesw
 PC_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS      = -Wl,--as-needed $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ldw -lelf -llzma -ljansson) -lstdc++ -lm -lpthread
+LIBS      = -Wl,--as-needed $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ldw -lelf -llzma -lunwind-x86_64 -lunwind -ljansson) -lstdc++ -lm -lpthread
 
 ifneq ($(V),1)
 say = @printf '  %-7s %s\n' $(1) '$(2)';

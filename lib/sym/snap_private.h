@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * snap_private.h - what the files behind snapshot.h and unwind.h share. Not for anyone outside this directory.
+ *
+ *   snapshot.c     taking a snapshot: which threads, in which way                (tt_snap)
+ *   snap_maps.c    the memory map, and the ELF files in it                       (snap_maps, snap_module)
+ *   snap_memory.c  reading memory: live, copied stacks, pages of code and tables
+ *   snap_quiet.c   one blocked thread, without a stop
+ *   snap_stop.c    stops by ptrace
+ *   snap_words.c   permissions and reasons, in words
+ *   core.c         core files as a source of the same
+ */
+#ifndef TT_SYM_SNAP_PRIVATE_H
+#define TT_SYM_SNAP_PRIVATE_H
+
+#include "lib/sym/internal.h"
+#include "lib/sym/snapshot.h"
+
+#define SNAP_PAGE          4096u
+#define SNAP_RED_ZONE      128u /* below the stack pointer, still in use */
+#define SNAP_STACK_MAX     ((size_t)1 << 20)
+#define SNAP_STACKS_BUDGET ((size_t)512 << 20) /* of all copies together */
+#define SNAP_DEADLINE_NS   100000000u
+#define SNAP_MAPS_MAX      ((size_t)256 << 20) /* text of a memory map */
+#define SNAP_THREADS_MAX   ((size_t)1 << 22)
+
+/* ------------------------------------------------------------------ snap_maps.c */
+
+struct snap_module {
+	uint64_t start, end; /* of all its mappings */
+	uint64_t bias;       /* address in the process - address in the file */
+	uint64_t tables;     /* where its .eh_frame_hdr lies in the process; 0: none */
+	uint64_t tables_size;
+	const char *path;
+	uint8_t build_id[SYM_BUILD_ID_MAX];
+	size_t build_id_len;
+};
+
+struct snap_maps {
+	char *text;                         /* paths point into it */
+	TT_VEC(struct tt_snap_map) list;    /* by start */
+	TT_VEC(struct snap_module) modules; /* by start */
+	size_t hint;                        /* the mapping that was found last */
+	unsigned generation;                /* grows when the maps are read again */
+};
+
+/* Parses the text of /proc/PID/maps, which it takes over (also on failure). 0 or -ENOMEM. */
+int snap_maps_parse(struct snap_maps *maps, char *text);
+void snap_maps_deinit(struct snap_maps *maps);
+struct tt_snap_map *snap_maps_find(struct snap_maps *maps, uint64_t address);
+
+/* Reads (again) the map of a live process, and finds its modules. 0 or -errno. */
+int snap_maps_read(struct tt_snap *snap);
+
+/* Finds the ELF files among the mappings, by their headers in memory. 0 or -ENOMEM. */
+int snap_modules_find(struct tt_snap *snap);
+const struct snap_module *snap_module_at(struct tt_snap *snap, uint64_t address);
+
+/* ------------------------------------------------------------------ the snapshot */
+
+/* A copied piece of a thread's memory. */
+struct snap_piece {
+	uint64_t start, end;
+	unsigned char *bytes;
+};
+
+struct snap_thread_private {
+	struct snap_piece stack;
+	TT_VEC(struct snap_piece) late; /* pages that were read after the capture */
+	bool late_read;                 /* something was, since it was last cleared */
+};
+
+struct snap_core;
+
+struct tt_snap {
+	pid_t pid;
+	pid_t via;   /* a thread that lives: the leader's own files are empty once it has ended */
+	int task_fd; /* /proc/PID/task; -1: a core */
+	int mem_fd;  /* /proc/VIA/mem, when process_vm_readv is refused; -1: not open */
+	bool use_mem;
+	struct tt_snap_options options;
+	struct snap_maps maps;
+	TT_VEC(struct tt_snap_thread *) threads; /* by tid */
+	struct tt_hmap by_tid;
+	struct tt_snap_pause pause;
+	struct tt_hmap pages;   /* page number -> its bytes, of memory that nobody writes to */
+	size_t copied;          /* bytes of all stacks */
+	struct snap_core *core; /* NULL: live */
+};
+
+static inline bool snap_is_live(const struct tt_snap *snap)
+{
+	return snap->core == NULL;
+}
+
+uint64_t snap_now_ns(void);
+
+/* An empty snapshot. NULL: out of memory. */
+struct tt_snap *snap_create(pid_t pid);
+
+/* ------------------------------------------------------------------ snap_memory.c */
+
+/* Reads live memory or the core, uncached. */
+size_t snap_memory_read(struct tt_snap *snap, uint64_t address, void *bytes, size_t len);
+
+/*
+ * One word as thread (NULL: none) would have seen it at its capture: from its stack's copy, from a cached page of constant
+ * memory, else from live memory, which sets late_read. False: there is none.
+ */
+bool snap_memory_word(struct tt_snap *snap, struct tt_snap_thread *thread, uint64_t address, uint64_t *ret);
+
+/* Bytes of code or other constant memory, through the cache. False: not all are there. */
+bool snap_memory_constant(struct tt_snap *snap, uint64_t address, void *bytes, size_t len);
+
+/* Copies the stack above the thread's stack pointer. 0, -EFAULT: no memory there, -ENOMEM. */
+int snap_memory_copy_stack(struct tt_snap *snap, struct tt_snap_thread *thread);
+void snap_memory_forget_late(struct tt_snap_thread *thread);
+void snap_memory_forget_pages(struct tt_snap *snap);
+
+/* ------------------------------------------------------------------ snap_quiet.c */
+
+/* Reads a thread that blocks. True: it is captured; else thread->fail tells why not. */
+bool snap_quiet_read(struct tt_snap *snap, struct tt_snap_thread *thread);
+
+/* How often a thread was given a processor; 0: cannot be told. */
+uint64_t snap_quiet_slices(const struct tt_snap *snap, pid_t tid);
+
+/* ------------------------------------------------------------------ snap_stop.c */
+
+/* Stops each of the threads for itself, and captures it. Threads that cannot be stopped keep what they have, and get a fail. */
+void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_t count);
+
+/* Stops all threads of the process at once, also those that come meanwhile (they are added), and captures them. */
+int snap_stop_all(struct tt_snap *snap);
+
+/* ------------------------------------------------------------------ snapshot.c */
+
+/* The thread of that tid, added if it is new. NULL: out of memory. */
+struct tt_snap_thread *snap_thread_add(struct tt_snap *snap, pid_t tid);
+
+/* Lists the live threads. 0 or -errno. The list is the caller's. */
+typedef TT_VEC(pid_t) snap_tids;
+int snap_list_tids(const struct tt_snap *snap, snap_tids *ret);
+
+#endif
