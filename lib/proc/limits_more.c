@@ -67,8 +67,7 @@ void tt_limits_read_memory(struct tt_limits_reading *r)
 {
 	static const struct files memory = {
 		"memory", {"memory.limit_in_bytes", "memory.max"}, {"memory.usage_in_bytes", "memory.current"}};
-	static const struct files high = {
-		"memory", {NULL, "memory.high"}, {"memory.usage_in_bytes", "memory.current"}};
+	static const struct files high = {"memory", {NULL, "memory.high"}, {"memory.usage_in_bytes", "memory.current"}};
 	static const struct files pids = {"pids", {"pids.max", "pids.max"}, {"pids.current", "pids.current"}};
 	tightest(r, &memory, &r->out->memory, false);
 	tightest(r, &high, &r->out->memory_high, false);

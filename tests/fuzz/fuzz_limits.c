@@ -86,7 +86,7 @@ static void write_seeds(const char *dir)
 	static const char *const seeds[] = {
 		"00-3,8,16-31:2/4\n",
 		"15:cpu,cpuacct:/docker/a:b\n0::/x (deleted)\n==\n30 25 0:26 /docker /sys/fs/cgroup/cpu\\040x ro - cgroup "
-	        "cgroup rw,cpu\n"
+		"cgroup rw,cpu\n"
 		"31 25 0:27 /.. /sys/fs/cgroup/unified rw shared:1 - cgroup2 cgroup2 rw\n",
 		"250000 100000\n",
 		"2max 100000\n",
