@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* proc_private.h - what the files of lib/proc share with each other, and nobody else uses. */
+#ifndef TT_PROC_PRIVATE_H
+#define TT_PROC_PRIVATE_H
+
+#include <errno.h>
+
+#include "lib/proc/fds.h"
+#include "lib/proc/syscalls.h"
+#include "lib/proc/waits.h"
+#include "lib/util/hmap.h"
+#include "lib/util/vec.h"
+
+/* ------------------------------------------------------------------ sockets.c */
+
+/* The sockets of one network namespace, as far as somebody asked: a protocol's table is read once, at the first question. */
+struct proc_sockets {
+	pid_t pid;
+	struct tt_hmap by_inode; /* -> struct tt_socket, owned */
+	uint64_t loaded;         /* bits: rows of the table of tables in sockets.c */
+};
+
+/* protocol: what the kernel calls it ("TCP", "UNIX-STREAM"); "" unknown: all tables are searched. NULL: not found. */
+const struct tt_socket *proc_sockets_find(struct proc_sockets *s, uint64_t inode, const char *protocol);
+void proc_sockets_clear(struct proc_sockets *s);
+
+/* ------------------------------------------------------------------ unixpeer.c */
+
+/* Asks the kernel for the other end of a connected unix socket: its inode, and its name into name. False: not known. */
+bool proc_unix_peer(pid_t pid, uint64_t inode, uint64_t *ret_peer, char *name, size_t size);
+
+/* ------------------------------------------------------------------ files */
+
+/* Reads a small file of /proc whole, at most size - 1 bytes, ended by NUL. Length or -errno. */
+int proc_read(const char *path, char *buf, size_t size);
+
+/* Reads a text of the target's memory, cut to size - 1 bytes, always ended by NUL. Length or -errno. read may be NULL. */
+int proc_read_text(tt_memory_read read, void *ctx, uint64_t address, char *out, size_t size);
+
+/* ------------------------------------------------------------------ waits*.c */
+
+/* What the names on the stack say: NONE and NULL when they say nothing. */
+struct wait_hint {
+	enum tt_wait_kind kind;
+	const char *meaning;
+	bool foreign; /* the kind is of another library than libc: no layout of ours */
+};
+
+static inline int wait_read(const struct tt_wait_env *env, uint64_t address, void *buf, size_t len)
+{
+	return env->read && address ? env->read(env->ctx, address, buf, len) : -EFAULT;
+}
+
+/* Sets timed, left_known and left_ns from a timeout that began with the wait, or from a point in time on a clock. */
+void wait_relative(struct tt_wait *w, const struct tt_wait_call *call, uint64_t timeout_ns);
+void wait_absolute(struct tt_wait *w, const struct tt_wait_env *env, int clock, uint64_t at_ns);
+/* The struct timespec at address as ns; false for NULL and what cannot be read. */
+bool wait_timespec(const struct tt_wait_env *env, uint64_t address, uint64_t *ret_ns);
+
+void wait_decode_futex(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env);
+/* Which object the futex word w->word with the expected value is part of. */
+void wait_decode_lock(struct tt_wait *w, uint32_t expected, const struct wait_hint *hint, const struct tt_wait_env *env);
+void wait_decode_fd(
+	struct tt_wait *w, enum tt_syscall_class class, const struct tt_wait_call *call, const struct tt_wait_env *env);
+void wait_decode_poll(
+	struct tt_wait *w, enum tt_syscall_class class, const struct tt_wait_call *call, const struct tt_wait_env *env);
+void wait_decode_file_lock(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env);
+
+#endif
