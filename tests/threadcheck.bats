@@ -586,6 +586,44 @@ os.execvp(sys.argv[1], sys.argv[1:])' threadcheck --report text=r.txt -- bash pr
 	assert_equal "$(grep -c deadlock err)" 1
 }
 
+@test "a deadlock that is suppressed, or in the baseline, fails a program that succeeds, only when that had to be ended" {
+	cat >program.c <<-'C'
+		#include <pthread.h>
+		#include <unistd.h>
+		static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+		static void *twice(void *arg) { pthread_mutex_lock(&m); pthread_mutex_lock(&m); return arg; }
+		int main(int argc, char **argv)
+		{
+			pthread_t t;
+			pthread_create(&t, 0, twice, 0);
+			while (access(argv[argc - 1], F_OK) != 0)
+				usleep(1000);
+			_exit(0);
+		}
+	C
+	cc -pthread -o program program.c
+	echo "deadlock function:twice # meant so" >list
+	# reports NAME OPTION... - what threadcheck says and returns; the program goes on once the deadlock was said.
+	reports()
+	{
+		bg threadcheck --on-deadlock=report --report json="$1.report" "${@:2}" -- ./program "$1.go" 2>"$1.err"
+		poll_until 20 grep -q "^threadcheck: deadlock in process" "$1.err"
+		touch "$1.go"
+		wait "$bg_pid" && status=0 || status=$?
+	}
+	reports plain --write-baseline known.json
+	assert_status 66
+	reports suppressed --suppressions list
+	assert_status 0
+	assert_json suppressed.report '[.findings[] | select(.rule == "deadlock" and .suppressed)] | length == 1'
+	reports known --baseline known.json
+	assert_status 0
+	assert_json known.json '.findings | length == 1' # the baseline
+	assert_json known.report '[.findings[] | select(.rule == "deadlock" and .known)] | length == 1'
+	run threadcheck -q --suppressions list -- ./program never
+	assert_status 66
+}
+
 @test "a long wait for a lock is no deadlock" {
 	run --separate-stderr threadcheck -q -- "$MKTHREADS" long-hold rounds=1 hold_us=3000000
 	assert_status 0

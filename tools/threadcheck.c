@@ -105,7 +105,8 @@ struct run {
 	struct tt_child_result child;
 	struct tt_gather gather;
 	struct tt_deadlock_watch watch;
-	unsigned deadlocks;
+	bool deadlock;         /* one was seen while it ran ... */
+	bool deadlock_is_open; /* ... and no suppression or baseline says that it is known */
 	struct tt_unseen unseen; /* why the command left no recording, when it did not */
 };
 
@@ -182,7 +183,7 @@ static bool look_for_deadlock(void *data)
 	struct run *run = data;
 	TT_BUF_AUTO(words);
 	int found = tt_deadlock_look(&run->watch, run->session.dir, &words);
-	run->deadlocks += found > 0 ? (unsigned)found : 0;
+	run->deadlock = run->deadlock || found > 0;
 	for (const char *at = tt_buf_str(&words); *at;) {
 		size_t len = strcspn(at, "\n");
 		tt_cli_error(&cli, "%.*s", (int)len, at);
@@ -379,6 +380,19 @@ static int write_reports(struct tt_report *report)
 	return rc;
 }
 
+/* One that was seen counts as its finding does; also when the report has none, as its process may have been replaced since. */
+static bool deadlock_is_open(const struct tt_findings *findings)
+{
+	unsigned reported = 0;
+	const struct tt_finding *f;
+	vec_for_each (f, &findings->list) {
+		if (f->rule == TT_RULE_DEADLOCK && f->state == TT_FINDING_OPEN)
+			return true;
+		reported += f->rule == TT_RULE_DEADLOCK;
+	}
+	return reported == 0;
+}
+
 /* *found: whether findings reach the level asked for. 0, or TT_EXIT_FAILED with the words said. */
 static int report_run(struct run *run, bool *found)
 {
@@ -390,6 +404,7 @@ static int report_run(struct run *run, bool *found)
 	if (make_report(run, &report, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
 	*found = tt_report_cli_failed(&opt.report, report);
+	run->deadlock_is_open = deadlock_is_open(&report->findings);
 	int rc = write_reports(report);
 	if (opt.report.write_baseline && tt_baseline_write(&report->findings, opt.report.write_baseline, &err) < 0)
 		rc = tt_cli_error(&cli, "%s", err.msg);
@@ -402,8 +417,8 @@ static int report_run(struct run *run, bool *found)
 static int final_status(const struct run *run, bool failed, bool found)
 {
 	int own = run->child.survived ? 128 + SIGKILL : tt_child_exit_status(run->child.status);
-	bool deadlock = run->deadlocks && opt.report.fail_on != TT_FAIL_NEVER;
-	/* It was we who ended it: its status says nothing. */
+	bool deadlock = run->deadlock && opt.report.fail_on != TT_FAIL_NEVER;
+	/* It was we who ended it: its status says nothing, and a program that cannot go on has not succeeded, known or not. */
 	if (run->child.ended == TT_CHILD_WATCH && deadlock)
 		return (int)opt.error_exitcode;
 	if (own)
@@ -412,7 +427,7 @@ static int final_status(const struct run *run, bool failed, bool found)
 		return STATUS_TIMEOUT;
 	if (failed)
 		return TT_EXIT_FAILED;
-	return found || deadlock ? (int)opt.error_exitcode : TT_EXIT_OK;
+	return found || (deadlock && run->deadlock_is_open) ? (int)opt.error_exitcode : TT_EXIT_OK;
 }
 
 static int after_program(struct run *run)
