@@ -4,6 +4,14 @@
 
 #define SCAN_SLOTS 256u /* threads looked at for a holder: a contended wait must not cost more than it tells */
 
+void tt_note_destroyed(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_caller *c)
+{
+	struct ttrec_lock *l = tt_lock_by_index(s->reborn - 1);
+	s->reborn = 0;
+	if (l && l->address == object)
+		tt_misuse(s, TTREC_MISUSE_USE_AFTER_DESTROY, l, site, 0, l->death_site, 0, c);
+}
+
 void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
 	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like)
 {
@@ -12,6 +20,7 @@ void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, ui
 	b.site = site;
 	tt_busy_begin(s);
 	struct ttrec_lock *l = tt_lock_get(s, object, &b);
+	tt_used_destroyed(s, object, site, &w->caller);
 	if (l && lock_like)
 		tt_order_attempt(s, object, tt_lock_uid(l), site, &w->caller);
 	if (!other && holder)
@@ -70,6 +79,7 @@ void tt_got(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, co
 	struct tt_caller c = tt_caller_of(site, cfa);
 	tt_busy_begin(s);
 	tt_acquired(s, object, site, birth, true, &c);
+	tt_used_destroyed(s, object, site, &c);
 	if (extra)
 		tt_count(s, object, tt_site_as(site, extra), birth);
 	tt_busy_end(s);
@@ -79,6 +89,7 @@ void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct 
 {
 	tt_busy_begin(s);
 	tt_count(s, object, site, birth);
+	tt_used_destroyed(s, object, site, NULL);
 	tt_busy_end(s);
 }
 

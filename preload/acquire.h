@@ -40,6 +40,16 @@ void tt_got(
 	struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, enum ttrec_op extra);
 /* An operation that acquires nothing. */
 void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth);
+/*
+ * After an operation by which a lock may have become known: if that had been destroyed, and was not initialised again, it is a
+ * fact. Within the brackets. c NULL: no stack.
+ */
+void tt_note_destroyed(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_caller *c);
+TT_INLINE void tt_used_destroyed(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_caller *c)
+{
+	if (unlikely(s->reborn))
+		tt_note_destroyed(s, object, site, c);
+}
 /* A call failed with error r; whether it is misuse or used as designed is the reader's judgement. */
 void tt_call_failed(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, int r);
 /* After the real release of `object`, which is held but not plain. at: tt_held_find(); now: taken before the release, 0 if not

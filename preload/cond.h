@@ -17,6 +17,9 @@ void tt_cond_begin(
 	struct tt_cond_wait *k, struct tt_self *s, pthread_cond_t *c, pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 void tt_cond_end(struct tt_cond_wait *k, int r);
 void tt_cond_cancelled(struct tt_cond_wait *k);
+/* Around the real destroy call. begin returns the time for end, 0 when nobody waits. */
+uint64_t tt_cond_destroy_begin(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa);
+void tt_cond_destroy_end(struct tt_self *s, pthread_cond_t *c, uint64_t site, uint64_t since);
 void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa);
 
 #endif

@@ -50,9 +50,13 @@ TT_EXPORT int mtx_init(mtx_t *m, int type)
 TT_EXPORT void mtx_destroy(mtx_t *m)
 {
 	struct tt_self *s = tt_enter();
+	/* It returns nothing: that of a mutex in use leaves it as it is (2.36, nptl/pthread_mutex_destroy.c). */
+	const pthread_mutex_t *pm = mutex_of(m);
+	uint32_t owner = s ? (uint32_t)tt_load_relaxed(&pm->__data.__owner) : 0;
+	bool used = s && tt_load_relaxed(&pm->__data.__nusers);
 	REAL(mtx_destroy)(m);
 	if (s)
-		tt_died(s, (uintptr_t)m, HOOK_SITE(OP_NONE));
+		tt_mutex_destroyed(s, mutex_of(m), HOOK_SITE(OP_NONE), HOOK_CFA(), owner, used ? EBUSY : 0);
 }
 
 TT_EXPORT int mtx_lock(mtx_t *m)
@@ -96,7 +100,9 @@ TT_EXPORT int cnd_init(cnd_t *c)
 TT_EXPORT void cnd_destroy(cnd_t *c)
 {
 	struct tt_self *s = tt_enter();
+	uint64_t waited = s ? tt_cond_destroy_begin(s, cond_of(c), HOOK_SITE(OP_NONE), HOOK_CFA()) : 0;
 	REAL(cnd_destroy)(c);
+	tt_cond_destroy_end(s, cond_of(c), HOOK_SITE(OP_NONE), waited);
 	if (s)
 		tt_died(s, (uintptr_t)c, HOOK_SITE(OP_NONE));
 }

@@ -174,10 +174,10 @@ TT_EXPORT int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *att
 
 /*
  * Threads are still in their waits. If they were all woken that is allowed, and they leave at once; else the call hangs until
- * somebody wakes them. So it is noted before, and taken back when it was short. Returns the time, 0 when nobody waits.
+ * somebody wakes them. So it is noted before, and taken back when it was short.
  */
 #define DESTROY_SHORT_NS 10000000u
-static uint64_t cond_destroy_begin(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa)
+uint64_t tt_cond_destroy_begin(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa)
 {
 	struct ttrec_lock *l = tt_lock_find((uintptr_t)c);
 	if (!l || !tt_load_relaxed(&l->owner))
@@ -190,8 +190,10 @@ static uint64_t cond_destroy_begin(struct tt_self *s, pthread_cond_t *c, uint64_
 	return now;
 }
 
-static void cond_destroy_end(struct tt_self *s, pthread_cond_t *c, uint64_t site, uint64_t since)
+void tt_cond_destroy_end(struct tt_self *s, pthread_cond_t *c, uint64_t site, uint64_t since)
 {
+	if (!since)
+		return;
 	tt_busy_begin(s);
 	if (tt_now() - since < DESTROY_SHORT_NS)
 		tt_misuse_undo(TTREC_MISUSE_DESTROY_WAITED, tt_lock_find((uintptr_t)c), site);
@@ -201,10 +203,9 @@ static void cond_destroy_end(struct tt_self *s, pthread_cond_t *c, uint64_t site
 TT_EXPORT int pthread_cond_destroy(pthread_cond_t *c)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t waited = s ? cond_destroy_begin(s, c, HOOK_SITE(OP_NONE), HOOK_CFA()) : 0;
+	uint64_t waited = s ? tt_cond_destroy_begin(s, c, HOOK_SITE(OP_NONE), HOOK_CFA()) : 0;
 	int r = REAL(pthread_cond_destroy)(c);
-	if (waited)
-		cond_destroy_end(s, c, HOOK_SITE(OP_NONE), waited);
+	tt_cond_destroy_end(s, c, HOOK_SITE(OP_NONE), waited);
 	if (s && r == 0)
 		tt_died(s, (uintptr_t)c, HOOK_SITE(OP_NONE));
 	return r;

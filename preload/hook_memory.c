@@ -32,13 +32,14 @@ TT_INLINE bool granule_has_lock(const uint64_t *bits, uint64_t granule)
 	return tt_load_relaxed(&bits[bit / 64]) >> bit % 64 & 1;
 }
 
-static TT_NOINLINE void memory_given_back(uint64_t start, uint64_t size, uint64_t pc)
+/* readable: not yet given back, so that it can be looked at. */
+static TT_NOINLINE void memory_given_back(uint64_t start, uint64_t size, uint64_t pc, bool readable)
 {
 	struct tt_self *s = tt_enter_if_known();
 	if (!s)
 		return;
 	tt_busy_begin(s);
-	tt_memory_death(s, start, size, TTREC_SITE(pc, TTREC_OP_NONE));
+	tt_memory_death(s, start, size, TTREC_SITE(pc, TTREC_OP_NONE), readable);
 	tt_busy_end(s);
 }
 
@@ -70,12 +71,12 @@ static TT_NOINLINE void freed_elsewhere(void *p, uint64_t pc)
 	const uint64_t *bits = tt_g.p->filter;
 	if (tt_load_relaxed(&allocator) == GLIBC) { /* the very first one, and those that raced with it */
 		if (may_hold_lock(bits, (uintptr_t)p, glibc_size(p)))
-			memory_given_back((uintptr_t)p, glibc_size(p), pc);
+			memory_given_back((uintptr_t)p, glibc_size(p), pc, true);
 		return;
 	}
 	if (tt_load_relaxed(&allocator) == OTHER && tt_real.malloc_usable_size &&
 		(granule_has_lock(bits, g) || granule_has_lock(bits, g + 1)))
-		memory_given_back((uintptr_t)p, REAL(malloc_usable_size)(p), pc);
+		memory_given_back((uintptr_t)p, REAL(malloc_usable_size)(p), pc, true);
 }
 
 /* Ends in a jump, not in a call: the pair of malloc and free is the most frequent thing that programs do. */
@@ -85,7 +86,7 @@ TT_EXPORT void free(void *p)
 	if (p && likely(bits)) {
 		uint64_t size = glibc_size(p);
 		if (may_hold_lock(bits, (uintptr_t)p, size))
-			memory_given_back((uintptr_t)p, size, (uintptr_t)__builtin_return_address(0));
+			memory_given_back((uintptr_t)p, size, (uintptr_t)__builtin_return_address(0), true);
 	} else if (p && tt_load_relaxed(&tt_epoch)) {
 		freed_elsewhere(p, (uintptr_t)__builtin_return_address(0));
 	}
@@ -102,13 +103,13 @@ TT_EXPORT void *realloc(void *p, size_t size)
 	uint64_t old = (uintptr_t)p, old_size = p && bits ? glibc_size(p) : 0;
 	void *q = REAL(realloc)(p, size);
 	if (old_size && q && (uintptr_t)q != old && may_hold_lock(bits, old, old_size))
-		memory_given_back(old, old_size, (uintptr_t)__builtin_return_address(0));
+		memory_given_back(old, old_size, (uintptr_t)__builtin_return_address(0), false);
 	return q;
 }
 
 TT_EXPORT int munmap(void *p, size_t size)
 {
 	if (size && tt_load_relaxed(&tt_epoch))
-		memory_given_back((uintptr_t)p, size, (uintptr_t)__builtin_return_address(0));
+		memory_given_back((uintptr_t)p, size, (uintptr_t)__builtin_return_address(0), false);
 	return REAL(munmap)(p, size);
 }

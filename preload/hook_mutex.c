@@ -252,21 +252,27 @@ TT_EXPORT int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *
 	return r;
 }
 
+void tt_mutex_destroyed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, uint32_t owner, int r)
+{
+	if (r == 0)
+		tt_died(s, (uintptr_t)m, site);
+	if (r != EBUSY)
+		return;
+	struct tt_caller c = tt_caller_of(site, cfa);
+	tt_busy_begin(s);
+	struct ttrec_thread *o = tt_thread_by_tid(owner);
+	tt_misuse(s, TTREC_MISUSE_DESTROY_LOCKED, tt_lock_find((uintptr_t)m), site, o ? o->serial : 0,
+		tt_holder_site(o, (uintptr_t)m), 0, &c);
+	tt_busy_end(s);
+}
+
 TT_EXPORT int pthread_mutex_destroy(pthread_mutex_t *m)
 {
 	struct tt_self *s = tt_enter();
 	uint32_t owner = s ? (uint32_t)tt_load_relaxed(&m->__data.__owner) : 0;
 	int r = REAL(pthread_mutex_destroy)(m);
-	if (s && r == 0)
-		tt_died(s, (uintptr_t)m, HOOK_SITE(OP_NONE));
-	if (!s || r != EBUSY)
-		return r;
-	struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
-	tt_busy_begin(s);
-	struct ttrec_thread *o = tt_thread_by_tid(owner);
-	tt_misuse(s, TTREC_MISUSE_DESTROY_LOCKED, tt_lock_find((uintptr_t)m), HOOK_SITE(OP_NONE), o ? o->serial : 0,
-		tt_holder_site(o, (uintptr_t)m), 0, &c);
-	tt_busy_end(s);
+	if (s)
+		tt_mutex_destroyed(s, m, HOOK_SITE(OP_NONE), HOOK_CFA(), owner, r);
 	return r;
 }
 

@@ -238,8 +238,12 @@ static TT_NOINLINE int rwlock_unlock_slow(struct tt_self *s, pthread_rwlock_t *r
 		struct tt_caller c = tt_caller_of(site, cfa);
 		tt_busy_begin(s);
 		const struct ttrec_thread *o = tt_thread_by_tid(writer);
-		tt_misuse(s, unlocked ? TTREC_MISUSE_UNLOCK_UNLOCKED : TTREC_MISUSE_UNLOCK_NOT_OWNER,
-			tt_lock_find((uintptr_t)rw), site, o ? o->serial : 0, 0, 0, &c);
+		struct ttrec_lock *l = tt_lock_find((uintptr_t)rw), *dead = l ? NULL : tt_lock_find_destroyed((uintptr_t)rw);
+		if (dead)
+			tt_misuse(s, TTREC_MISUSE_USE_AFTER_DESTROY, dead, site, 0, dead->death_site, 0, &c);
+		else
+			tt_misuse(s, unlocked ? TTREC_MISUSE_UNLOCK_UNLOCKED : TTREC_MISUSE_UNLOCK_NOT_OWNER, l, site,
+				o ? o->serial : 0, 0, 0, &c);
 		tt_busy_end(s);
 	}
 	return r;

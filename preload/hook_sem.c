@@ -70,6 +70,7 @@ static TT_NOINLINE void sem_got(struct tt_self *s, sem_t *sem, uint64_t site, ui
 			tt_acquired(s, (uintptr_t)sem, site, &sem_birth, true, &c);
 		}
 	}
+	tt_used_destroyed(s, (uintptr_t)sem, site, &c);
 	tt_busy_end(s);
 }
 
@@ -251,6 +252,8 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_FOREIGN);
 	if (e && l && sem_is_foreign(l))
 		e->gap |= GAP_FOREIGN;
+	struct tt_caller c = tt_caller_of(site, cfa);
+	tt_used_destroyed(s, (uintptr_t)sem, site, &c);
 	tt_busy_end(s);
 	int r = sem_post_any(sem);
 	if (at && r == 0)

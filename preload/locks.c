@@ -82,7 +82,8 @@ static void lock_revive(struct tt_self *s, struct ttrec_lock *l, const struct tt
 	tt_store_relaxed(&l->owner, 0u);
 	l->birth_ns = tt_now();
 	l->birth_thread = s->t ? s->t->serial : 0;
-	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SIGNALLED | TTREC_LOCK_WAITED;
+	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SIGNALLED | TTREC_LOCK_WAITED |
+	                TTREC_LOCK_ON_STACK;
 	tt_store_release(&l->flags, (uint16_t)((was & keep) | b->flags));
 }
 
@@ -139,6 +140,26 @@ static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const
 	return l;
 }
 
+/* What destroy calls leave in the memory of these says so, and their use after it fails, or is seen there. */
+static bool tells_death(const struct ttrec_lock *l)
+{
+	return l->kind == TTREC_KIND_MUTEX || l->kind == TTREC_KIND_COND;
+}
+
+/*
+ * A lock begins where a destroyed one was. Used without an init call it is that one still, unless its memory was given back
+ * meanwhile, or is on a stack and so may have become another's.
+ */
+static void lock_reborn(struct tt_self *s, uint64_t address, const struct tt_birth *b)
+{
+	struct ttrec_lock *dead = tt_lock_find_destroyed(address);
+	if (!dead || tells_death(dead))
+		return;
+	if (!b->caller && dead->kind == b->kind && !(tt_load_relaxed(&dead->flags) & TTREC_LOCK_ON_STACK))
+		s->reborn = dead->index + 1;
+	tt_and_relaxed(&dead->flags, (uint16_t)~TTREC_LOCK_DESTROYED);
+}
+
 /* The lock at this address, made known by its first use if need be. NULL: no space (counted). */
 struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct tt_birth *b)
 {
@@ -147,6 +168,8 @@ struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct
 		return l;
 	if (l) /* another kind of object lives there now: the old one is gone, whether or not we were told */
 		tt_lock_death(s, l, b->site, false);
+	else
+		lock_reborn(s, address, b);
 	l = lock_find_dead(address, b);
 	if (!l)
 		return lock_insert(s, address, b);
@@ -199,21 +222,35 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 
 #define OWNER_AT 8 /* glibc, struct __pthread_mutex_s.__owner; checked in hook_mutex.c */
 
-/* A mutex that the calling thread holds goes with its memory. Only then is that looked at: it was used, so it can be read. */
-static void lock_freed(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
+/* A mutex whose memory is given back while its owner, by its own word, is inside; the thread's held stack must agree. */
+static void freed_locked(struct tt_self *s, struct ttrec_lock *l, uint64_t site, uint64_t own_word)
 {
-	uint32_t at = s->t && s->t->held_depth ? tt_held_find(s, l->address) : 0;
-	if (at) {
-		uint64_t word = tt_held_remove(s, at);
-		const uint32_t *owner = (const uint32_t *)(uintptr_t)(l->address + OWNER_AT);
-		if (l->kind == TTREC_KIND_MUTEX && tt_load_relaxed(owner) == s->t->tid)
-			tt_misuse(s, TTREC_MISUSE_FREED_LOCKED, l, site, s->t->serial, TTREC_SITE_WORD(word), 0, NULL);
+	uint32_t tid = tt_load_relaxed((const uint32_t *)(uintptr_t)(l->address + OWNER_AT));
+	if (!tid)
+		return;
+	struct ttrec_thread *owner = tid == s->t->tid ? s->t : tt_thread_by_tid(tid);
+	uint64_t taken = owner == s->t ? own_word : tt_holder_site(owner, l->address);
+	if (taken)
+		tt_misuse(s, TTREC_MISUSE_FREED_LOCKED, l, site, owner->serial, TTREC_SITE_WORD(taken), 0, NULL);
+}
+
+/* readable: the memory is still there. */
+static void lock_freed(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool readable)
+{
+	if (lock_is_dead(l)) {
+		if (!tells_death(l))
+			tt_and_relaxed(&l->flags, (uint16_t)~TTREC_LOCK_DESTROYED);
+		return;
 	}
+	uint32_t at = s->t && s->t->held_depth ? tt_held_find(s, l->address) : 0;
+	uint64_t word = at ? tt_held_remove(s, at) : 0;
+	if (s->t && readable && l->kind == TTREC_KIND_MUTEX)
+		freed_locked(s, l, site, word);
 	tt_lock_death(s, l, site, false);
 }
 
-/* Memory is given back: locks inside are no more. The caller has asked the filter. */
-void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site)
+/* Memory is given back: locks inside are no more. The caller has asked the filter. readable: it can still be read. */
+void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site, bool readable)
 {
 	uint64_t end = start + size;
 	if (size >> 8 >= TT_FILTER_BITS) {
@@ -221,8 +258,8 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 		uint32_t locks = tt_load_relaxed(&tt_g.h->locks);
 		for (uint32_t i = 0; i < locks; i++) {
 			struct ttrec_lock *l = tt_lock_by_index(i);
-			if (l && l->kind && l->address >= start && l->address < end && !lock_is_dead(l))
-				lock_freed(s, l, site);
+			if (l && l->kind && l->address >= start && l->address < end)
+				lock_freed(s, l, site, readable);
 		}
 		return;
 	}
@@ -238,8 +275,8 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 		uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(g << 8)]);
 		while (i) {
 			struct ttrec_lock *l = tt_lock_by_index(i - 1);
-			if (l->address >= start && l->address < end && !lock_is_dead(l))
-				lock_freed(s, l, site);
+			if (l->address >= start && l->address < end)
+				lock_freed(s, l, site, readable);
 			i = l->chain;
 		}
 	}

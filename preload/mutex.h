@@ -28,6 +28,8 @@ int tt_mutex_lock_slow(
 int tt_mutex_timed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, const struct tt_mutex_until *u);
 int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 int tt_mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
+/* After the real destroy call, which gave r; owner: as the mutex said before it. */
+void tt_mutex_destroyed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, uint32_t owner, int r);
 void tt_mutex_reinit(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 
 /* The kind that is locked inline: 0 when the check passed, else one that no mutex has. */

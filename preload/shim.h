@@ -156,6 +156,7 @@ struct tt_self {
 	uint8_t refused; /* no record could be had: pass through (until the epoch changes) */
 	uint8_t off;     /* > 0: the thread's events are not recorded (inside real calls that call hooks) */
 	uint8_t reserved[2];
+	uint32_t reborn; /* a lock that tt_lock_get() found used after it was destroyed: its index + 1; see tt_used_destroyed() */
 	uintptr_t busy_sp; /* frame that went in, to tell a nested event from one that was left by longjmp */
 	uint64_t creating; /* unused slot kept for the next create of this thread; slot + 1 */
 };
@@ -231,7 +232,7 @@ struct ttrec_lock *tt_lock_find_destroyed(uint64_t address);
 struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
 void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
 void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool destroyed);
-void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site);
+void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site, bool readable);
 TT_INLINE uint32_t tt_lock_uid(const struct ttrec_lock *l)
 {
 	return TTREC_UID(l->index, tt_load_relaxed(&l->gen));

@@ -37,6 +37,7 @@ static const struct tt_thread *other_thread(const struct say *s)
 	switch (s->f->what) {
 	case TTREC_MISUSE_UNLOCK_NOT_OWNER:
 	case TTREC_MISUSE_DESTROY_LOCKED:
+	case TTREC_MISUSE_FREED_LOCKED:
 	case TTREC_MISUSE_DOUBLE_JOIN:
 	case TTREC_MISUSE_JOIN_SELF:
 	case TTREC_MISUSE_JOIN_DETACHED:
@@ -151,11 +152,30 @@ static void destroy_locked(struct say *s)
 	s->out->reason = "the program was ending: other threads are stopped soon, whatever they hold";
 }
 
+/*
+ * Of mutexes and conditions the C library leaves in their memory that they were destroyed. Of the others it is only known that
+ * no init call came between, and that their memory was not given back; a read-write lock or a spinlock can also be made anew by
+ * an assignment, which nobody sees.
+ */
+static void not_seen_in_memory(struct say *s)
+{
+	enum ttrec_kind kind = s->f->lock ? s->f->lock->kind : TTREC_KIND_NONE;
+	if (kind != TTREC_KIND_SEM && kind != TTREC_KIND_BARRIER && kind != TTREC_KIND_RWLOCK && kind != TTREC_KIND_SPIN)
+		return;
+	s->out->confidence = TT_LIKELY;
+	s->out->reason = "no call initialised it again, and its memory was not freed meanwhile";
+	if (kind != TTREC_KIND_RWLOCK && kind != TTREC_KIND_SPIN)
+		return;
+	s->out->level = TT_LEVEL_WARNING;
+	ADD(s, "if the program sets it up again by an assignment (PTHREAD_RWLOCK_INITIALIZER), all is well");
+}
+
 static void use_after_destroy(struct say *s)
 {
 	if (!begin(s, TT_RULE_USE_AFTER_DESTROY, "destroyed here"))
 		return;
 	TITLE(s, "%s uses %s after it was destroyed", s->who, s->lock);
+	not_seen_in_memory(s);
 	if (s->f->other)
 		ADD(s, "the call failed with %s", tt_misuse_errno(s->d, s->f->other));
 	if (!tt_misuse_at_exit(s->d, s->f))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // use_destroy_waited.c - a semaphore is destroyed while a thread waits for it.
 // EXPECT: destroy-waited level=error|warning func~main
+// EXPECT: use-after-destroy func~main
 #include <semaphore.h>
 #include "tests/corpus/corpus.h"
 
