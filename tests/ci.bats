@@ -441,6 +441,111 @@ diffed()
 	assert_status 0
 }
 
+@test "a saved JSON report compares as the recordings do that it was made of, also with recordings, and out of a pipe" {
+	recorded_as old contended-mutex hold_us=2000
+	recorded_as new contended-mutex hold_us=20000
+	recorded_as new leaked-thread
+	local side old new
+	for side in old new; do
+		"$BIN/threadreport" --fail-on never --json "$side" >"$side.json"
+		validate_json "$side.json" report-1.json
+	done
+	diffed old new
+	assert_status 1
+	assert_json "$R" '.summary | .worse == 1 and .new >= 1'
+	cp "$R" want.json
+	for old in old old.json; do
+		for new in new new.json; do
+			diffed "$old" "$new"
+			assert_status 1
+			assert_equal "$(json "$R" 'tostring')" "$(json want.json 'tostring')" "$old with $new"
+		done
+	done
+	run --separate-stderr bash -c '"$1" --json --diff <(cat old.json) <(cat new.json)' - "$BIN/threadreport"
+	assert_status 1
+	assert_equal "$(jq -c .summary <<<"$output")" "$(json want.json '.summary | tostring')"
+	diffed new.json old.json
+	assert_status 0
+	assert_json "$R" '.summary | .better == 1 and .gone >= 1'
+}
+
+# refuses FILE WORDS - as a side of a comparison: status 2, one line that names the file.
+refuses()
+{
+	run --separate-stderr "$BIN/threadreport" --diff good.json "$1"
+	assert_status 2
+	assert_empty "$output"
+	assert_equal "$stderr" "threadreport: $1$2"
+}
+
+@test "a saved report that is damaged, incomplete or no report is refused, naming file and place" {
+	recorded_as old contended-mutex hold_us=2000
+	"$BIN/threadreport" --fail-on never --json old >good.json
+	# changed FILTER - good.json made bad.
+	changed()
+	{
+		jq "$1" good.json >bad.json
+	}
+	head -c 500 good.json >bad.json
+	run --separate-stderr "$BIN/threadreport" --diff bad.json good.json
+	assert_status 2
+	assert_matches "$stderr" "^threadreport: bad.json:[0-9]+: "
+	printf '{"schema": "threadtools.report/1",\n"complete": true, "complete": false}' >bad.json
+	refuses bad.json ":2: duplicate object key near '\"complete\"'"
+	: >bad.json
+	refuses bad.json ":1: '[' or '{' expected near end of file"
+	printf '[%.0s' $(seq 5000) >bad.json
+	refuses bad.json ":1: maximum parsing depth reached near '['"
+	echo '[]' >bad.json
+	refuses bad.json ': not a whole report: "schema" is not "threadtools.report/1"'
+	changed '.schema = "threadtools.report/2"'
+	refuses bad.json ': not a whole report: "schema" is not "threadtools.report/1"'
+	changed 'del(.complete)'
+	refuses bad.json ': not a whole report: "complete" is neither true nor false'
+	"$BIN/threadreport" --fail-on never --json --top 1 old >bad.json
+	refuses bad.json ': not a whole report: "complete" is false: it was written with --top, --lock, --thread or --site; write it without'
+	changed '.processes = {}'
+	refuses bad.json ': not a whole report: "processes" is no list'
+	changed '.lock_classes[0].wait_ns.total = -1'
+	refuses bad.json ': not a whole report: lock_classes[0] "total" is no count'
+	changed '.lock_classes[0].wait_error_ns = "x"'
+	refuses bad.json ': not a whole report: lock_classes[0] "wait_error_ns" is no amount'
+	changed '.waits[0].class = 4096'
+	refuses bad.json ': not a whole report: waits[0] "class" is the number of nothing in this report'
+	changed '.findings[0].fingerprint = "0"'
+	refuses bad.json ': not a whole report: findings[0] "fingerprint" is not of 16 hexadecimal digits'
+	changed '.findings[0].level = "awful"'
+	refuses bad.json ': not a whole report: findings[0] "level" is no level'
+	sed 's/"process_ns":[0-9]*/"process_ns":99999999999999999999/' good.json >bad.json
+	run --separate-stderr "$BIN/threadreport" --diff bad.json good.json
+	assert_status 2
+	assert_matches "$stderr" "^threadreport: bad.json:[0-9]+: too big integer"
+}
+
+@test "what makes a report does not apply to one that was saved: --diff says so" {
+	recorded_as old threads-short
+	"$BIN/threadreport" --fail-on never --json old >old.json
+	echo 'thread-leak-unjoined' >list
+	run --separate-stderr "$BIN/threadreport" --suppressions list --diff old old.json
+	assert_status 2
+	assert_contains "$stderr" "--suppressions applies when a report is made: 'old.json' is one already"
+	run --separate-stderr "$BIN/threadreport" --suppressions list --diff old.json old
+	assert_status 0
+}
+
+@test "hostile texts of a saved report do no harm in a comparison" {
+	recorded_as old leaked-thread
+	"$BIN/threadreport" --fail-on never --json old >old.json
+	jq '.findings[].title = "\u001b[2Jtitle\u202e" | .findings[].fingerprint = "00000000000000ff" | .findings[].rule = "\u001b]0;x\u0007" |
+		.lock_classes[].name = "a\nb\u0085" | .processes[].exe = "/\u001b[31m" | .processes[].recording = "\u009b2J" | .pools[].routine = "\u001b[1m"' old.json >evil.json
+	run --separate-stderr "$BIN/threadreport" --fail-on never --diff old.json evil.json
+	assert_status 0
+	assert_contains "$output" "title"
+	assert_empty "$(LC_ALL=C grep -n -P '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' <<<"$output" || true)" "control characters"
+	diffed --fail-on never old.json evil.json
+	assert_status 0
+}
+
 @test "--diff wants two recordings, and text or json" {
 	recorded_as old threads-short
 	run --separate-stderr "$BIN/threadreport" --diff old

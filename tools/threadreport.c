@@ -31,7 +31,7 @@ static const struct tt_opt options[] = {
 	TT_REPORT_ROWS_SELECTION(&opt.report),
 	TT_OPT_GROUP("Findings"),
 	TT_REPORT_ROWS_FINDINGS(&opt.report, "status 1 for findings of this level: note, warning, error (default), never"),
-	TT_OPT_FLAG(0, "diff", &opt.diff, "compare two recordings or directories: OLD NEW"),
+	TT_OPT_FLAG(0, "diff", &opt.diff, "compare two recordings, directories or saved JSON reports: OLD NEW"),
 	TT_OPT_GROUP("Names"),
 	TT_REPORT_ROWS_NAMES(&opt.report),
 	TT_OPT_GROUP("Recordings"),
@@ -155,18 +155,24 @@ static int run_report(int count, char **operands)
 
 /* ------------------------------------------------------------------ --diff */
 
-/* The report of one operand. 0, or TT_EXIT_FAILED with the words said; *failed: a part of it could not be read. */
-static int report_of(char *operand, struct tt_report **ret, bool *failed)
+/* The run of one operand. 0, or TT_EXIT_FAILED with the words said; *failed: a part of it could not be read. */
+static int run_of(char *operand, struct tt_run *ret, bool *failed)
 {
 	struct tt_rec_set set = {0};
 	struct tt_model *model = NULL;
+	struct tt_report *report = NULL;
 	struct tt_err err = {0};
+	if (tt_run_is_saved(operand))
+		return tt_run_load(operand, ret, &err) < 0 ? tt_cli_error(&cli, "%s", err.msg) : 0;
 	int status = gather(&set, 1, &operand, failed);
 	if (status == 0)
 		status = make_model(&set, &model);
 	tt_rec_set_deinit(&set);
-	if (status == 0 && tt_report_create(model, &opt.report.opts, ret, &err) < 0)
+	if (status == 0 && tt_report_create(model, &opt.report.opts, &report, &err) < 0)
 		status = tt_cli_error(&cli, "%s", err.msg);
+	if (status == 0 && tt_run_of_report(report, ret) < 0)
+		status = tt_cli_error(&cli, "out of memory");
+	tt_report_destroy(report);
 	return status;
 }
 
@@ -182,10 +188,10 @@ static int write_diff(struct tt_diff *d)
 	return 0;
 }
 
-static int compare(struct tt_report *old, struct tt_report *new)
+static int compare(const struct tt_run *old, const struct tt_run *new)
 {
 	struct tt_diff d;
-	int status = tt_diff_create(old, new, &d) < 0 ? tt_cli_error(&cli, "out of memory") : write_diff(&d);
+	int status = tt_diff_create(old, new, &opt.report.opts, &d) < 0 ? tt_cli_error(&cli, "out of memory") : write_diff(&d);
 	int fail_on = opt.report.fail_on;
 	if (status == 0 && fail_on != TT_FAIL_NEVER && tt_diff_found(&d, (enum tt_level)fail_on))
 		status = TT_EXIT_FOUND;
@@ -193,20 +199,38 @@ static int compare(struct tt_report *old, struct tt_report *new)
 	return status;
 }
 
+/* These make the report, and a saved one was made. NULL: nothing is wrong. */
+static const char *needs_recordings(const char *new)
+{
+	const struct tt_report_cli *o = &opt.report;
+	if (!tt_run_is_saved(new))
+		return NULL;
+	return o->opts.suppressions ? "--suppressions"
+	       : o->opts.baseline   ? "--baseline"
+	       : o->opts.budgets    ? "--budget"
+	       : o->locks.len       ? "--lock"
+	       : o->threads.len     ? "--thread"
+	       : o->sites.len       ? "--site"
+	                            : NULL;
+}
+
 static int run_diff(char **operands)
 {
-	struct tt_report *old = NULL, *new = NULL;
+	struct tt_run old = {.texts = TT_SMAP_INIT}, new = {.texts = TT_SMAP_INIT};
 	struct tt_err err = {0};
 	bool failed = false;
 	if (tt_report_cli_load(&opt.report, &err) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
-	int status = report_of(operands[0], &old, &failed);
+	const char *option = needs_recordings(operands[1]);
+	if (option)
+		return tt_cli_misuse(&cli, "%s applies when a report is made: '%s' is one already", option, operands[1]);
+	int status = run_of(operands[0], &old, &failed);
 	if (status == 0)
-		status = report_of(operands[1], &new, &failed);
+		status = run_of(operands[1], &new, &failed);
 	if (status == 0)
-		status = compare(old, new);
-	tt_report_destroy(old);
-	tt_report_destroy(new);
+		status = compare(&old, &new);
+	tt_run_deinit(&old);
+	tt_run_deinit(&new);
 	return failed ? TT_EXIT_FAILED : status;
 }
 
@@ -306,7 +330,8 @@ int main(int argc, char **argv)
 	if (opt.folder && count)
 		return tt_cli_misuse(&cli, "--folder and recordings exclude each other");
 	if (opt.diff && (count != 2 || opt.list || opt.clean))
-		return tt_cli_misuse(&cli, "--diff takes two recordings or directories: the old one, and the new one");
+		return tt_cli_misuse(
+			&cli, "--diff takes two recordings, directories or saved reports: the old one, and the new one");
 	if (opt.diff && opt.report.write_baseline)
 		return tt_cli_misuse(&cli, "--diff and --write-baseline exclude each other");
 	int status = opt.diff    ? run_diff(argv + first)

@@ -618,6 +618,8 @@ struct ttrec_loop {
 	uint64_t max_ns, max_at_ns; /* longest time away, and when it ended */
 	uint64_t stalls;            /* times away of at least header.loop_stall_ns */
 	uint64_t hist[TTREC_HIST_BUCKETS];
+	uint64_t may_wait; /* calls whose timeout was not 0 */
+	uint64_t single;   /* calls of poll with one descriptor, or none */
 };
 
 /* ------------------------------------------------------------------ variable records */

@@ -55,17 +55,23 @@ static void report(const struct tt_detect *d, const struct tt_loop *loop, uint64
 }
 
 /*
- * A program that polls its files between pieces of its own work (xz does) serves no loop: it hardly ever waits there, most of
- * its time goes by in what would be stalls, and it spends that waiting for its workers.
+ * No loops: a program that polls its files between pieces of its own work (xz does) hardly ever waits there, most of its time
+ * goes by in what would be stalls, and it spends that waiting for its workers. A worker that waits for its next task and polls
+ * the one connection of that before it reads (varnish does) reads with a deadline. Who never lets the call wait (ffmpeg, for a
+ * key) only looks.
  */
-static bool is_own_work(const struct tt_loop *loop, uint64_t stalled_ns)
+static bool serves_no_loop(const struct tt_loop *loop, uint64_t stalled_ns)
 {
+	if (!loop->may_wait)
+		return true;
 	if (!loop->thread)
 		return false;
 	const struct ttrec_total *waits = loop->thread->waits;
 	uint64_t all_ns = loop->wait_ns + loop->away.total_ns;
-	uint64_t workers_ns = waits[TTREC_WAIT_COND].ns + waits[TTREC_WAIT_SEM].ns + waits[TTREC_WAIT_JOIN].ns;
-	return loop->wait_ns < all_ns / 20 && stalled_ns > all_ns / 2 && workers_ns > stalled_ns / 2;
+	uint64_t others_ns = waits[TTREC_WAIT_COND].ns + waits[TTREC_WAIT_SEM].ns + waits[TTREC_WAIT_JOIN].ns;
+	bool own_work = loop->wait_ns < all_ns / 20 && stalled_ns > all_ns / 2;
+	bool timed_reads = loop->single == loop->calls;
+	return (own_work || timed_reads) && others_ns > stalled_ns / 2;
 }
 
 void tt_detect_event_loops(const struct tt_detect *d)
@@ -78,7 +84,7 @@ void tt_detect_event_loops(const struct tt_detect *d)
 		/* A loop that was left before the end (its thread went on to shut down) is not blocked. */
 		bool blocked_now = loop->process->end == TT_END_RUNNING && loop->away_ns >= limit_ns;
 		uint64_t sum_ns, stalls = stalls_of(loop, limit_ns, &sum_ns);
-		if (!is_own_work(loop, sum_ns) && (loop->away.max_ns >= limit_ns || blocked_now))
+		if (!serves_no_loop(loop, sum_ns) && (loop->away.max_ns >= limit_ns || blocked_now))
 			report(d, loop, stalls, sum_ns);
 	}
 }

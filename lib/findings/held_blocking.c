@@ -104,6 +104,8 @@ static void add_evidence(const struct tt_detect *d, struct tt_finding *f, const 
 			tt_ns(lost->total_ns).s, tt_count(lost->count).s, tt_ns(lost->max_ns).s);
 	else
 		tt_finding_evidence(d->set, f, "nobody was seen to wait for the lock meanwhile");
+	if (b->op == TTREC_OP_IO && !b->ongoing)
+		tt_finding_evidence(d->set, f, "that is the time in the call; waiting for a processor is part of it");
 	tt_finding_figure(d->set, f, "blocked_ns", b->total_ns);
 	tt_finding_figure(d->set, f, "blocked_max_ns", b->max_ns);
 	tt_finding_figure(d->set, f, "count", b->count);

@@ -188,7 +188,8 @@ static enum tt_rule rule_of(const struct tt_order_cycle *c)
 {
 	if (!c->why)
 		return TT_RULE_LOCK_ORDER_CYCLE;
-	return c->why & (TT_ORDER_GATE | TT_ORDER_TRY) ? TT_RULE_LOCK_ORDER_GATED : TT_RULE_LOCK_ORDER_SEQUENTIAL;
+	return c->why & (TT_ORDER_GATE | TT_ORDER_TRY | TT_ORDER_WAITS) ? TT_RULE_LOCK_ORDER_GATED
+	                                                                : TT_RULE_LOCK_ORDER_SEQUENTIAL;
 }
 
 static void report(const struct context *x, const struct tt_order_cycle *c)

@@ -78,6 +78,10 @@ const char *order_short_reason(const struct tt_order_cycle *c)
 		return "but never at once: a common lock is held";
 	if (c->why & TT_ORDER_TRY)
 		return "but without waiting: a trylock is one of the steps";
+	if (c->why & TT_ORDER_WAITS)
+		return "all of them take a mutex again after a condition wait: each held it when its wait began, so the last "
+		       "to begin "
+		       "cannot have met one that holds it since before";
 	if (c->why & TT_ORDER_THREAD)
 		return "but only within one thread";
 	return "but one after the other, by create and join";

@@ -7,6 +7,8 @@
  * wanted lock is held by the next step in a conflicting mode. It is a possible deadlock unless
  *   - two steps hold one lock in conflicting modes: that gate lets one of them in at a time;
  *   - a step asked with a trylock, which does not wait (locks obtained so are held like any other);
+ *   - every step comes back from a condition wait: it held what it wants when the wait began, and the next step has held that
+ *     ever since before its own wait began, so that each wait began before the next one's, all around;
  *   - the steps cannot be given different threads;
  *   - or two of them never run at once, since creating or joining a thread lies between them.
  * What it is not: words, levels, confidence (lib/findings/lock_order.c). Nothing of it is part of tt_model_finish().
@@ -26,6 +28,7 @@ enum tt_order_why {
 	TT_ORDER_TRY = 2,
 	TT_ORDER_THREAD = 4, /* too few threads for the steps */
 	TT_ORDER_TIME = 8,   /* ordered by create and join */
+	TT_ORDER_WAITS = 16, /* every step takes a mutex again after a condition wait */
 };
 
 /* What makes a possible deadlock less certain: bit set. */

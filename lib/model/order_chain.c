@@ -359,6 +359,18 @@ static unsigned doubts_of(const struct order_chain *c)
 	return doubts;
 }
 
+/* See TT_ORDER_WAITS. A mutex has one holder, whatever else the steps hold. */
+static bool only_condition_waits(const struct order_chain *c)
+{
+	for (size_t i = 0; i < c->links.len; i++) {
+		const struct tt_dep *d = fact_at(c, i)->dep;
+		bool again = d->site && (d->site->op == TTREC_OP_COND_WAIT || d->site->op == TTREC_OP_COND_TIMEDWAIT);
+		if (!again || d->wanted->kind != TTREC_KIND_MUTEX)
+			return false;
+	}
+	return true;
+}
+
 bool order_chain_close(struct order_chain *c, struct tt_order_cycle *ret)
 {
 	bool by_writer = false;
@@ -366,6 +378,7 @@ bool order_chain_close(struct order_chain *c, struct tt_order_cycle *ret)
 	if (!follows(c, n - 1, edge_at(c, 0), &by_writer))
 		return false;
 	unsigned why = c->links.data[n - 1].why | find_threads(c);
+	why |= only_condition_waits(c) ? TT_ORDER_WAITS : 0;
 	*ret = (struct tt_order_cycle){.process = c->g->process, .length = (unsigned)n, .why = why};
 	if (c->relaxed == (why == 0)) /* possible ones are found by the strict search, and only there */
 		return false;

@@ -193,6 +193,8 @@ void model_read_loops(struct tt_model *m, struct model_process *mp)
 		l->site = model_site(m, mp, TTREC_SITE(TTREC_SITE_PC(r->site), TTREC_OP_LOOP_WAIT));
 		l->calls = r->calls;
 		l->wait_ns = r->wait_ns;
+		l->may_wait = r->may_wait;
+		l->single = r->single;
 		l->stalls = r->stalls;
 		l->stall_limit_ns = mp->p->header->loop_stall_ns;
 		struct tt_dist d = {.total_ns = r->busy_ns, .max_ns = r->max_ns, .max_at_ns = r->max_at_ns, .hist = r->hist};

@@ -40,45 +40,15 @@ enum tt_verdict tt_diff_verdict(
 	return tt_diff_compare(old, new, (double)old->acquisitions, (double)new->acquisitions, limits);
 }
 
-/* Sum of x^2 of a histogram, each wait in the middle of its bucket. */
-static double squares_of(const struct tt_dist *dist)
-{
-	double sum = 0, max = (double)dist->max_ns;
-	for (unsigned b = 0; dist->hist && b < TTREC_HIST_BUCKETS; b++) {
-		double low = (double)ttrec_hist_low(b), high = b + 1 < TTREC_HIST_BUCKETS ? (double)ttrec_hist_low(b + 1) : max;
-		double middle = (low + high) / 2 < max ? (low + high) / 2 : max;
-		sum += (double)dist->hist[b] * middle * middle;
-	}
-	return sum;
-}
-
 /* ------------------------------------------------------------------ gathering */
 
-/* One report being read into the lists. */
+/* One run being read into the lists. */
 struct side {
 	struct tt_diff *d;
-	struct tt_report *r;
+	const struct tt_run *run;
 	bool is_new, failed;
 	struct tt_smap *locks, *pools; /* key -> position + 1 */
 };
-
-static const char *text(struct side *s, const char *t)
-{
-	const char *kept = tt_smap_intern(&s->d->names, t);
-	s->failed = s->failed || !kept;
-	return kept ? kept : "";
-}
-
-static const char *program_name(const struct tt_report *r, unsigned program)
-{
-	struct tt_process *const *p;
-	vec_for_each (p, &r->model->processes) {
-		const char *slash = strrchr((*p)->exe, '/');
-		if ((*p)->program == program)
-			return slash ? slash + 1 : (*p)->exe;
-	}
-	return "";
-}
 
 /* The row of a key; a new one when there is none. *is_new tells. NULL when out of memory. */
 static struct tt_smap_entry *row_of(struct side *s, struct tt_smap *map, const struct tt_buf *key, bool *is_new)
@@ -88,82 +58,43 @@ static struct tt_smap_entry *row_of(struct side *s, struct tt_smap *map, const s
 	return e;
 }
 
-static void add_side(
-	struct tt_diff_side *to, uint64_t acquisitions, uint64_t contended, const struct tt_waits *w, double squares)
-{
-	to->there = true;
-	to->acquisitions += acquisitions;
-	to->contended += contended;
-	to->wait_ns += w->total_ns;
-	to->max_ns = w->max_ns > to->max_ns ? w->max_ns : to->max_ns;
-	to->squares += squares;
-}
-
-/* The lock's row when waiter is NULL, else that of a pair. NULL when out of memory. */
-static struct tt_diff_side *lock_side(struct side *s, const struct tt_lock_class *c, const char *waiter, const char *holder)
+/* NULL when out of memory. */
+static struct tt_diff_lock *lock_row(struct side *s, const struct tt_run_lock *l)
 {
 	TT_BUF_AUTO(key);
 	bool is_new;
-	const char *name = tt_names_class(s->r->names, c), *program = program_name(s->r, c->program);
 	/* The bytes between the parts occur in no name that is shown. */
-	tt_buf_printf(&key, "%s\n%s\n%s\n%s", program, name, waiter ? waiter : "\n", holder ? holder : "");
+	tt_buf_printf(&key, "%s\n%s\n%s\n%s", l->program, l->name, l->waiter ? l->waiter : "\n", l->holder ? l->holder : "");
 	struct tt_smap_entry *e = row_of(s, s->locks, &key, &is_new);
-	if (!e)
-		return NULL;
-	struct tt_diff_locks *list = waiter ? &s->d->pairs : &s->d->locks;
-	if (is_new) {
-		struct tt_diff_lock *row = tt_vec_add(list);
-		if (!row) {
-			s->failed = true;
-			return NULL;
-		}
-		row->program = text(s, program);
-		row->name = text(s, name);
-		row->waiter = waiter ? text(s, waiter) : NULL;
-		row->holder = waiter ? text(s, holder) : NULL;
+	struct tt_diff_locks *list = l->waiter ? &s->d->pairs : &s->d->locks;
+	struct tt_diff_lock *row = !e ? NULL : is_new ? tt_vec_add(list) : &list->data[e->value - 1];
+	if (row && is_new) {
+		*row = (struct tt_diff_lock){.program = l->program, .name = l->name, .waiter = l->waiter, .holder = l->holder};
 		e->value = list->len;
 	}
-	struct tt_diff_lock *row = &list->data[e->value - 1];
-	return s->is_new ? &row->new : &row->old;
+	s->failed = s->failed || !row;
+	return row;
 }
 
-static const char *place_name(struct side *s, const struct tt_site *site, const struct tt_stack *stack)
+static void add_lock(struct side *s, const struct tt_run_lock *l)
 {
-	if (!site && !stack)
-		return "not known";
-	struct tt_place p = tt_names_headline(s->r->names, site, stack);
-	return tt_names_text(s->r->names, &p);
-}
-
-static void add_class(struct side *s, const struct tt_lock_class *c)
-{
-	double squares = squares_of(&c->wait) + squares_of(&c->rdwait);
-	struct tt_diff_side *side = lock_side(s, c, NULL, NULL);
-	if (!side)
+	struct tt_diff_lock *row = lock_row(s, l);
+	if (!row)
 		return;
-	add_side(side, c->ops.acquisitions, c->contended, &c->waits, squares);
-	for (unsigned i = 0; i < c->pair_count; i++) {
-		const struct tt_wait *w = &c->pairs[i];
-		const char *holder = place_name(s, w->holder, w->holder_stack);
-		side = lock_side(s, c, place_name(s, w->waiter, w->waiter_stack), holder);
-		if (!side)
-			return;
-		/* Pairs have no histogram: their waits are spread as those of the lock are; the longest is known. */
-		double share = c->waits.total_ns ? (double)w->waits.total_ns / (double)c->waits.total_ns : 0;
-		double longest = (double)w->waits.max_ns * (double)w->waits.max_ns;
-		add_side(side, c->ops.acquisitions, w->waits.count, &w->waits, fmax(squares * share, longest));
-	}
+	struct tt_diff_side *to = s->is_new ? &row->new : &row->old;
+	to->there = true;
+	to->acquisitions += l->acquisitions;
+	to->contended += l->contended;
+	to->wait_ns += l->wait_ns;
+	to->max_ns = l->max_ns > to->max_ns ? l->max_ns : to->max_ns;
+	to->squares += l->squares;
 }
 
-static void add_group(struct side *s, const struct tt_group *g)
+static void add_pool(struct side *s, const struct tt_run_pool *p)
 {
 	TT_BUF_AUTO(key);
 	bool is_new;
-	if (!g->start_routine)
-		return;
-	const char *name = place_name(s, g->start_routine, NULL), *place = place_name(s, g->create_site, g->create_stack);
-	const char *program = program_name(s->r, g->program);
-	tt_buf_printf(&key, "%s\n%s\n%s", program, name, place);
+	tt_buf_printf(&key, "%s\n%s\n%s", p->program, p->name, p->place);
 	struct tt_smap_entry *e = row_of(s, s->pools, &key, &is_new);
 	struct tt_diff_pool *row = !e ? NULL : is_new ? tt_vec_add(&s->d->pools) : &s->d->pools.data[e->value - 1];
 	if (!row) {
@@ -171,71 +102,95 @@ static void add_group(struct side *s, const struct tt_group *g)
 		return;
 	}
 	if (is_new) {
-		row->program = text(s, program);
-		row->name = text(s, name);
-		row->place = text(s, place);
+		*row = (struct tt_diff_pool){.program = p->program, .name = p->name, .place = p->place};
 		e->value = s->d->pools.len;
 	}
 	struct tt_diff_pool_side *side = s->is_new ? &row->new : &row->old;
 	side->there = true;
-	side->created += g->created;
-	side->unjoined += g->unjoined;
-	side->peak = g->peak > side->peak ? g->peak : side->peak;
+	side->created += p->created;
+	side->unjoined += p->unjoined;
+	side->peak = p->peak > side->peak ? p->peak : side->peak;
 }
 
 static void gather(struct side *s)
 {
-	struct tt_lock_class *const *c;
-	vec_for_each (c, &s->r->model->classes_by_wait)
-		add_class(s, *c);
-	const struct tt_group *g;
-	vec_for_each (g, &s->r->model->groups)
-		add_group(s, g);
+	const struct tt_run_lock *l;
+	const struct tt_run_pool *p;
+	vec_for_each (l, &s->run->locks)
+		add_lock(s, l);
+	vec_for_each (p, &s->run->pools)
+		add_pool(s, p);
 }
 
 /* ------------------------------------------------------------------ the lists */
 
-static const struct tt_finding *same_finding(const struct tt_report *r, uint64_t fingerprint)
+/* Fingerprints of a run -> its findings. False: out of memory. */
+static bool index_findings(const struct tt_run *run, struct tt_hmap *ret)
 {
-	const struct tt_finding *f;
-	vec_for_each (f, &r->findings.list)
-		if (f->fingerprint == fingerprint)
-			return f;
-	return NULL;
+	bool failed = false;
+	for (size_t i = 0; i < run->findings.len; i++)
+		failed = tt_hmap_put_ptr(ret, run->findings.data[i].fingerprint, &run->findings.data[i]) < 0 || failed;
+	return !failed;
 }
 
 static bool add_findings(struct tt_diff *d)
 {
-	bool failed = false;
-	const struct tt_finding *f;
+	struct tt_hmap old = TT_HMAP_INIT, new = TT_HMAP_INIT;
+	bool failed = !index_findings(d->old, &old) || !index_findings(d->new, &new);
+	const struct tt_run_finding *f;
 	for (int kept = 0; kept < 2; kept++) {
-		vec_for_each (f, &d->new->findings.list) {
-			struct tt_diff_finding row = {same_finding(d->old, f->fingerprint), f};
+		vec_for_each (f, &d->new->findings) {
+			struct tt_diff_finding row = {tt_hmap_ptr(&old, f->fingerprint), f};
 			if ((row.old != NULL) == kept)
 				failed = tt_vec_push(&d->findings, row) || failed;
 		}
 	}
-	vec_for_each (f, &d->old->findings.list) {
+	vec_for_each (f, &d->old->findings) {
 		struct tt_diff_finding row = {f, NULL};
-		if (!same_finding(d->new, f->fingerprint))
+		if (!tt_hmap_ptr(&new, f->fingerprint))
 			failed = tt_vec_push(&d->findings, row) || failed;
 	}
+	tt_hmap_deinit(&old);
+	tt_hmap_deinit(&new);
 	return !failed;
 }
 
-/* The program's wall time belongs to a side also when the lock does not. */
-static void settle_rows(struct tt_diff *d, struct tt_diff_lock *rows, size_t count)
+/* Names of programs -> the wall time of their processes together. */
+static bool index_programs(const struct tt_run *run, struct tt_smap *ret)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct tt_process *const *p;
-		vec_for_each (p, &d->old->model->processes)
-			if (strcmp(program_name(d->old, (*p)->program), rows[i].program) == 0)
-				rows[i].old.wall_ns += (*p)->wall_ns;
-		vec_for_each (p, &d->new->model->processes)
-			if (strcmp(program_name(d->new, (*p)->program), rows[i].program) == 0)
-				rows[i].new.wall_ns += (*p)->wall_ns;
-		rows[i].verdict = tt_diff_verdict(&rows[i].old, &rows[i].new, &d->new->opts.thresholds);
+	const struct tt_run_program *p;
+	vec_for_each (p, &run->programs) {
+		struct tt_smap_entry *e = tt_smap_insert(ret, p->name, strlen(p->name), NULL);
+		if (!e)
+			return false;
+		e->value += p->wall_ns;
 	}
+	return true;
+}
+
+static uint64_t wall_of(const struct tt_smap *programs, const char *name)
+{
+	const struct tt_smap_entry *e = tt_smap_find(programs, name, strlen(name));
+	return e ? e->value : 0;
+}
+
+/* The program's wall time belongs to a side also when the lock does not. */
+static bool settle_rows(struct tt_diff *d)
+{
+	struct tt_smap old = TT_SMAP_INIT, new = TT_SMAP_INIT;
+	bool good = index_programs(d->old, &old) && index_programs(d->new, &new);
+	struct tt_diff_locks *const lists[] = {&d->locks, &d->pairs};
+	for (unsigned i = 0; good && i < 2; i++) {
+		struct tt_diff_lock *row;
+		vec_for_each (row, lists[i]) {
+			row->old.wall_ns = wall_of(&old, row->program);
+			row->new.wall_ns = wall_of(&new, row->program);
+			row->verdict = tt_diff_verdict(&row->old, &row->new, &d->opts->thresholds);
+		}
+	}
+	tt_smap_deinit(&old);
+	tt_smap_deinit(&new);
+	return good;
 }
 
 static uint64_t change_ns(const struct tt_diff_lock *l)
@@ -267,22 +222,21 @@ static void drop_same_pools(struct tt_diff *d)
 	d->pools.len = kept;
 }
 
-int tt_diff_create(struct tt_report *old, struct tt_report *new, struct tt_diff *ret)
+int tt_diff_create(const struct tt_run *old, const struct tt_run *new, const struct tt_report_opts *opts, struct tt_diff *ret)
 {
-	*ret = (struct tt_diff){.old = old, .new = new};
+	*ret = (struct tt_diff){.old = old, .new = new, .opts = opts};
 	struct tt_smap locks = TT_SMAP_INIT, pools = TT_SMAP_INIT;
-	struct side a = {.d = ret, .r = old, .locks = &locks, .pools = &pools};
-	struct side b = {.d = ret, .r = new, .locks = &locks, .pools = &pools, .is_new = true};
+	struct side a = {.d = ret, .run = old, .locks = &locks, .pools = &pools};
+	struct side b = {.d = ret, .run = new, .locks = &locks, .pools = &pools, .is_new = true};
 	gather(&a);
 	gather(&b);
 	tt_smap_deinit(&locks);
 	tt_smap_deinit(&pools);
-	settle_rows(ret, ret->locks.data, ret->locks.len);
-	settle_rows(ret, ret->pairs.data, ret->pairs.len);
+	bool good = settle_rows(ret) && !a.failed && !b.failed;
 	tt_vec_sort(&ret->locks, by_verdict);
 	tt_vec_sort(&ret->pairs, by_verdict);
 	drop_same_pools(ret);
-	return add_findings(ret) && !a.failed && !b.failed ? 0 : -ENOMEM;
+	return add_findings(ret) && good ? 0 : -ENOMEM;
 }
 
 void tt_diff_deinit(struct tt_diff *d)
@@ -291,7 +245,6 @@ void tt_diff_deinit(struct tt_diff *d)
 	tt_vec_deinit(&d->locks);
 	tt_vec_deinit(&d->pairs);
 	tt_vec_deinit(&d->pools);
-	tt_smap_deinit(&d->names);
 }
 
 bool tt_diff_found(const struct tt_diff *d, enum tt_level at_least)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * diff.h - two reports compared: findings new, gone and kept; locks that cost more or less than before; pools that changed.
+ * diff.h - two runs compared: findings new, gone and kept; locks that cost more or less than before; pools that changed.
  *
  * Runs are of different length, so times are compared as rates: time lost at a lock per wall time of its program, and per
  * acquisition. A rate changed when all of this is true (thresholds.def, diff-*):
@@ -15,7 +15,7 @@
 #ifndef TT_OUT_DIFF_H
 #define TT_OUT_DIFF_H
 
-#include "lib/out/report.h"
+#include "lib/out/run.h"
 
 enum tt_verdict { TT_SAME, TT_BETTER, TT_WORSE, TT_VERDICT_MAX };
 
@@ -51,20 +51,20 @@ struct tt_diff_pool {
 
 /* At least one of the two is there. */
 struct tt_diff_finding {
-	const struct tt_finding *old, *new;
+	const struct tt_run_finding *old, *new;
 };
 
 struct tt_diff {
-	struct tt_report *old, *new;             /* borrowed */
+	const struct tt_run *old, *new; /* these three: borrowed */
+	const struct tt_report_opts *opts;
 	TT_VEC(struct tt_diff_finding) findings; /* new ones, then kept, then gone; each by weight */
 	struct tt_diff_locks locks;              /* worse, better, same; each by the change of the time lost */
 	struct tt_diff_locks pairs;              /* likewise */
 	TT_VEC(struct tt_diff_pool) pools;       /* those that changed */
-	struct tt_smap names;
 };
 
-/* Compares. The reports must outlive the result; thresholds are those of `new`. 0 or -ENOMEM. */
-int tt_diff_create(struct tt_report *old, struct tt_report *new, struct tt_diff *ret);
+/* Compares. All that is given must outlive the result; of opts: thresholds, rows of a list, the tool. 0 or -ENOMEM. */
+int tt_diff_create(const struct tt_run *old, const struct tt_run *new, const struct tt_report_opts *opts, struct tt_diff *ret);
 void tt_diff_deinit(struct tt_diff *d);
 
 /* True when a new open finding has this level, or a lock got worse. */

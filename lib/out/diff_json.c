@@ -8,23 +8,19 @@
 #include "lib/out/diff.h"
 #include "lib/out/json.h"
 
-static void put_run(struct tt_jsonw *j, const char *key, const struct tt_report *r)
+static void put_run(struct tt_jsonw *j, const char *key, const struct tt_run *r)
 {
-	const struct tt_model *m = r->model;
-	uint64_t peak = 0;
-	struct tt_process *const *p;
+	const char *const *recording;
 	tt_jsonw_begin(j, key, '{');
 	tt_jsonw_begin(j, "recordings", '[');
-	vec_for_each (p, &m->processes) {
-		tt_jsonw_text(j, NULL, (*p)->recording);
-		peak = (*p)->threads_peak > peak ? (*p)->threads_peak : peak;
-	}
+	vec_for_each (recording, &r->recordings)
+		tt_jsonw_text(j, NULL, *recording);
 	tt_jsonw_end(j, ']');
-	tt_jsonw_u64(j, "process_ns", m->process_ns);
-	tt_jsonw_u64(j, "lock_wait_ns", m->lock_wait_ns);
-	tt_jsonw_real(j, "lock_wait_pct", tt_share_pct(m->lock_wait_ns, m->process_ns));
-	tt_jsonw_u64(j, "threads_peak", peak);
-	tt_jsonw_u64(j, "findings", r->findings.list.len);
+	tt_jsonw_u64(j, "process_ns", r->process_ns);
+	tt_jsonw_u64(j, "lock_wait_ns", r->lock_wait_ns);
+	tt_jsonw_real(j, "lock_wait_pct", tt_share_pct(r->lock_wait_ns, r->process_ns));
+	tt_jsonw_u64(j, "threads_peak", r->threads_peak);
+	tt_jsonw_u64(j, "findings", r->findings.len);
 	tt_jsonw_end(j, '}');
 }
 
@@ -50,12 +46,12 @@ static void put_summary(struct tt_jsonw *j, const struct tt_diff *d)
 
 static void put_finding(struct tt_jsonw *j, const struct tt_diff_finding *pair)
 {
-	const struct tt_finding *f = pair->new ? pair->new : pair->old;
+	const struct tt_run_finding *f = pair->new ? pair->new : pair->old;
 	char fingerprint[20];
 	snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, f->fingerprint);
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "change", !pair->old ? "new" : pair->new ? "kept" : "gone");
-	tt_jsonw_text(j, "rule", tt_rules[f->rule].id);
+	tt_jsonw_text(j, "rule", f->rule);
 	tt_jsonw_text(j, "level", tt_level_name(f->level));
 	tt_jsonw_text(j, "title", f->title);
 	tt_jsonw_text(j, "fingerprint", fingerprint);
@@ -150,12 +146,12 @@ int tt_diff_json(struct tt_diff *d, FILE *file, struct tt_err *err)
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "schema", "threadtools.diff/1");
 	tt_jsonw_begin(j, "tool", '{');
-	tt_jsonw_text(j, "name", d->new->opts.tool);
+	tt_jsonw_text(j, "name", d->opts->tool);
 	tt_jsonw_text(j, "version", TT_VERSION);
 	tt_jsonw_end(j, '}');
 	put_run(j, "old", d->old);
 	put_run(j, "new", d->new);
-	put_criterion(j, &d->new->opts.thresholds);
+	put_criterion(j, &d->opts->thresholds);
 	put_summary(j, d);
 	tt_jsonw_begin(j, "findings", '[');
 	vec_for_each (f, &d->findings)

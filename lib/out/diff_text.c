@@ -18,16 +18,16 @@ static void put_runs(struct tt_text *t, const struct tt_diff *d)
 		{.header = "OF WALL", .align = TT_ALIGN_RIGHT},
 		{.header = "FINDINGS", .align = TT_ALIGN_RIGHT},
 	};
-	const struct tt_report *const sides[] = {d->old, d->new};
+	const struct tt_run *const sides[] = {d->old, d->new};
 	struct tt_table *table = tt_table_create(columns, sizeof(columns) / sizeof(*columns));
 	for (unsigned i = 0; table && i < 2; i++) {
-		const struct tt_model *m = sides[i]->model;
+		const struct tt_run *r = sides[i];
 		tt_table_cell(table, TT_STYLE_BOLD, "%s", i ? "new" : "old");
-		tt_table_cell(table, TT_STYLE_NONE, "%zu", m->processes.len);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(m->process_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(m->lock_wait_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(m->lock_wait_ns, m->process_ns).s);
-		tt_table_cell(table, TT_STYLE_NONE, "%zu", sides[i]->findings.list.len);
+		tt_table_cell(table, TT_STYLE_NONE, "%zu", r->programs.len);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(r->process_ns).s);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_ns(r->lock_wait_ns).s);
+		tt_table_cell(table, TT_STYLE_NONE, "%s", tt_pct(r->lock_wait_ns, r->process_ns).s);
+		tt_table_cell(table, TT_STYLE_NONE, "%zu", r->findings.len);
 	}
 	tt_text_table(t, table, 0);
 }
@@ -49,11 +49,11 @@ static void put_verdict(struct tt_text *t, const struct tt_diff *d)
 		d->findings.len - new - gone, verdicts[TT_WORSE], verdicts[TT_WORSE] == 1 ? "" : "s", verdicts[TT_BETTER]);
 }
 
-static void put_finding(struct tt_text *t, const struct tt_finding *f)
+static void put_finding(struct tt_text *t, const struct tt_run_finding *f)
 {
 	static const char *const states[TT_FINDING_STATE_MAX] = {"", ", known", ", suppressed"};
-	tt_text_sentence(t, 2, "- ", TT_STYLE_NONE, "%s %s%s: %s [%016" PRIx64 "]", tt_level_name(f->level),
-		tt_rules[f->rule].id, states[f->state], f->title, f->fingerprint);
+	tt_text_sentence(t, 2, "- ", TT_STYLE_NONE, "%s %s%s: %s [%016" PRIx64 "]", tt_level_name(f->level), f->rule,
+		states[f->state], f->title, f->fingerprint);
 }
 
 /* Those that are only in one report, or in both. */
@@ -165,7 +165,8 @@ static void put_pools(struct tt_text *t, const struct tt_diff *d)
 
 int tt_diff_text(struct tt_diff *d, FILE *file, const struct tt_term *term, struct tt_err *err)
 {
-	struct tt_text t = {.r = d->new, .term = term};
+	struct tt_report rows = {.opts = *d->opts}; /* how many a list has */
+	struct tt_text t = {.r = &rows, .term = term};
 	put_runs(&t, d);
 	put_verdict(&t, d);
 	put_findings(&t, d, "New findings", false, true);

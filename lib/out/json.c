@@ -290,6 +290,8 @@ int tt_report_json(struct tt_report *r, FILE *file, const struct tt_term *term, 
 	tt_jsonw_text(j, "name", r->opts.tool);
 	tt_jsonw_text(j, "version", TT_VERSION);
 	tt_jsonw_end(j, '}');
+	/* Whether the lists hold all there is: what is not so cannot be compared. */
+	tt_jsonw_bool(j, "complete", !r->opts.top_all && !r->opts.locks.len && !r->opts.threads.len && !r->opts.sites.len);
 	tt_jsonw_begin(j, "processes", '[');
 	struct tt_process *const *p;
 	vec_for_each (p, &r->model->processes)

@@ -2,7 +2,10 @@
 /* json_locks.c - lock_classes[], locks[] and waits[] of the JSON report. See json.h. */
 #include <inttypes.h>
 
+#include <math.h>
+
 #include "lib/out/json.h"
+#include "lib/out/run.h"
 
 static void json_lock_site(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_lock_site *s)
 {
@@ -80,8 +83,15 @@ static void json_class(struct tt_jsonw *j, struct tt_report *r, const char *key,
 	tt_jsonw_u64(j, "locks", c->locks.len);
 	put_ops(j, &c->ops, c->contended);
 	tt_json_waits(j, "wait_ns", &c->waits, &c->wait);
+	tt_jsonw_real(j, "wait_error_ns", sqrt(tt_run_class_squares(c)));
 	tt_json_hold(j, "hold_ns", &c->hold);
 	tt_jsonw_end(j, '}');
+}
+
+/* Joins have no histogram, and are not compared. */
+static double wait_error_ns(const struct tt_wait *w)
+{
+	return w->class ? sqrt(tt_run_pair_squares(w->class, w, tt_run_class_squares(w->class))) : 0;
 }
 
 static void json_wait(struct tt_jsonw *j, struct tt_report *r, const char *key, const struct tt_wait *w)
@@ -97,11 +107,14 @@ static void json_wait(struct tt_jsonw *j, struct tt_report *r, const char *key, 
 		tt_jsonw_null(j, "process");
 	tt_jsonw_text(j, "kind", w->class ? tt_kind_name(w->class->kind) : "thread");
 	tt_jsonw_text(j, "use", w->class ? use_name(w->class->use) : "signal");
+	tt_jsonw_text(j, "waiter", tt_run_place(r, w->waiter, w->waiter_stack));
+	tt_jsonw_text(j, "holder", tt_run_place(r, w->holder, w->holder_stack));
 	tt_json_site(j, r, "waiter_site", w->waiter);
 	tt_json_site(j, r, "holder_site", w->holder);
 	tt_jsonw_u64(j, "count", w->waits.count);
 	tt_jsonw_u64(j, "timeouts", w->waits.timeouts);
 	tt_json_waits(j, "wait_ns", &w->waits, NULL);
+	tt_jsonw_real(j, "wait_error_ns", wait_error_ns(w));
 	tt_json_thread_ref(j, r, "max_waiter", w->process, w->max_waiter, w->max_waiter_serial);
 	tt_json_thread_ref(j, r, "max_holder", w->process, w->max_holder, w->max_holder_serial);
 	tt_json_stack(j, r, "waiter_stack", w->waiter_stack);

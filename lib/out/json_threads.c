@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/out/json.h"
+#include "lib/out/run.h"
 
 static void json_ns(struct tt_jsonw *j, const char *key, uint64_t time_ns)
 {
@@ -136,6 +137,8 @@ static void json_pool(struct tt_jsonw *j, struct tt_report *r, const char *key, 
 	tt_jsonw_u64(j, "id", g->id);
 	tt_jsonw_u64(j, "program", g->program);
 	tt_jsonw_text(j, "name", g->name);
+	tt_jsonw_text(j, "routine", tt_run_place(r, g->start_routine, NULL));
+	tt_jsonw_text(j, "created_in", tt_run_place(r, g->create_site, g->create_stack));
 	tt_json_site(j, r, "start_routine", g->start_routine);
 	tt_json_site(j, r, "create_site", g->create_site);
 	tt_json_stack(j, r, "create_stack", g->create_stack);

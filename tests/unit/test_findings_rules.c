@@ -446,7 +446,8 @@ static void test_growth(void)
 
 /* ------------------------------------------------------------------ event loops, what is invisible */
 
-static void loop(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns, uint64_t cond_ns)
+/* may_wait, single: of the calls. */
+static void loop_of(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns, uint64_t cond_ns, uint64_t may_wait, uint64_t single)
 {
 	begin();
 	struct ttrec_thread *t = rb_thread(x.rb, 1, TTREC_THREAD_RUNNING);
@@ -455,6 +456,8 @@ static void loop(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns, uint64_t c
 	t->waits[TTREC_WAIT_COND] = (struct ttrec_total){1, cond_ns};
 	l->calls = calls;
 	l->wait_ns = wait_ns;
+	l->may_wait = may_wait;
+	l->single = single;
 	l->max_ns = stall_ns;
 	l->max_at_ns = 500 * MS;
 	l->busy_ns = stall_ns + calls * 1000;
@@ -462,6 +465,11 @@ static void loop(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns, uint64_t c
 	l->hist[ttrec_hist_bucket(stall_ns)]++;
 	l->hist[ttrec_hist_bucket(1000)] += calls - 1;
 	detect();
+}
+
+static void loop(uint64_t calls, uint64_t stall_ns, uint64_t wait_ns, uint64_t cond_ns)
+{
+	loop_of(calls, stall_ns, wait_ns, cond_ns, calls, 0);
 }
 
 static void test_loops(void)
@@ -484,6 +492,19 @@ static void test_loops(void)
 	end();
 	loop(1000, 900 * MS, 1 * MS, 800 * MS);
 	ok(!found(TT_RULE_EVENT_LOOP_BLOCKED), "one that polls between waits for its workers is none");
+	end();
+	loop_of(1000, 900 * MS, 1 * MS, 0, 0, 0);
+	ok(!found(TT_RULE_EVENT_LOOP_BLOCKED), "who never lets the call wait only looks");
+	end();
+	loop_of(1000, 250 * MS, 500 * MS, 200 * MS, 1000, 1000);
+	ok(!found(TT_RULE_EVENT_LOOP_BLOCKED),
+		"a worker that polls one connection, and waits for tasks between, serves no loop");
+	end();
+	loop_of(1000, 250 * MS, 500 * MS, 0, 1000, 1000);
+	ok(found(TT_RULE_EVENT_LOOP_BLOCKED), "a loop of one descriptor can be blocked");
+	end();
+	loop_of(1000, 250 * MS, 500 * MS, 200 * MS, 1000, 999);
+	ok(found(TT_RULE_EVENT_LOOP_BLOCKED), "so can one of several that waits for its workers");
 	end();
 }
 

@@ -495,6 +495,26 @@ static void test_budget(void)
 	end();
 }
 
+static void test_condition_waits(void)
+{
+	begin();
+	asks(2, 0, 1, TTREC_OP_COND_WAIT, 1, 0, TTREC_OP_LOCK);
+	asks(3, 0, 0, TTREC_OP_COND_TIMEDWAIT, 1, 1, TTREC_OP_LOCK);
+	const struct tt_order_cycle *c = only();
+	if (ok(c, "two condition waits that want their mutexes back in opposite order are told when asked for"))
+		is_int(c->why, TT_ORDER_WAITS, "as what cannot be: the later one held the other's lock when it began");
+	end();
+	begin();
+	asks(2, 0, 1, TTREC_OP_COND_WAIT, 1, 0, TTREC_OP_LOCK);
+	asks(3, 0, 2, TTREC_OP_COND_WAIT, 1, 1, TTREC_OP_LOCK);
+	asks(4, 0, 0, TTREC_OP_COND_WAIT, 1, 2, TTREC_OP_LOCK);
+	is_int(possible(), 0, "nor can three");
+	begin();
+	asks(2, 0, 1, TTREC_OP_COND_WAIT, 1, 0, TTREC_OP_LOCK);
+	takes(3, 1, 0);
+	is_int(possible(), 1, "a plain lock among them closes the ring");
+}
+
 int main(void)
 {
 	test_inversion();
@@ -512,5 +532,6 @@ int main(void)
 	test_segments();
 	test_past();
 	test_budget();
+	test_condition_waits();
 	return done();
 }

@@ -293,9 +293,11 @@ static void test_diff(void)
 	struct tt_diff d;
 	struct tt_err err = {0};
 	tt_report_opts_init(&opts);
-	struct tt_report *a = make_report(rb, &opts), *b = make_report(rb, &opts);
-	is_int(tt_diff_create(a, b, &d), 0, "a report is compared with itself");
-	bool same = d.findings.len == a->findings.list.len;
+	struct tt_report *r = make_report(rb, &opts);
+	struct tt_run a, b;
+	ok(tt_run_of_report(r, &a) == 0 && tt_run_of_report(r, &b) == 0, "runs are taken from a report");
+	is_int(tt_diff_create(&a, &b, &opts, &d), 0, "and compared");
+	bool same = d.findings.len == r->findings.list.len;
 	for (size_t i = 0; i < d.findings.len; i++)
 		same = same && d.findings.data[i].old && d.findings.data[i].new;
 	for (size_t i = 0; i < d.locks.len; i++)
@@ -306,8 +308,9 @@ static void test_diff(void)
 	is_int(tt_diff_write_spec(&d, "text", full, TT_COLOR_NEVER, &err), -ENOSPC, "a full disk is noticed");
 	fclose(full);
 	tt_diff_deinit(&d);
-	tt_report_destroy(a);
-	tt_report_destroy(b);
+	tt_run_deinit(&a);
+	tt_run_deinit(&b);
+	tt_report_destroy(r);
 	rb_destroy(rb);
 }
 
