@@ -156,7 +156,8 @@ struct tt_self {
 	uint8_t refused; /* no record could be had: pass through (until the epoch changes) */
 	uint8_t off;     /* > 0: the thread's events are not recorded (inside real calls that call hooks) */
 	uint8_t reserved[2];
-	uint32_t reborn; /* a lock that tt_lock_get() found used after it was destroyed: its index + 1; see tt_used_destroyed() */
+	uint32_t reborn; /* a lock that tt_lock_get() found used after it was destroyed: its index + 1; see tt_used_destroyed()
+	                  */
 	uintptr_t busy_sp; /* frame that went in, to tell a nested event from one that was left by longjmp */
 	uint64_t creating; /* unused slot kept for the next create of this thread; slot + 1 */
 };

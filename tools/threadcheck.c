@@ -105,8 +105,8 @@ struct run {
 	struct tt_child_result child;
 	struct tt_gather gather;
 	struct tt_deadlock_watch watch;
-	bool deadlock;         /* one was seen while it ran ... */
-	bool deadlock_is_open; /* ... and no suppression or baseline says that it is known */
+	bool deadlock;           /* one was seen while it ran ... */
+	bool deadlock_is_open;   /* ... and no suppression or baseline says that it is known */
 	struct tt_unseen unseen; /* why the command left no recording, when it did not */
 };
 

@@ -296,7 +296,7 @@ struct tt_loop {
 	const struct tt_site *site; /* of the latest wait */
 	uint64_t calls, wait_ns;
 	uint64_t may_wait, single; /* calls: whose timeout was not 0; that polled one descriptor, or none */
-	uint64_t stalls; /* times away of at least stall_limit_ns */
+	uint64_t stalls;           /* times away of at least stall_limit_ns */
 	uint64_t stall_limit_ns;
 	uint64_t away_ns;    /* away since then when the recording ends; 0: inside a wait (or ended) */
 	struct tt_dist away; /* with away_ns as its last value */
