@@ -42,7 +42,7 @@ may_include()
 	may_include lib/sym 'lib/(core|util|sym)'
 	may_include lib/size 'lib/(core|util|size)'
 	may_include lib/launch 'lib/(core|util|rec|model|launch)'
-	may_include lib/out 'lib/(core|util|rec|model|findings|sym|out)'
+	may_include lib/out 'lib/(core|util|proc|rec|model|findings|size|sym|out)'
 	may_include tools 'lib/[a-z]+|tools'
 }
 

@@ -90,6 +90,7 @@ struct tt_limits {
 	pid_t pid;                          /* 0: of a control group */
 	enum tt_cgroup_layout layout;       /* hybrid: some controllers in version 1, and version 2 beside them */
 	const char *cgroup;                 /* path of the group that governs CPU; NULL: not known */
+	bool cgroup_v2;                     /* and in which version */
 	TT_VEC(struct tt_cpu_level) levels; /* leaf first, up to the highest visible one */
 	enum tt_limit_state quota;          /* SET: of the visible levels; UNKNOWN when any of them is */
 	const char *quota_why;              /* UNKNOWN, NONE: in words */

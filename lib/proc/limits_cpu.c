@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------------ one level */
 
-static void set_quota(struct tt_limits_reading *r, struct tt_cpu_level *level, uint64_t quota_us, uint64_t period_us)
+static void set_quota(struct tt_cpu_level *level, uint64_t quota_us, uint64_t period_us)
 {
 	level->period_us = period_us;
 	if (quota_us == UINT64_MAX) {
@@ -18,7 +18,6 @@ static void set_quota(struct tt_limits_reading *r, struct tt_cpu_level *level, u
 	level->quota_us = quota_us;
 	level->cpus = (double)quota_us / (double)period_us;
 	level->state = TT_LIMIT_SET;
-	(void)r;
 }
 
 /* A file that is missing in a directory that is there: the kernel does not limit this level. */
@@ -45,7 +44,7 @@ static void quota_v2(struct tt_limits_reading *r, struct tt_cpu_level *level)
 		level->why = tt_limits_odd(r, level->dir, "cpu.max");
 		return;
 	}
-	set_quota(r, level, quota, period);
+	set_quota(level, quota, period);
 	if (tt_limits_file(r, level->dir, "cpu.max.burst") == 0 && tt_limits_parse_number(tt_buf_str(&r->text), &burst) == 0 &&
 		burst != UINT64_MAX)
 		level->burst_us = burst;
@@ -76,7 +75,7 @@ static void quota_v1(struct tt_limits_reading *r, struct tt_cpu_level *level)
 		}
 		period = 0;
 	}
-	set_quota(r, level, quota, period);
+	set_quota(level, quota, period);
 	if (tt_limits_file(r, level->dir, "cpu.cfs_burst_us") == 0 &&
 		tt_limits_parse_number(tt_buf_str(&r->text), &burst) == 0 && burst != UINT64_MAX)
 		level->burst_us = burst;
@@ -234,6 +233,7 @@ void tt_limits_read_quota(struct tt_limits_reading *r)
 		do
 			add_level(r, &w);
 		while (tt_limits_walk_up(&w) && !r->failed);
+		l->cgroup_v2 = w.v2;
 		l->cgroup = l->levels.len ? l->levels.data[0].path : NULL;
 		look_for_hidden(r, &w);
 		find_binding(l);

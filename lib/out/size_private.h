@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* size_private.h - the parts of threadsize's report (size.h). */
+#ifndef TT_OUT_SIZE_PRIVATE_H
+#define TT_OUT_SIZE_PRIVATE_H
+
+#include "lib/out/jsonw.h"
+#include "lib/out/size.h"
+#include "lib/util/table.h"
+
+/* A text under construction. */
+struct tt_size_writer {
+	const struct tt_size_doc *doc;
+	const struct tt_term *term;
+	struct tt_buf *out;
+};
+
+void tt_size_heading(struct tt_size_writer *w, const char *title);
+/* A line of "  LABEL  words", escaped and wrapped. */
+void tt_size_line(struct tt_size_writer *w, const char *label, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Prints and destroys the table. */
+void tt_size_table(struct tt_size_writer *w, struct tt_table *table);
+
+void tt_size_text_limits(struct tt_size_writer *w);
+void tt_size_text_runtimes(struct tt_size_writer *w);
+
+void tt_size_json_limits(struct tt_jsonw *j, const struct tt_limits *l);
+void tt_size_json_runtimes(struct tt_jsonw *j, const struct tt_limits *l);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* model.c - how many threads a pool needs (model.h). */
+#include "lib/size/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define SIM_VISITS  20000 /* per point: the share is then right to about a percent */
+#define SIM_WARM_UP 1000
+#define FLUID       2000 /* visits that a period's quota serves, from which on chance within a period evens out */
+
+/* Measured: resident part of an idle thread's stack and descriptor, its kernel stack (x86-64), page tables. */
+#define TOUCHED_BYTES      8600
+#define KERNEL_STACK_BYTES 16384
+#define PAGE_TABLE_BYTES   4096
+#define STACK_BYTES        (UINT64_C(8) << 20)
+#define GUARD_BYTES        4096
+
+/* ------------------------------------------------------------------ machine repairman */
+
+/*
+ * Mean number of busy CPUs with N threads, service rate min(n, c)/C and return rate (N - n)/W: the stationary birth-death
+ * chain, p(n) = p(n-1) · (N-n+1) C / (W min(n, c)). Scaled as it goes, so that thousands of threads do not overflow.
+ */
+static double repairman(double c, double ratio, unsigned threads, double *at_cpu)
+{
+	double p = 1, sum = 1, used = 0, present = 0;
+	for (unsigned n = 1; n <= threads; n++) {
+		double rate = fmin(n, c);
+		p *= (threads - n + 1) / (ratio * rate);
+		sum += p;
+		used += p * rate;
+		present += p * n;
+		if (sum > 1e200) {
+			p /= sum;
+			used /= sum;
+			present /= sum;
+			sum = 1;
+		}
+	}
+	*at_cpu = present / sum;
+	return used / sum;
+}
+
+/* ------------------------------------------------------------------ with a quota in periods */
+
+/* xorshift64*: the same numbers in every run, so that advice does not change by itself. */
+static double uniform(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return ((double)((*state * UINT64_C(2685821657736338717)) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+struct sim {
+	double now, period_end, left; /* left: of this period's quota */
+	double busy_integral, present_integral, visits;
+	unsigned ready;
+	uint64_t seed;
+};
+
+static void pass(struct sim *s, double dt, double rate)
+{
+	s->now += dt;
+	s->left -= dt * rate;
+	s->busy_integral += dt * rate;
+	s->present_integral += dt * s->ready;
+}
+
+/*
+ * The same chain, but the CPUs serve only until a period's quota is used up. As compute and wait times are memoryless, the
+ * number of ready threads is all there is to know. Until enough visits were served, and enough periods passed.
+ */
+static double with_quota(const struct tt_size_cpu *cpu, double ratio, double compute, unsigned threads, double *at_cpu)
+{
+	double period = (double)cpu->period_ns, quota = (double)cpu->quota_ns, wait = ratio * compute, start = 0;
+	struct sim s = {.period_end = period, .left = quota, .ready = threads, .seed = UINT64_C(0x9e3779b97f4a7c15)};
+	bool warm = false;
+	while (s.visits < SIM_VISITS || s.now - start < 100 * period) {
+		if (!warm && s.visits > SIM_WARM_UP && s.now > 10 * period) {
+			warm = true;
+			start = s.now;
+			s.visits = s.busy_integral = s.present_integral = 0;
+		}
+		double rate = s.left > 0 ? fmin(s.ready, cpu->machine) : 0, done = rate / compute,
+		       back = (threads - s.ready) / wait;
+		double until = s.period_end - s.now;
+		if (rate > 0 && s.left / rate < until)
+			until = s.left / rate;
+		double dt = done + back > 0 ? -log(uniform(&s.seed)) / (done + back) : until;
+		if (dt >= until) {
+			pass(&s, until, rate);
+			if (s.now >= s.period_end - 1e-6 * period) {
+				s.period_end += period;
+				s.left = quota;
+			} else {
+				s.left = 0;
+			}
+			continue;
+		}
+		pass(&s, dt, rate);
+		if (uniform(&s.seed) * (done + back) < done) {
+			s.ready--;
+			s.visits++;
+		} else {
+			s.ready++;
+		}
+	}
+	*at_cpu = s.present_integral / (s.now - start);
+	return s.busy_integral / (s.now - start);
+}
+
+/* ------------------------------------------------------------------ a point, and the smallest size */
+
+double tt_size_capacity(const struct tt_size_cpu *cpu, const struct tt_size_load *load, bool *by_lock)
+{
+	double ceiling = load->lock_share > 0 ? 1 / load->lock_share : cpu->cpus;
+	bool locked = ceiling < cpu->cpus;
+	if (by_lock)
+		*by_lock = locked;
+	return locked ? ceiling : cpu->cpus;
+}
+
+static bool quota_binds(const struct tt_size_cpu *cpu, double capacity)
+{
+	return cpu->quota_ns && cpu->period_ns && capacity >= cpu->cpus && cpu->cpus < cpu->machine;
+}
+
+struct tt_size_point tt_size_at(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads)
+{
+	struct tt_size_point at = {.threads = threads};
+	double capacity = tt_size_capacity(cpu, load, NULL), present;
+	if (threads == 0 || capacity <= 0)
+		return at;
+	if (load->ratio <= 0) {
+		at.used_cpus = fmin(threads, capacity);
+		present = threads;
+	} else if (quota_binds(cpu, capacity) && load->compute_ns * FLUID < (double)cpu->quota_ns) {
+		at.used_cpus = repairman(cpu->machine, load->ratio, threads, &present);
+		if (at.used_cpus > capacity) {
+			at.used_cpus = capacity;
+			present = threads - capacity * load->ratio; /* all but those that wait: Little's law */
+		}
+	} else if (quota_binds(cpu, capacity)) {
+		at.used_cpus = with_quota(cpu, load->ratio, load->compute_ns, threads, &present);
+	} else {
+		at.used_cpus = repairman(capacity, load->ratio, threads, &present);
+	}
+	at.share = fmin(1, at.used_cpus / capacity);
+	at.response = at.used_cpus > 0 ? present / at.used_cpus : 0;
+	at.stall_ns = tt_size_stall_ns(cpu, threads);
+	return at;
+}
+
+unsigned tt_size_smallest(const struct tt_size_cpu *cpu, const struct tt_size_load *load, double share)
+{
+	unsigned low = 0, high = 1;
+	while (high < TT_SIZE_MAX_THREADS && tt_size_at(cpu, load, high).share < share) {
+		low = high;
+		high *= 2;
+	}
+	if (high >= TT_SIZE_MAX_THREADS)
+		return TT_SIZE_MAX_THREADS;
+	while (high - low > 1) { /* low does not reach it, high does */
+		unsigned middle = low + (high - low) / 2;
+		if (tt_size_at(cpu, load, middle).share < share)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high;
+}
+
+static double unqueued(const struct tt_size_cpu *cpu, const struct tt_size_load *load)
+{
+	return tt_size_capacity(cpu, load, NULL) * (1 + fmax(0, load->ratio));
+}
+
+unsigned tt_size_knee(const struct tt_size_cpu *cpu, const struct tt_size_load *load)
+{
+	double knee = floor(unqueued(cpu, load) + 1e-9);
+	return knee < 1 ? 1 : knee > TT_SIZE_MAX_THREADS ? TT_SIZE_MAX_THREADS : (unsigned)knee;
+}
+
+unsigned tt_size_goetz(const struct tt_size_cpu *cpu, const struct tt_size_load *load)
+{
+	double size = ceil(unqueued(cpu, load) - 1e-9);
+	return size < 1 ? 1 : size > TT_SIZE_MAX_THREADS ? TT_SIZE_MAX_THREADS : (unsigned)size;
+}
+
+uint64_t tt_size_stall_ns(const struct tt_size_cpu *cpu, unsigned busy)
+{
+	unsigned at_once = busy < cpu->machine ? busy : cpu->machine;
+	if (!cpu->quota_ns || !cpu->period_ns || at_once == 0)
+		return 0;
+	uint64_t run = cpu->quota_ns / at_once;
+	return run < cpu->period_ns ? cpu->period_ns - run : 0;
+}
+
+/* ------------------------------------------------------------------ memory, what lies behind */
+
+struct tt_size_memory tt_size_memory_of(unsigned threads, uint64_t stack_bytes, uint64_t touched_bytes)
+{
+	return (struct tt_size_memory){
+		.virtual_bytes = threads * ((stack_bytes ? stack_bytes : STACK_BYTES) + GUARD_BYTES),
+		.resident_bytes = threads * (touched_bytes ? touched_bytes : TOUCHED_BYTES),
+		.kernel_stack_bytes = (uint64_t)threads * KERNEL_STACK_BYTES,
+		.page_table_bytes = (uint64_t)threads * PAGE_TABLE_BYTES,
+	};
+}
+
+unsigned tt_size_deadlock_floor(unsigned threads, unsigned per_task)
+{
+	return threads && per_task ? threads * (per_task - 1) + 1 : 0;
+}
+
+unsigned tt_size_threads_for(unsigned connections, unsigned per_task)
+{
+	if (per_task == 0 || connections < per_task)
+		return 0;
+	return per_task == 1 ? connections : (connections - 1) / (per_task - 1);
+}
+
+unsigned tt_size_with_slow_half(double slow, double fast)
+{
+	double half = 2 * ceil(slow - 1e-9) - 1, all = ceil(slow + fast - 1e-9);
+	return (unsigned)fmax(1, fmax(half, all));
+}

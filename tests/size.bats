@@ -1,0 +1,207 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# size.bats - threadsize: the CPU that a process has, in trees and under real quotas.
+
+load helpers
+
+setup()
+{
+	cd "$TOP"
+	groups=()
+}
+
+teardown()
+{
+	kill_bg
+	local i
+	for ((i = ${#groups[@]} - 1; i >= 0; i--)); do
+		poll_until 5 remove "${groups[$i]}"
+	done
+}
+
+# tree NAME - unpack a tree; its folder is in $tree.
+tree()
+{
+	tree=$BATS_TEST_TMPDIR/$1
+	tests/trees -v dir="$tree" "tests/data/limits/$1.tree" >/dev/null
+}
+
+# group NAME QUOTA_US [PERIOD_US] - make a group of version 1's cpu hierarchy; its directory is in $group.
+group()
+{
+	require_root
+	local mount
+	mount=$(awk '/ - cgroup [^ ]* [^ ]*/ && $NF ~ /(^|,)cpu(,|$)/ { print $5; exit }' /proc/self/mountinfo)
+	[ -n "$mount" ] || skip "the cpu controller of version 1 is not mounted"
+	group=$mount/$1
+	mkdir "$group" 2>/dev/null || skip "cannot make control groups"
+	groups+=("$group")
+	if [ -n "${3-}" ]; then
+		echo "$3" >"$group/cpu.cfs_period_us"
+	fi
+	echo "$2" >"$group/cpu.cfs_quota_us" || skip "cannot set quotas"
+}
+
+# inside COMMAND... - run in $group.
+inside()
+{
+	bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$@"
+}
+
+# bg_inside COMMAND... - the same in the background: its pid is in $bg_pid.
+bg_inside()
+{
+	bg bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$@"
+	poll_until 5 grep -qx "$bg_pid" "$group/cgroup.procs"
+}
+
+# A group is busy until the kernel has let go of the last process in it.
+remove()
+{
+	rmdir "$1" 2>/dev/null || [ ! -d "$1" ]
+}
+
+# ------------------------------------------------------------------ trees
+
+@test "every document on every tree keeps its schema, and gives the CPUs that the tree is for" {
+	local file name want status
+	for file in tests/data/limits/*.tree; do
+		name=${file##*/}
+		tree "${name%.tree}"
+		status=0
+		"$BIN/threadsize" --root "$tree" --json >"$tree.json" 2>"$tree.err" || status=$?
+		want=$(sed -n 's/^expect: .*\bcpus=\([^ ]*\).*/\1/p' "$file" | grep -v = || true)
+		[ -z "$want" ] && continue
+		if [ "$want" = "?" ]; then
+			assert_equal "$status" 2 "status of $name"
+			assert_json "$tree.json" '.limits.effective_cpus == null'
+			assert_contains "$(cat "$tree.err")" "threadsize: the CPU limit is not known: "
+		else
+			assert_equal "$status" 0 "status of $name"
+			assert_json "$tree.json" ".limits.effective_cpus == $want"
+		fi
+	done
+	jq -s . "$BATS_TEST_TMPDIR"/*.json >"$BATS_TEST_TMPDIR/all"
+	/usr/bin/python3 -c 'import jsonschema' 2>/dev/null || skip "python3-jsonschema is not installed"
+	/usr/bin/python3 - "$BATS_TEST_TMPDIR/all" "$SCHEMA/size-1.json" <<-'PY'
+		import json, sys, jsonschema
+		documents, schema = (json.load(open(name, encoding="utf-8")) for name in sys.argv[1:3])
+		assert len(documents) > 50
+		for d in documents:
+		    jsonschema.validate(d, schema)
+	PY
+}
+
+@test "the text names the limit, the level that binds, and how long the group stood still" {
+	tree throttled-v2
+	run -0 --separate-stderr "$BIN/threadsize" --root "$tree"
+	assert_matches "$output" 'limit +0\.5 CPUs: quota of /a'
+	assert_matches "$output" '/a +0\.5 +50\.0 ms / 100 ms +150 of 1000 periods +6\.25 ms to 50\.0 ms'
+}
+
+@test "levels that a namespace hides are said to be there, and throttling by them" {
+	tree hidden-throttles
+	run -0 --separate-stderr "$BIN/threadsize" --root "$tree"
+	assert_contains "$output" "a cgroup namespace hides what lies above"
+	assert_contains "$output" "its real limit is lower than what is seen here"
+	tree systemd-service
+	run -0 --separate-stderr "$BIN/threadsize" --root "$tree"
+	refute_contains "$output" hidden
+}
+
+@test "an unknown limit is said with its reason, and is status 2" {
+	tree odd-v2-words
+	run -2 --separate-stderr "$BIN/threadsize" --root "$tree"
+	assert_matches "$output" "limit +unknown, at most 8: '/sys/fs/cgroup/a/cpu.max' holds 'many 100000', which is odd"
+	assert_contains "$stderr" "threadsize: the CPU limit is not known: "
+	tree not-mounted
+	run -2 --separate-stderr "$BIN/threadsize" --root "$tree"
+	assert_contains "$stderr" "no control group hierarchy with 'cpu' is mounted"
+}
+
+@test "a control group is given by its path or its directory, and one that is not there is refused" {
+	tree docker-v1-host
+	run -0 --separate-stderr "$BIN/threadsize" --root "$tree" --cgroup /docker/4d1c9dbe1e09
+	assert_matches "$output" 'limit +1\.5 CPUs: quota of /docker'
+	run -0 --separate-stderr "$BIN/threadsize" --root "$tree" --cgroup /sys/fs/cgroup/cpu,cpuacct/docker
+	assert_matches "$output" 'limit +1\.5 CPUs: quota of /docker'
+	run -2 --separate-stderr "$BIN/threadsize" --root "$tree" --cgroup /docker/none
+	assert_equal "$output" ""
+	assert_contains "$stderr" "threadsize: no control group '/docker/none': cannot read"
+}
+
+@test "what runtimes would choose is shown, with what is wrong" {
+	tree docker-v1
+	run -0 --separate-stderr "$BIN/threadsize" --root "$tree" --runtimes
+	assert_matches "$output" 'Go 1\.25 and later +2 +2 +4 times the CPU that there is'
+	assert_matches "$output" 'JDK 24 and later +1 +1 +right'
+	assert_matches "$output" 'Node up to 20 \(libuv to 1\.48\) +8 +4 +16 times'
+	"$BIN/threadsize" --root "$tree" --json >"$BATS_TEST_TMPDIR/r.json"
+	assert_json "$BATS_TEST_TMPDIR/r.json" '.runtimes.rust.cpus == 1 and .runtimes.go.verdict == "too-many" and .runtimes.python.threads == 12'
+}
+
+# ------------------------------------------------------------------ bad calls
+
+@test "processes and folders that are not there, and bad operands, are refused with status 2" {
+	local pid=4194000
+	run -2 --separate-stderr "$BIN/threadsize" -p $pid
+	assert_contains "$stderr" "threadsize: there is no process $pid"
+	run -2 --separate-stderr "$BIN/threadsize" -p 0
+	assert_contains "$stderr" "--pid: '0' is not between"
+	run -2 --separate-stderr "$BIN/threadsize" -p nginx
+	assert_contains "$stderr" "'nginx' is not a number"
+	run -2 --separate-stderr "$BIN/threadsize" --root "$BATS_TEST_TMPDIR/none"
+	assert_contains "$stderr" "cannot read '$BATS_TEST_TMPDIR/none': No such file or directory"
+	run -2 --separate-stderr "$BIN/threadsize" -p 1 --cgroup /a
+	assert_contains "$stderr" "exclude each other"
+}
+
+@test "hostile names of groups are escaped in the text and in JSON" {
+	tree colons-in-path
+	mv "$tree/sys/fs/cgroup/cpu/a:b:c" "$tree/sys/fs/cgroup/cpu/"$'a\e[31m"b'
+	printf '3:cpu:/a\e[31m"b\n' >"$tree/proc/self/cgroup"
+	run -0 --separate-stderr "$BIN/threadsize" --root "$tree"
+	assert_contains "$output" 'quota of /a\x1b[31m"b'
+	"$BIN/threadsize" --root "$tree" --json >"$BATS_TEST_TMPDIR/h.json"
+	assert_equal "$(json "$BATS_TEST_TMPDIR/h.json" .limits.cgroup)" $'/a\e[31m"b'
+}
+
+# ------------------------------------------------------------------ real quotas
+
+@test "a real quota is read as it is, and the smaller one of an ancestor binds" {
+	group "tt-size-$$" 30000 20000
+	run -0 --separate-stderr inside "$BIN/threadsize" --json
+	assert_equal "$(jq -r '.limits | [.quota_cpus, .binding] | @csv' <<<"$output")" "1.5,\"quota of /tt-size-$$\""
+	group "tt-size-$$/inner" -1
+	run -0 --separate-stderr inside "$BIN/threadsize"
+	assert_matches "$output" "limit +1\\.5 CPUs: quota of /tt-size-$$[[:space:]]"
+	assert_matches "$output" "/tt-size-$$/inner +none "
+	echo 35000 >"$group/cpu.cfs_quota_us"
+	run -0 --separate-stderr "$BIN/threadsize" --cgroup "$group"
+	assert_matches "$output" "limit +0\\.35 CPUs: quota of /tt-size-$$/inner"
+}
+
+@test "real throttling is counted, in periods and in time" {
+	group "tt-size-$$" 10000 50000
+	bg_inside bash -c 'while :; do :; done'
+	poll_until 10 grep -qE '^nr_throttled ([3-9]|[0-9]{2})' "$group/cpu.stat"
+	"$BIN/threadsize" -p "$bg_pid" --json >"$BATS_TEST_TMPDIR/t.json"
+	assert_json "$BATS_TEST_TMPDIR/t.json" '.limits.throttling.throttled_periods >= 3 and .limits.throttling.throttled_cpu_ns > 10000000'
+	assert_json "$BATS_TEST_TMPDIR/t.json" '.limits.throttling | .stall_max_ns <= 50000000 and .stall_min_ns <= .stall_max_ns'
+}
+
+@test "Rust and the JDK choose what the table of runtimes says, also below an ancestor's quota" {
+	require java
+	built "$PROGRAMS/rustcpus"
+	local quota
+	group "tt-size-$$" -1
+	group "tt-size-$$/inner" -1
+	for quota in 50000 150000; do
+		echo $quota >"${groups[0]}/cpu.cfs_quota_us"
+		inside "$BIN/threadsize" --json >"$BATS_TEST_TMPDIR/c.json"
+		assert_equal "$(inside "$PROGRAMS/rustcpus")" "$(json "$BATS_TEST_TMPDIR/c.json" .runtimes.rust.cpus)" "Rust at $quota"
+	done
+	echo 50000 >"$group/cpu.cfs_quota_us"
+	inside "$BIN/threadsize" --json >"$BATS_TEST_TMPDIR/c.json"
+	assert_equal "$(inside java -XshowSettings:system -version 2>&1 | sed -n 's/.*Effective CPU Count: *//p')" "$(json "$BATS_TEST_TMPDIR/c.json" .runtimes.jdk_17.cpus)" "the JDK"
+}
