@@ -265,7 +265,7 @@ static uint64_t address_delta(const struct sym_image *image, const struct sym_im
 	return main_load - debug_load;
 }
 
-static struct sym_image *file_debug(struct sym_file *file)
+struct sym_image *sym_file_debug(struct sym_file *file)
 {
 	if (!file->debug_searched && file->image) {
 		file->debug_searched = true;
@@ -282,7 +282,7 @@ static int collect_all(struct sym_file *file, enum sym_table_what what)
 	int rc = 0;
 	if (has_section(file->image, ".symtab")) {
 		rc = sym_table_collect(table, file->image, what, 0);
-	} else if (has_section(file_debug(file), ".symtab")) {
+	} else if (has_section(sym_file_debug(file), ".symtab")) {
 		rc = sym_table_collect(table, file->debug, what, file->debug_delta);
 	} else {
 		rc = sym_table_collect(table, file->image, what, 0);
@@ -325,7 +325,7 @@ static bool has_dwarf(const struct sym_image *image)
 bool sym_file_has_dwarf(struct sym_file *file)
 {
 	sym_file_open(file);
-	return has_dwarf(file->image) || has_dwarf(file_debug(file));
+	return has_dwarf(file->image) || has_dwarf(sym_file_debug(file));
 }
 
 struct sym_dwarf *sym_file_dwarf(struct sym_file *file)
@@ -334,7 +334,7 @@ struct sym_dwarf *sym_file_dwarf(struct sym_file *file)
 	if (file->dwarf_tried || !file->image)
 		return file->dwarf;
 	file->dwarf_tried = true;
-	const struct sym_image *image = has_dwarf(file->image) ? file->image : file_debug(file);
+	const struct sym_image *image = has_dwarf(file->image) ? file->image : sym_file_debug(file);
 	if (!has_dwarf(image))
 		return NULL;
 	file->dwarf = sym_dwarf_create(image);

@@ -221,6 +221,12 @@ bool sym_file_has_dwarf(struct sym_file *file);
 /* DWARF of the file or of its debug file; NULL: none. */
 struct sym_dwarf *sym_file_dwarf(struct sym_file *file);
 
+/* The separate debug file, searched for at the first call; NULL: none. debug_delta is set then. */
+struct sym_image *sym_file_debug(struct sym_file *file);
+
+/* symbols.c: the opened file of the module at an address, and that module's load bias. NULL: no module. */
+struct sym_file *sym_file_at(struct tt_sym *s, uint64_t addr, uint64_t *ret_bias);
+
 /* debugfile.c: the separate debug file of `file`, or NULL. */
 struct sym_image *sym_debug_find(const struct sym_file *file);
 

@@ -249,6 +249,8 @@ static void note_build_id(struct snap_module *module, const unsigned char *notes
 
 static void module_fill(struct tt_snap *snap, const struct headers *h, struct snap_module *module)
 {
+	if (h->ehdr.e_entry)
+		module->entry = module->bias + h->ehdr.e_entry;
 	for (size_t i = 0; i < h->count; i++) {
 		const Elf64_Phdr *p = &h->phdrs[i];
 		if (p->p_type == PT_GNU_EH_FRAME) {

@@ -31,6 +31,7 @@ struct snap_module {
 	uint64_t bias;       /* address in the process - address in the file */
 	uint64_t tables;     /* where its .eh_frame_hdr lies in the process; 0: none */
 	uint64_t tables_size;
+	uint64_t entry; /* where the program begins; 0: it is a library */
 	const char *path;
 	uint8_t build_id[SYM_BUILD_ID_MAX];
 	size_t build_id_len;
@@ -71,6 +72,7 @@ struct snap_thread_private {
 };
 
 struct snap_core;
+struct tt_unwinder;
 
 struct tt_snap {
 	pid_t pid;
@@ -86,6 +88,9 @@ struct tt_snap {
 	struct tt_hmap pages;   /* page number -> its bytes, of memory that nobody writes to */
 	size_t copied;          /* bytes of all stacks */
 	struct snap_core *core; /* NULL: live */
+	/* For unwind_prefetch; NULL until it is needed. */
+	struct tt_sym *sym;
+	struct tt_unwinder *unwinder;
 };
 
 static inline bool snap_is_live(const struct tt_snap *snap)
@@ -132,6 +137,14 @@ void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_
 
 /* Stops all threads of the process at once, also those that come meanwhile (they are added), and captures them. */
 int snap_stop_all(struct tt_snap *snap);
+
+/* ------------------------------------------------------------------ unwind.c */
+
+/*
+ * For a stopped thread that is not on its own stack (a signal's alternate stack, a coroutine): walks it, so that what its
+ * frames need of other stacks is copied, too, before it goes on.
+ */
+void unwind_prefetch(struct tt_snap *snap, struct tt_snap_thread *thread);
 
 /* ------------------------------------------------------------------ snapshot.c */
 

@@ -150,6 +150,8 @@ static void stop_capture(struct tt_snap *snap, struct stop *stop, enum tt_snap_h
 	thread->slices = 0;
 	int rc = snap_memory_copy_stack(snap, thread);
 	thread->how = rc ? TT_SNAP_NOT : how;
+	if (rc == 0)
+		unwind_prefetch(snap, thread);
 	stop_failed(stop, rc == 0 ? TT_SNAP_OK : rc == -EFAULT ? TT_SNAP_NO_STACK : TT_SNAP_IO, -rc);
 }
 

@@ -3,6 +3,7 @@
  * snapshot.c - takes a snapshot of a live process: which threads, in which way (snapshot.h).
  */
 #include "lib/sym/snap_private.h"
+#include "lib/sym/unwind.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -49,6 +50,8 @@ void tt_snap_destroy(struct tt_snap *snap)
 {
 	if (!snap)
 		return;
+	tt_unwinder_destroy(snap->unwinder);
+	tt_sym_destroy(snap->sym);
 	for (size_t i = 0; i < snap->threads.len; i++)
 		thread_free(snap->threads.data[i]);
 	tt_vec_deinit(&snap->threads);

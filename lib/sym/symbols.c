@@ -189,6 +189,16 @@ static void module_settle(struct module *module)
 	module->bias_known = true;
 }
 
+struct sym_file *sym_file_at(struct tt_sym *s, uint64_t addr, uint64_t *ret_bias)
+{
+	struct module *module = module_find(s, addr);
+	if (!module)
+		return NULL;
+	module_settle(module);
+	*ret_bias = module->bias;
+	return module->file;
+}
+
 size_t tt_sym_module_count(const struct tt_sym *s)
 {
 	return s->modules.len;

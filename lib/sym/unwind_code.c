@@ -8,8 +8,9 @@
 
 #include <string.h>
 
-#define CALL_LONGEST  7u
-#define POINTER_REACH ((uint64_t)1 << 20) /* farthest that a frame pointer may lie above the stack pointer */
+#define CALL_LONGEST    7u
+#define UCONTEXT_FPREGS 224u                /* offset of uc_mcontext.fpregs */
+#define POINTER_REACH   ((uint64_t)1 << 20) /* farthest that a frame pointer may lie above the stack pointer */
 
 /* ------------------------------------------------------------------ signals */
 
@@ -79,16 +80,65 @@ bool unwind_is_return_address(struct tt_unwinder *u, uint64_t address)
 	return false;
 }
 
+bool unwind_is_code(struct tt_unwinder *u, uint64_t address)
+{
+	const struct tt_snap_map *map = snap_maps_find(&u->snap->maps, address);
+	return map && map->exec;
+}
+
+bool unwind_is_generated(struct tt_unwinder *u, uint64_t address)
+{
+	const struct tt_snap_map *map = snap_maps_find(&u->snap->maps, address);
+	return map && map->exec && map->inode == 0;
+}
+
+/* The kernel's frame for a handler: a ucontext without a link, whose floating point state lies above it. */
+static bool is_signal_frame(struct tt_unwinder *u, uint64_t sp)
+{
+	uint64_t flags, link, state_at;
+	return snap_memory_word(u->snap, u->thread, sp, &flags) && flags < 16 &&
+	       snap_memory_word(u->snap, u->thread, sp + 8, &link) && link == 0 &&
+	       snap_memory_word(u->snap, u->thread, sp + UCONTEXT_FPREGS, &state_at) && state_at > sp &&
+	       state_at - sp < ((uint64_t)16 << 10);
+}
+
+/* makecontext's first frame "returns" to code that begins with "mov %rbx,%rsp": nothing else comes there. */
+static bool is_coroutine_end(struct tt_unwinder *u, uint64_t pc)
+{
+	static const unsigned char move[] = {0x48, 0x89, 0xdc}, endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	unsigned char code[sizeof(move) + sizeof(endbr)];
+	if (!unwind_is_code(u, pc) || !snap_memory_constant(u->snap, pc, code, sizeof(code)))
+		return false;
+	return memcmp(code, move, sizeof(move)) == 0 ||
+	       (memcmp(code, endbr, sizeof(endbr)) == 0 && memcmp(code + sizeof(endbr), move, sizeof(move)) == 0);
+}
+
+bool unwind_is_made(struct tt_unwinder *u, uint64_t return_address, uint64_t sp)
+{
+	if (!unwind_is_code(u, return_address))
+		return false;
+	return (unwind_is_trampoline(u, return_address) && is_signal_frame(u, sp)) || is_coroutine_end(u, return_address);
+}
+
 /* ------------------------------------------------------------------ frame pointers */
 
-/* At the first instructions of a function, and at its return, the caller's frame is still (again) the current one. */
-static bool before_prologue(struct tt_unwinder *u, const struct unwind_state *state, uint64_t *ret_at)
+/*
+ * At the first instructions of a function, and at its return, the caller's frame is still (again) the current one; functions
+ * that call nobody may have no frame at all. Gets where the return address lies.
+ */
+static bool without_frame(struct tt_unwinder *u, const struct unwind_state *state, uint64_t *ret_at)
 {
 	static const unsigned char push[] = {0x55}, move[] = {0x48, 0x89, 0xe5}, endbr[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x55};
 	unsigned char code[5] = {0};
-	if (state->is_call || !snap_memory_constant(u->snap, state_pc(state), code, sizeof(code)))
+	uint64_t word;
+	if (state->is_call)
 		return false;
 	*ret_at = state_sp(state);
+	if (snap_memory_word(u->snap, u->thread, *ret_at, &word) && unwind_is_return_address(u, word) &&
+		unwind_call_fits(u, state, word) == FIT_YES)
+		return true;
+	if (!snap_memory_constant(u->snap, state_pc(state), code, sizeof(code)))
+		return false;
 	if (memcmp(code, push, sizeof(push)) == 0 || memcmp(code, endbr, sizeof(endbr)) == 0 || code[0] == 0xc3)
 		return true;
 	*ret_at += 8;
@@ -98,7 +148,8 @@ static bool before_prologue(struct tt_unwinder *u, const struct unwind_state *st
 static bool step_to(struct tt_unwinder *u, struct unwind_state *state, uint64_t return_at, uint64_t rbp)
 {
 	uint64_t pc;
-	if (!snap_memory_word(u->snap, u->thread, return_at, &pc) || !unwind_is_return_address(u, pc))
+	if (!snap_memory_word(u->snap, u->thread, return_at, &pc) ||
+		(!unwind_is_return_address(u, pc) && !unwind_is_made(u, pc, return_at + 8) && !unwind_is_generated(u, pc)))
 		return false;
 	state->regs = (struct tt_regs){0};
 	reg_set(&state->regs, TT_REG_RBP, rbp);
@@ -113,7 +164,7 @@ enum unwind_step unwind_pointer_step(struct tt_unwinder *u, struct unwind_state 
 	uint64_t rbp = state->regs.value[TT_REG_RBP], sp = state_sp(state), above, at;
 	if (!reg_known(&state->regs, TT_REG_RBP))
 		return STEP_REGISTER;
-	if (before_prologue(u, state, &at) && step_to(u, state, at, rbp))
+	if (without_frame(u, state, &at) && step_to(u, state, at, rbp))
 		return STEP_OK;
 	if (rbp < sp || rbp - sp > POINTER_REACH || rbp % 8 || !snap_memory_word(u->snap, u->thread, rbp, &above))
 		return STEP_NO_TABLE;

@@ -4,7 +4,10 @@
  *
  *   unwind.c         from frame to frame, by the best way that works
  *   unwind_tables.c  .eh_frame in the process's memory, by libunwind
+ *   unwind_cfi.c     .debug_frame and the like in files, by libdw
  *   unwind_code.c    what the machine code itself tells: signal trampolines, calls, prologues
+ *   unwind_calls.c   whom a call calls, where threads begin
+ *   unwind_search.c  the search of the stack for a return address
  */
 #ifndef TT_SYM_UNWIND_PRIVATE_H
 #define TT_SYM_UNWIND_PRIVATE_H
@@ -13,6 +16,8 @@
 
 #include "lib/sym/snap_private.h"
 #include "lib/sym/unwind.h"
+
+#define FITS_MAX ((size_t)1 << 20)
 
 /* Where in the walk: the registers of one frame. */
 struct unwind_state {
@@ -31,8 +36,8 @@ enum unwind_step {
 /* What is known of the code at one address, kept for the next thread that comes along. */
 struct unwind_place {
 	uint64_t start, end; /* the function's bounds, by its unwind table */
-	bool has_table;
-	bool trampoline; /* a signal handler returns to here */
+	bool has_table;      /* that unwind_tables_step understands */
+	bool trampoline;     /* a signal handler returns to here */
 };
 
 struct tt_unwinder {
@@ -40,13 +45,20 @@ struct tt_unwinder {
 	struct tt_sym *sym;
 	unw_addr_space_t space;
 	unsigned generation;   /* of the maps that the caches belong to */
-	struct tt_hmap places; /* address -> index in place_list + 1 */
+	struct tt_hmap places; /* address, and whether it is a return address -> index in place_list */
 	TT_VEC(struct unwind_place) place_list;
+	struct tt_hmap fits; /* hash of a return address and a place -> enum unwind_fit */
+	struct tt_hmap cfis; /* struct sym_file -> struct unwind_cfi */
 	/* What libunwind's callbacks are told of the step that is under way. */
 	struct tt_snap_thread *thread;
 	const struct unwind_state *state;
 	uint64_t lookup; /* the address that libunwind takes for the program counter */
 	bool missing_register, missing_memory;
+	bool standing; /* threads stand still while this one unwinds: what it reads is of the same moment */
+	/* Of the search that is under way. */
+	unsigned depth; /* searches within searches */
+	bool strict;    /* each direct call must call the function that was reached through it */
+	size_t budget;  /* candidates and steps left for this stack */
 };
 
 static inline bool reg_known(const struct tt_regs *regs, enum tt_reg reg)
@@ -84,11 +96,43 @@ void unwind_tables_deinit(struct tt_unwinder *u);
 /* Forgets what was cached of another memory map. */
 void unwind_tables_flush(struct tt_unwinder *u);
 
-/* What is known of the code at `lookup`; valid until the next call. NULL: out of memory. */
-const struct unwind_place *unwind_place_at(struct tt_unwinder *u, uint64_t lookup, uint64_t pc);
+/* What is known of the code at `lookup`, which is pc or, when that is a return address, the byte before it. */
+struct unwind_place unwind_place_at(struct tt_unwinder *u, uint64_t lookup, uint64_t pc);
 
 /* One step by the unwind tables in memory; state becomes the caller's, when there is one. */
 enum unwind_step unwind_tables_step(struct tt_unwinder *u, struct unwind_state *state);
+
+/* ------------------------------------------------------------------ unwind_cfi.c */
+
+/* One step by the unwind tables in the module's file. */
+enum unwind_step unwind_cfi_step(struct tt_unwinder *u, struct unwind_state *state);
+
+void unwind_cfi_flush(struct tt_unwinder *u);
+
+/* ------------------------------------------------------------------ unwind_calls.c */
+
+enum unwind_fit { FIT_NO, FIT_UNKNOWN, FIT_YES };
+
+/* Whether the call in front of return_address calls the function that callee is in. */
+enum unwind_fit unwind_call_fits(struct tt_unwinder *u, const struct unwind_state *callee, uint64_t return_address);
+
+/* Whether a thread or process begins in this function. */
+bool unwind_is_start(struct tt_unwinder *u, const struct unwind_state *state);
+
+/* ------------------------------------------------------------------ unwind_search.c */
+
+/*
+ * Looks for the caller of `from`, the last frame in stack, and for the rest of the stack. by_table: only the frame pointer is
+ * missing. True: found, stack is complete; else stack is unchanged.
+ */
+bool unwind_search(
+	struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames, struct tt_stack *stack);
+
+/* ------------------------------------------------------------------ unwind.c */
+
+/* Adds frames from `from` on to stack, and sets its end. 0 or -ENOMEM. */
+int unwind_walk(struct tt_unwinder *u, const struct unwind_state *from, enum tt_frame_trust trust, size_t max_frames,
+	struct tt_stack *stack);
 
 /* ------------------------------------------------------------------ unwind_code.c */
 
@@ -98,8 +142,23 @@ bool unwind_is_trampoline(struct tt_unwinder *u, uint64_t pc);
 /* From a trampoline to what the signal interrupted. */
 enum unwind_step unwind_signal_step(struct tt_unwinder *u, struct unwind_state *state);
 
+/* Whether an address lies in executable memory. */
+bool unwind_is_code(struct tt_unwinder *u, uint64_t address);
+
+/*
+ * Whether it was made at run time: code of interpreters and just-in-time compilers. They push return addresses that no call
+ * instruction lies in front of, and call functions by way of stubs.
+ */
+bool unwind_is_generated(struct tt_unwinder *u, uint64_t address);
+
 /* Whether a call instruction lies in front of address, in executable memory. */
 bool unwind_is_return_address(struct tt_unwinder *u, uint64_t address);
+
+/*
+ * Whether a return address was made by no call, but by what made the frame: the kernel for a signal handler, makecontext for
+ * a coroutine's first function. sp: the stack pointer after the return.
+ */
+bool unwind_is_made(struct tt_unwinder *u, uint64_t return_address, uint64_t sp);
 
 /* One step by the frame pointer, checked for plausibility. */
 enum unwind_step unwind_pointer_step(struct tt_unwinder *u, struct unwind_state *state);

@@ -112,6 +112,7 @@ void unwind_tables_deinit(struct tt_unwinder *u)
 	if (u->space)
 		unw_destroy_addr_space(u->space);
 	tt_hmap_deinit(&u->places);
+	tt_hmap_deinit(&u->fits);
 	tt_vec_deinit(&u->place_list);
 }
 
@@ -119,6 +120,7 @@ void unwind_tables_flush(struct tt_unwinder *u)
 {
 	unw_flush_cache(u->space, 0, 0);
 	tt_hmap_deinit(&u->places);
+	tt_hmap_deinit(&u->fits);
 	u->place_list.len = 0;
 }
 
@@ -165,35 +167,29 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
 	return rc;
 }
 
-static void place_look(struct tt_unwinder *u, uint64_t lookup, uint64_t pc, struct unwind_place *place)
+static struct unwind_place place_look(struct tt_unwinder *u, uint64_t lookup, uint64_t pc)
 {
 	unw_proc_info_t pi;
+	struct unwind_place place = {.trampoline = unwind_is_trampoline(u, pc)};
 	memset(&pi, 0, sizeof(pi));
-	*place = (struct unwind_place){0};
-	place->trampoline = unwind_is_trampoline(u, pc);
 	if (find_proc_info(u->space, lookup, &pi, 0, u) == 0) {
-		place->has_table = true;
-		place->start = pi.start_ip;
-		place->end = pi.end_ip;
+		place.has_table = true;
+		place.start = pi.start_ip;
+		place.end = pi.end_ip;
 	}
+	return place;
 }
 
-const struct unwind_place *unwind_place_at(struct tt_unwinder *u, uint64_t lookup, uint64_t pc)
+struct unwind_place unwind_place_at(struct tt_unwinder *u, uint64_t lookup, uint64_t pc)
 {
+	uint64_t index, key = lookup << 1 | (pc != lookup);
+	if (tt_hmap_get(&u->places, key, &index))
+		return u->place_list.data[index];
+	struct unwind_place place = place_look(u, lookup, pc);
 	if (u->place_list.len >= PLACES_MAX)
 		unwind_tables_flush(u);
-	struct tt_hmap_entry *entry = tt_hmap_insert(&u->places, lookup, NULL);
-	if (!entry)
-		return NULL;
-	if (entry->value)
-		return &u->place_list.data[entry->value - 1];
-	struct unwind_place *place = tt_vec_add(&u->place_list);
-	if (!place) {
-		tt_hmap_remove(&u->places, lookup);
-		return NULL;
-	}
-	entry->value = u->place_list.len;
-	place_look(u, lookup, pc, place);
+	if (tt_vec_push(&u->place_list, place) == 0 && tt_hmap_put(&u->places, key, u->place_list.len - 1))
+		u->place_list.len--; /* it is only not remembered */
 	return place;
 }
 

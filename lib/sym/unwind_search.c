@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * unwind_search.c - goes on where a register is unknown or no table exists: looks on the stack for the return address of the
+ * function at hand.
+ *
+ * A word of the stack is a candidate when a call instruction lies in front of where it points to. Candidates are tried from
+ * the innermost on, each by walking on from it; only a walk that reaches the thread's start counts. What tells the right one
+ * from what earlier calls left behind: a direct call says whom it calls (unwind_calls.c). So there are three passes: first
+ * the call must call the function at hand, and all further direct calls must fit too; then it may be one of which that is not
+ * known; at last calls may disagree.
+ * Where the table says that the frame pointer is needed (code built without optimisation), candidates are values of that
+ * register, and the table says the rest.
+ * Called by unwind.c.
+ */
+#include "lib/sym/unwind_private.h"
+
+#include <string.h>
+
+#define REACH     ((uint64_t)64 << 10) /* of the stack is looked at */
+#define DEPTH_MAX 64u                  /* searches within a search: one for each frame without a table */
+
+/* ------------------------------------------------------------------ the search */
+
+struct search {
+	struct tt_unwinder *u;
+	const struct unwind_state *from;
+	struct tt_stack *stack;
+	size_t mark;    /* frames before the search */
+	uint64_t limit; /* end of what is searched */
+	size_t max_frames;
+	unsigned pass;
+};
+
+/* Walks on from a candidate. True: it led to the thread's start. */
+static bool try_from(struct search *s, const struct unwind_state *candidate)
+{
+	struct tt_unwinder *u = s->u;
+	bool strict = u->strict;
+	s->stack->frames.len = s->mark;
+	u->strict = s->pass < 2;
+	u->depth++;
+	int rc = unwind_walk(u, candidate, TT_FRAME_SEARCHED, s->max_frames, s->stack);
+	u->depth--;
+	u->strict = strict;
+	return rc == 0 &&
+	       (s->stack->end == TT_STACK_COMPLETE || (s->stack->end == TT_STACK_LIMIT && s->stack->frames.len > s->mark + 8));
+}
+
+static bool fits_pass(struct search *s, uint64_t return_address, uint64_t sp)
+{
+	if (!unwind_is_code(s->u, return_address - 1))
+		return false;
+	if (unwind_is_made(s->u, return_address, sp))
+		return s->pass > 0;
+	if (!unwind_is_return_address(s->u, return_address))
+		return false;
+	enum unwind_fit fit = unwind_call_fits(s->u, s->from, return_address);
+	return s->pass == 2 || fit == (s->pass == 0 ? FIT_YES : FIT_UNKNOWN);
+}
+
+/* The table needs the frame pointer: may it have had the value `rbp`? */
+static bool try_frame_pointer(struct search *s, uint64_t rbp)
+{
+	struct unwind_state next = *s->from;
+	reg_set(&next.regs, TT_REG_RBP, rbp);
+	struct unwind_place place = unwind_place_at(s->u, state_lookup(&next), state_pc(&next));
+	enum unwind_step step = place.has_table ? unwind_tables_step(s->u, &next) : unwind_cfi_step(s->u, &next);
+	if (step != STEP_OK || state_sp(&next) <= rbp || !fits_pass(s, state_pc(&next), state_sp(&next)))
+		return false;
+	return try_from(s, &next);
+}
+
+/* The word at `at` may be the return address. A saved frame pointer may lie below it. */
+static bool try_return_address(struct search *s, uint64_t at, uint64_t word)
+{
+	struct unwind_state next = {.is_call = true};
+	uint64_t below, chain;
+	if (!fits_pass(s, word, at + 8))
+		return false;
+	reg_set(&next.regs, TT_REG_RIP, word);
+	reg_set(&next.regs, TT_REG_RSP, at + 8);
+	bool saved = at >= state_sp(s->from) + 8 && snap_memory_word(s->u->snap, s->u->thread, at - 8, &below) && below > at &&
+	             below < s->limit && below % 8 == 0 && snap_memory_word(s->u->snap, s->u->thread, below + 8, &chain) &&
+	             unwind_is_return_address(s->u, chain);
+	if (saved)
+		reg_set(&next.regs, TT_REG_RBP, below);
+	else if (reg_known(&s->from->regs, TT_REG_RBP) && s->from->regs.value[TT_REG_RBP] > at)
+		reg_set(&next.regs, TT_REG_RBP, s->from->regs.value[TT_REG_RBP]);
+	return try_from(s, &next);
+}
+
+static bool search_pass(struct search *s, bool by_table)
+{
+	struct tt_unwinder *u = s->u;
+	uint64_t sp = state_sp(s->from);
+	for (uint64_t at = sp; at < s->limit; at += 8) {
+		uint64_t word;
+		if (u->budget == 0 || !snap_memory_word(u->snap, u->thread, at, &word))
+			return false;
+		if (word < SNAP_PAGE || word >> 47)
+			continue;
+		u->budget--;
+		if (by_table ? at >= sp + 8 && try_frame_pointer(s, at - 8) : try_return_address(s, at, word))
+			return true;
+	}
+	return false;
+}
+
+bool unwind_search(
+	struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames, struct tt_stack *stack)
+{
+	struct search s = {.u = u, .from = from, .stack = stack, .mark = stack->frames.len, .max_frames = max_frames};
+	enum tt_stack_end end = stack->end;
+	const struct tt_snap_map *map = snap_maps_find(&u->snap->maps, state_sp(from));
+	if (u->depth >= DEPTH_MAX || state_sp(from) % 8 || !map)
+		return false;
+	s.limit = map->end - state_sp(from) < REACH ? map->end : state_sp(from) + REACH;
+	for (s.pass = 0; s.pass < (u->strict ? 2 : 3); s.pass++) {
+		if (search_pass(&s, by_table))
+			return true;
+	}
+	stack->frames.len = s.mark;
+	stack->end = end;
+	return false;
+}
