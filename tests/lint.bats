@@ -185,6 +185,11 @@ named_in()
 	named_in "$(grep -oE '^TT_THRESHOLD\([A-Z0-9_]*, *"[^"]*"' lib/findings/thresholds.def | sed 's/.*"\(.*\)"/\1/')" man/*.[1-9]
 }
 
+@test "every column of threadtop is named in threadtop(1)" {
+	require mandoc col
+	named_in "$(sed -n 's/^TT_TOP_COLUMN(\([a-z_]*\),.*/\1/p' tools/threadtop/columns.def)" man/threadtop.1
+}
+
 @test "every chunk, record, event, state and kind of the recording is named in ttrec(5)" {
 	require mandoc col
 	named_in "$(sed -nE 's/^[[:space:]]*X\([A-Z0-9_]+, *[0-9]+, *"([a-z0-9_-]+)"\).*/\1/p' lib/core/ttrec_format.h | sort -u)" man/ttrec.5

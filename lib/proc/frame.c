@@ -8,14 +8,14 @@
 
 int tt_frame_gather(struct tt_frame *frame)
 {
-	struct tt_proc **p;
+	struct tt_top_proc **p;
 	frame->tasks.len = 0;
 	vec_for_each (p, &frame->procs) {
 		size_t count = (*p)->tasks.len;
 		if (tt_vec_reserve(&frame->tasks, frame->tasks.len + count) < 0)
 			return -ENOMEM;
 		if (count)
-			memcpy(frame->tasks.data + frame->tasks.len, (*p)->tasks.data, count * sizeof(struct tt_task *));
+			memcpy(frame->tasks.data + frame->tasks.len, (*p)->tasks.data, count * sizeof(struct tt_top_task *));
 		frame->tasks.len += count;
 	}
 	return 0;
@@ -28,9 +28,9 @@ static uint8_t half_percent(uint64_t part, uint64_t whole)
 	return (uint8_t)(value > 200 ? 200 : value == 0 && part ? 1 : value);
 }
 
-void tt_task_remember(struct tt_task *task, uint64_t frames)
+void tt_top_task_remember(struct tt_top_task *task, uint64_t frames)
 {
-	struct tt_task_history *h = &task->history;
+	struct tt_top_task_history *h = &task->history;
 	if (!h->born)
 		h->born = h->at = frames;
 	if (frames - h->at > TT_TASK_HISTORY)
@@ -42,9 +42,9 @@ void tt_task_remember(struct tt_task *task, uint64_t frames)
 	h->at = frames + 1;
 }
 
-void tt_task_history(const struct tt_task *task, uint64_t frames, bool wait, uint8_t *ret, unsigned count)
+void tt_top_task_history(const struct tt_top_task *task, uint64_t frames, bool wait, uint8_t *ret, unsigned count)
 {
-	const struct tt_task_history *h = &task->history;
+	const struct tt_top_task_history *h = &task->history;
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t back = count - 1 - i;
 		uint64_t n = frames - back;
@@ -73,14 +73,14 @@ int tt_text_set(char **text, const char *value)
 #define I64(member)
 #define TEXT(member) free(x->member);
 
-void tt_task_deinit(struct tt_task *x)
+void tt_top_task_deinit(struct tt_top_task *x)
 {
 #define TT_TASK_FIELD(type, member) type(member)
 #include "lib/proc/frame.def"
 #undef TT_TASK_FIELD
 }
 
-void tt_proc_deinit(struct tt_proc *x)
+void tt_top_proc_deinit(struct tt_top_proc *x)
 {
 #define TT_PROC_FIELD(type, member) type(member)
 #include "lib/proc/frame.def"

@@ -35,15 +35,15 @@ enum tt_need {
 #define TT_TASK_HISTORY 64
 
 /* The latest TT_TASK_HISTORY frames of one thread in half percent (200 = 100 %), newest at (at - 1) % TT_TASK_HISTORY. */
-struct tt_task_history {
+struct tt_top_task_history {
 	uint64_t at;   /* frames written so far, counted over all threads: frame n lies at n % TT_TASK_HISTORY */
 	uint64_t born; /* the first of them */
 	uint8_t run[TT_TASK_HISTORY], wait[TT_TASK_HISTORY];
 };
 
-struct tt_task {
+struct tt_top_task {
 	uint64_t id; /* never used again: what a user interface keeps, as a tid may be */
-	struct tt_proc *proc;
+	struct tt_top_proc *proc;
 	uint32_t tid;
 	uint32_t known; /* enum tt_need */
 	char *name;
@@ -77,10 +77,10 @@ struct tt_task {
 	char *hottest_lock;
 	uint32_t locks_held;
 	uint64_t loop_stall_ns; /* away from its event loop for so long now */
-	struct tt_task_history history;
+	struct tt_top_task_history history;
 };
 
-struct tt_proc {
+struct tt_top_proc {
 	uint64_t id;
 	uint32_t pid, ppid, uid;
 	bool kernel;
@@ -91,7 +91,7 @@ struct tt_proc {
 	int64_t quota_milli;                       /* thousandths of a CPU that its cgroup may use; -1 no limit, 0 not known */
 	uint64_t periods, throttled, throttled_ns; /* of its cgroup, in this refresh */
 	char *shim;                                /* path of the shim's recording; NULL: not loaded or not looked for */
-	TT_VEC(struct tt_task *) tasks;
+	TT_VEC(struct tt_top_task *) tasks;
 };
 
 struct tt_machine {
@@ -114,28 +114,28 @@ struct tt_frame {
 	uint64_t boot_ns; /* CLOCK_BOOTTIME */
 	uint64_t span_ns; /* since the frame before; 0 in the first */
 	struct tt_machine machine;
-	TT_VEC(struct tt_proc *) procs;
-	TT_VEC(struct tt_task *) tasks; /* those of all processes, in their order */
+	TT_VEC(struct tt_top_proc *) procs;
+	TT_VEC(struct tt_top_task *) tasks; /* those of all processes, in their order */
 };
 
 /* Gathers frame->tasks from the processes. 0 or -ENOMEM. */
 int tt_frame_gather(struct tt_frame *frame);
 
 /* Writes this frame's shares into the task's history. frames: frame->number. */
-void tt_task_remember(struct tt_task *task, uint64_t frames);
+void tt_top_task_remember(struct tt_top_task *task, uint64_t frames);
 
 /*
  * Copies the last `count` values of a history, oldest first, in half percent; 255 where the thread was not there.
  * frames: frame->number, so that threads that were not touched since show the zeros that they earned.
  */
-void tt_task_history(const struct tt_task *task, uint64_t frames, bool wait, uint8_t *ret, unsigned count);
+void tt_top_task_history(const struct tt_top_task *task, uint64_t frames, bool wait, uint8_t *ret, unsigned count);
 
 /* Replaces *text by a copy of value (NULL allowed); keeps the old pointer when both are equal. 0 or -ENOMEM. */
 int tt_text_set(char **text, const char *value);
 
 /* Free what the structs own, not the structs. */
-void tt_task_deinit(struct tt_task *task);
-void tt_proc_deinit(struct tt_proc *proc); /* not its tasks */
+void tt_top_task_deinit(struct tt_top_task *task);
+void tt_top_proc_deinit(struct tt_top_proc *proc); /* not its tasks */
 void tt_machine_deinit(struct tt_machine *machine);
 
 #endif

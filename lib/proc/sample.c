@@ -73,6 +73,7 @@ void tt_sampler_destroy(struct tt_sampler *s)
 	struct tt_hmap_entry *user;
 	hmap_for_each (user, &s->users)
 		free(user->ptr);
+	tt_sample_groups_deinit(s);
 	tt_hmap_deinit(&s->by_pid);
 	tt_hmap_deinit(&s->by_tid);
 	tt_hmap_deinit(&s->users);
@@ -102,6 +103,18 @@ void tt_sampler_set(struct tt_sampler *s, uint32_t needs, bool kernel)
 struct tt_frame *tt_sampler_frame(struct tt_sampler *s)
 {
 	return &s->frame;
+}
+
+uint32_t tt_sampler_parent(const struct tt_sampler *s, uint32_t pid)
+{
+	const struct tt_live_proc *p = tt_hmap_ptr(&s->by_pid, pid);
+	return p ? p->pub.ppid : 0;
+}
+
+struct tt_top_task *tt_sampler_find(const struct tt_sampler *s, uint32_t tid)
+{
+	struct tt_live_task *t = tt_hmap_ptr(&s->by_tid, tid);
+	return t ? &t->pub : NULL;
 }
 
 struct tt_sampler_stats tt_sampler_stats(const struct tt_sampler *s)
@@ -147,14 +160,14 @@ static bool accounted(const struct tt_live_proc *p, uint64_t clock)
 static bool refresh_some(struct tt_sampler *s, struct tt_live_proc *p, bool lately)
 {
 	bool all = true;
-	struct tt_task **t;
+	struct tt_top_task **t;
 	vec_for_each (t, &p->pub.tasks) {
 		struct tt_live_task *live = (struct tt_live_task *)*t;
 		/* ran_tick changes while they are read: the order is of the last refresh. */
 		bool is_late = (live->ran_tick == s->tick ? live->ran_before : live->ran_tick) + LATELY >= s->tick;
 		if (is_late != lately)
 			continue;
-		live->gone = tt_task_refresh(s, live) < 0;
+		live->gone = tt_top_task_refresh(s, live) < 0;
 		all &= !live->gone;
 	}
 	return all;
@@ -162,11 +175,11 @@ static bool refresh_some(struct tt_sampler *s, struct tt_live_proc *p, bool late
 
 static void stay_some(struct tt_sampler *s, struct tt_live_proc *p, bool lately)
 {
-	struct tt_task **t;
+	struct tt_top_task **t;
 	vec_for_each (t, &p->pub.tasks) {
 		struct tt_live_task *live = (struct tt_live_task *)*t;
 		if (lately || (live->ran_tick != s->tick && live->ran_tick + LATELY < s->tick))
-			tt_task_stay(s, live);
+			tt_top_task_stay(s, live);
 	}
 }
 
@@ -179,7 +192,7 @@ static void drop_gone(struct tt_sampler *s, struct tt_live_proc *p)
 			p->pub.tasks.data[kept++] = &t->pub;
 			continue;
 		}
-		tt_task_destroy(s, t);
+		tt_top_task_destroy(s, t);
 		s->frame.machine.ended++;
 	}
 	p->pub.tasks.len = kept;
@@ -243,7 +256,7 @@ static void sweep_idle(struct tt_sampler *s)
 {
 	struct tt_frame *f = &s->frame;
 	size_t found = 0, looked = 0, most = f->tasks.len / SWEEP_SHARE + 1;
-	struct tt_task **t;
+	struct tt_top_task **t;
 	vec_for_each (t, &f->tasks)
 		found += (*t)->state == 'R';
 	if (s->no_schedstat || (s->is_proc && f->machine.runnable <= found + 1))
@@ -254,7 +267,7 @@ static void sweep_idle(struct tt_sampler *s)
 			continue;
 		looked++;
 		/* One that is gone by now is dropped by the next refresh. */
-		(void)tt_task_read_stat(s, live);
+		(void)tt_top_task_read_stat(s, live);
 	}
 }
 
@@ -288,6 +301,8 @@ int tt_sampler_refresh(struct tt_sampler *s, struct tt_err *err)
 	for (size_t i = 0; i < s->all.len && rc == 0; i++)
 		if (s->all.data[i]->wanted)
 			rc = refresh_proc(s, s->all.data[i]);
+	if (rc == 0 && (s->opts.needs & TT_NEED_CGROUP))
+		tt_sample_limits(s);
 	if (rc == 0)
 		rc = gather(s);
 	if (rc < 0)

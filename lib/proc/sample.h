@@ -21,6 +21,8 @@
 #ifndef TT_PROC_SAMPLE_H
 #define TT_PROC_SAMPLE_H
 
+#include <sys/types.h>
+
 #include "lib/proc/frame.h"
 #include "lib/util/err.h"
 
@@ -33,7 +35,7 @@ struct tt_sampler_opts {
 	uint32_t max_open; /* most descriptors to keep; 0: as many as the limit of this process can be raised to allow */
 	uint32_t needs;    /* enum tt_need: also read for each thread that has run; others only by tt_sampler_read */
 	/* Whether to look into this process: asked when it appears and when its name, parent or user changes. NULL: yes. */
-	bool (*want)(void *ctx, const struct tt_proc *proc);
+	bool (*want)(void *ctx, const struct tt_top_proc *proc);
 	void *ctx;
 };
 
@@ -56,10 +58,25 @@ struct tt_frame *tt_sampler_frame(struct tt_sampler *s);
  * Reads what `needs` asks for and is not known as of this frame (STAT, STATUS, IO, WCHAN, STACK, CGROUP; others are the
  * caller's). What could not be read stays without its bit in task->known: no permission, or the thread ended.
  */
-void tt_sampler_read(struct tt_sampler *s, struct tt_task *task, uint32_t needs);
+void tt_sampler_read(struct tt_sampler *s, struct tt_top_task *task, uint32_t needs);
+
+/*
+ * One more file of the thread's directory ("syscall"), as text of at most size - 1 bytes. Its length; -ESRCH when the thread
+ * ended (also when its tid is another thread's by now), -EPERM, -EACCES and others.
+ */
+ssize_t tt_sampler_file(struct tt_sampler *s, struct tt_top_task *task, const char *name, char *buf, size_t size);
 
 /* True when the thread has not run since the frame before: what was read of it then still holds. */
-bool tt_sampler_idle(const struct tt_task *task);
+bool tt_sampler_idle(const struct tt_top_task *task);
+
+/* The number of the frame that found that it had run since the one before. */
+uint64_t tt_sampler_ran(const struct tt_top_task *task);
+
+/* The parent of a process, also of one that is not wanted, as of the last look at it; 0 not known. */
+uint32_t tt_sampler_parent(const struct tt_sampler *s, uint32_t pid);
+
+/* The thread with this tid, in any process of the frame; NULL none. */
+struct tt_top_task *tt_sampler_find(const struct tt_sampler *s, uint32_t tid);
 
 /* What the sampler keeps open and did in the last refresh: for tests and benchmarks. */
 struct tt_sampler_stats {

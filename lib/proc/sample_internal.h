@@ -8,11 +8,12 @@
 
 #include <sys/types.h>
 
-#include "lib/proc/parse.h"
+#include "lib/proc/tasktext.h"
 #include "lib/proc/sample.h"
 #include "lib/util/hmap.h"
 
 struct tt_machine_source;
+struct tt_live_group;
 
 /* A reading of some counters: when, and in which refresh. tick 0: never. */
 struct tt_reading {
@@ -20,9 +21,9 @@ struct tt_reading {
 };
 
 struct tt_live_task {
-	struct tt_task pub;    /* first: a pointer to one is a pointer to the other */
-	int sched_fd, stat_fd; /* -1: not kept */
-	uint64_t listed;       /* the refresh in which its directory named it */
+	struct tt_top_task pub; /* first: a pointer to one is a pointer to the other */
+	int sched_fd, stat_fd;  /* -1: not kept */
+	uint64_t listed;        /* the refresh in which its directory named it */
 	uint64_t start_ticks;
 	uint64_t ran_tick, ran_before; /* the last refreshes that found that it had run */
 	uint64_t ran_at_ns;            /* since boot */
@@ -34,8 +35,8 @@ struct tt_live_task {
 };
 
 struct tt_live_proc {
-	struct tt_proc pub; /* first */
-	int task_fd;        /* its task directory; -1: not wanted, or gone */
+	struct tt_top_proc pub; /* first */
+	int task_fd;            /* its task directory; -1: not wanted, or gone */
 	bool wanted;
 	uint64_t listed, asked; /* refreshes: seen in /proc; caller asked whether it wants it */
 	uint64_t start_ticks;
@@ -44,8 +45,8 @@ struct tt_live_proc {
 	uint64_t base_ns;          /* what its clock says beyond that; see refresh_known() */
 	bool base_known;
 	uint64_t cgroup_tick, maps_tick;
-	uint64_t cgroup_periods, cgroup_throttled, cgroup_throttled_ns; /* totals */
-	char *maps;                                                     /* its mappings' stacks, as of maps_tick */
+	struct tt_live_group *group; /* NULL: not known */
+	char *maps;                  /* its mappings' stacks, as of maps_tick */
 };
 
 struct tt_sampler {
@@ -59,6 +60,7 @@ struct tt_sampler {
 	uint32_t max_open;
 	struct tt_sampler_stats stats;
 	struct tt_hmap by_pid, by_tid, users;
+	struct tt_smap groups;             /* text of /proc/PID/cgroup -> struct tt_live_group */
 	TT_VEC(struct tt_live_proc *) all; /* also those that are not wanted */
 	size_t sweep;                      /* where the search for threads that were woken goes on */
 	struct tt_machine_source *machine;
@@ -76,16 +78,20 @@ void tt_sample_forget(struct tt_sampler *s, struct tt_live_proc *p);
 void tt_sample_raise_limit(struct tt_sampler *s);
 
 /* sample_task.c; -ESRCH: the thread is gone */
-struct tt_live_task *tt_task_create(struct tt_sampler *s, struct tt_live_proc *p, uint32_t tid, int *error);
-void tt_task_destroy(struct tt_sampler *s, struct tt_live_task *t);
-int tt_task_refresh(struct tt_sampler *s, struct tt_live_task *t);
-void tt_task_stay(struct tt_sampler *s, struct tt_live_task *t); /* it is known not to have run */
-int tt_task_read_stat(struct tt_sampler *s, struct tt_live_task *t);
+struct tt_live_task *tt_top_task_create(struct tt_sampler *s, struct tt_live_proc *p, uint32_t tid, int *error);
+void tt_top_task_destroy(struct tt_sampler *s, struct tt_live_task *t);
+int tt_top_task_refresh(struct tt_sampler *s, struct tt_live_task *t);
+void tt_top_task_stay(struct tt_sampler *s, struct tt_live_task *t); /* it is known not to have run */
+int tt_top_task_read_stat(struct tt_sampler *s, struct tt_live_task *t);
 
 /* sample_more.c: what only some columns need */
-void tt_task_read_more(struct tt_sampler *s, struct tt_live_task *t, uint32_t needs);
-void tt_task_read_stack(struct tt_sampler *s, struct tt_live_task *t);
-void tt_sample_cgroup(struct tt_sampler *s, struct tt_live_proc *p);
+void tt_top_task_read_more(struct tt_sampler *s, struct tt_live_task *t, uint32_t needs);
+void tt_top_task_read_stack(struct tt_sampler *s, struct tt_live_task *t);
+
+/* sample_cgroup.c */
+void tt_sample_cgroup(struct tt_sampler *s, struct tt_live_proc *p); /* which one */
+void tt_sample_limits(struct tt_sampler *s);                         /* quota and throttling of all */
+void tt_sample_groups_deinit(struct tt_sampler *s);
 
 /* machine.c */
 struct tt_machine_source *tt_machine_create(void); /* NULL: out of memory */

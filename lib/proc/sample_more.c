@@ -50,7 +50,7 @@ static bool still_ours(struct tt_sampler *s, struct tt_live_task *t)
 static void read_status(struct tt_sampler *s, struct tt_live_task *t)
 {
 	struct tt_status st;
-	struct tt_task *pub = &t->pub;
+	struct tt_top_task *pub = &t->pub;
 	if (read_named(s, t, "status") <= 0 || tt_status_parse(s->text, &st) < 0 || !still_ours(s, t))
 		return;
 	if (t->status_read.tick) {
@@ -69,7 +69,7 @@ static void read_status(struct tt_sampler *s, struct tt_live_task *t)
 static void read_io(struct tt_sampler *s, struct tt_live_task *t)
 {
 	struct tt_io io;
-	struct tt_task *pub = &t->pub;
+	struct tt_top_task *pub = &t->pub;
 	if (read_named(s, t, "io") <= 0 || tt_io_parse(s->text, &io) < 0 || !still_ours(s, t))
 		return;
 	if (t->io_read.tick) {
@@ -96,7 +96,7 @@ static void read_wchan(struct tt_sampler *s, struct tt_live_task *t)
 	t->wchan_read = reading_now(s, t);
 }
 
-void tt_task_read_more(struct tt_sampler *s, struct tt_live_task *t, uint32_t needs)
+void tt_top_task_read_more(struct tt_sampler *s, struct tt_live_task *t, uint32_t needs)
 {
 	if ((needs & TT_NEED_STATUS) && !holds(s, t, &t->status_read))
 		read_status(s, t);
@@ -105,20 +105,29 @@ void tt_task_read_more(struct tt_sampler *s, struct tt_live_task *t, uint32_t ne
 	if ((needs & TT_NEED_WCHAN) && !holds(s, t, &t->wchan_read))
 		read_wchan(s, t);
 	if ((needs & TT_NEED_STACK) && !holds(s, t, &t->stack_read)) {
-		tt_task_read_stack(s, t);
+		tt_top_task_read_stack(s, t);
 		t->stack_read = reading_now(s, t);
 	}
 	if (needs & TT_NEED_CGROUP)
 		tt_sample_cgroup(s, tt_live_proc_of(t));
 }
 
-void tt_sampler_read(struct tt_sampler *s, struct tt_task *task, uint32_t needs)
+void tt_sampler_read(struct tt_sampler *s, struct tt_top_task *task, uint32_t needs)
 {
 	struct tt_live_task *t = (struct tt_live_task *)task;
 	/* A thread that was woken and has not run looks as before: look again at what is shown. */
 	if ((needs & TT_NEED_STAT) && t->stat_read.tick != s->tick && task->state != 'R')
-		(void)tt_task_read_stat(s, t);
-	tt_task_read_more(s, t, needs);
+		(void)tt_top_task_read_stat(s, t);
+	tt_top_task_read_more(s, t, needs);
+}
+
+ssize_t tt_sampler_file(struct tt_sampler *s, struct tt_top_task *task, const char *name, char *buf, size_t size)
+{
+	struct tt_live_task *t = (struct tt_live_task *)task;
+	char path[64];
+	snprintf(path, sizeof(path), "%u/%s", task->tid, name);
+	ssize_t n = tt_read_at(tt_live_proc_of(t)->task_fd, path, buf, size);
+	return n >= 0 && !still_ours(s, t) ? -ESRCH : n == -ENOENT ? -ESRCH : n;
 }
 
 /* ------------------------------------------------------------------ the stack */
@@ -168,7 +177,7 @@ static uint64_t stack_limit(struct tt_sampler *s, const struct tt_live_proc *p)
 }
 
 /* The stack pointer of a blocked thread is the last but one number of its syscall file. */
-void tt_task_read_stack(struct tt_sampler *s, struct tt_live_task *t)
+void tt_top_task_read_stack(struct tt_sampler *s, struct tt_live_task *t)
 {
 	struct tt_live_proc *p = tt_live_proc_of(t);
 	uint64_t sp = 0, low, high;

@@ -129,9 +129,9 @@ static void close_proc(struct tt_sampler *s, struct tt_live_proc *p)
 		s->stats.open--;
 	}
 	p->task_fd = -1;
-	struct tt_task **t;
+	struct tt_top_task **t;
 	vec_for_each (t, &p->pub.tasks)
-		tt_task_destroy(s, (struct tt_live_task *)*t);
+		tt_top_task_destroy(s, (struct tt_live_task *)*t);
 	p->pub.tasks.len = 0;
 }
 
@@ -140,7 +140,7 @@ void tt_sample_forget(struct tt_sampler *s, struct tt_live_proc *p)
 	close_proc(s, p);
 	if (tt_hmap_ptr(&s->by_pid, p->pub.pid) == p)
 		tt_hmap_remove(&s->by_pid, p->pub.pid);
-	tt_proc_deinit(&p->pub);
+	tt_top_proc_deinit(&p->pub);
 	free(p->maps);
 	free(p);
 }
@@ -261,11 +261,11 @@ int tt_sample_procs(struct tt_sampler *s)
 static int add_task(struct tt_sampler *s, struct tt_live_proc *p, uint32_t tid)
 {
 	int error;
-	struct tt_live_task *t = tt_task_create(s, p, tid, &error);
+	struct tt_live_task *t = tt_top_task_create(s, p, tid, &error);
 	if (!t)
 		return error == -ENOMEM ? error : 0;
 	if (tt_vec_push(&p->pub.tasks, &t->pub) < 0) {
-		tt_task_destroy(s, t);
+		tt_top_task_destroy(s, t);
 		return -ENOMEM;
 	}
 	if (s->tick > 1)
@@ -294,7 +294,7 @@ int tt_sample_tasks(struct tt_sampler *s, struct tt_live_proc *p)
 			p->pub.tasks.data[kept++] = &t->pub;
 			continue;
 		}
-		tt_task_destroy(s, t);
+		tt_top_task_destroy(s, t);
 		s->frame.machine.ended++;
 	}
 	p->pub.tasks.len = kept;

@@ -113,7 +113,7 @@ static void stat_fallback(struct tt_live_task *t, const struct tt_stat *st)
 
 static void store_stat(struct tt_sampler *s, struct tt_live_task *t, const struct tt_stat *st)
 {
-	struct tt_task *pub = &t->pub;
+	struct tt_top_task *pub = &t->pub;
 	bool again = t->stat_read.tick != 0, fresh = !again && is_new(s, t);
 	pub->stat_span_ns = again ? covered(t, &t->stat_read) : fresh ? covered_new(t) : 0;
 	if (again || fresh) {
@@ -149,7 +149,7 @@ static void store_leader(struct tt_sampler *s, struct tt_live_task *t, const str
 	}
 }
 
-int tt_task_read_stat(struct tt_sampler *s, struct tt_live_task *t)
+int tt_top_task_read_stat(struct tt_sampler *s, struct tt_live_task *t)
 {
 	struct tt_stat st;
 	/* Worth a descriptor when it ran twice. */
@@ -181,7 +181,7 @@ static int read_ticks(struct tt_sampler *s, struct tt_live_task *t, struct tt_sc
 {
 	uint64_t before = t->pub.run_ns;
 	unsigned char state = t->pub.state;
-	int rc = tt_task_read_stat(s, t);
+	int rc = tt_top_task_read_stat(s, t);
 	ret->run_ns = t->pub.run_ns;
 	t->pub.run_ns = before;
 	return rc < 0 ? rc : ret->run_ns != before || state != t->pub.state;
@@ -199,7 +199,7 @@ static int read_sched(struct tt_sampler *s, struct tt_live_task *t, struct tt_sc
 		return is_gone(n) ? -ESRCH : (int)n;
 	if (tt_schedstat_parse(s->text, ret) < 0)
 		return -EINVAL;
-	const struct tt_task *pub = &t->pub;
+	const struct tt_top_task *pub = &t->pub;
 	/* By name, an equal count of 0 could be that of another thread. */
 	return ret->slices != pub->slices || ret->run_ns != pub->run_ns || ret->wait_ns != pub->wait_ns ||
 	       (t->sched_fd < 0 && ret->slices == 0);
@@ -208,7 +208,7 @@ static int read_sched(struct tt_sampler *s, struct tt_live_task *t, struct tt_sc
 /* Takes the new counters over; from: those that the differences are counted from. */
 static void advance(struct tt_live_task *t, const struct tt_schedstat *now, const struct tt_schedstat *from)
 {
-	struct tt_task *pub = &t->pub;
+	struct tt_top_task *pub = &t->pub;
 	uint64_t waited = now->wait_ns > from->wait_ns ? now->wait_ns - from->wait_ns : 0;
 	pub->d_run_ns = now->run_ns > from->run_ns ? now->run_ns - from->run_ns : 0;
 	pub->d_slices = now->slices > from->slices ? now->slices - from->slices : 0;
@@ -228,13 +228,15 @@ static void mark_ran(struct tt_sampler *s, struct tt_live_task *t)
 	t->ran_tick = s->tick;
 	t->ran_at_ns = tt_live_proc_of(t)->at_ns;
 	t->pub.blocked_ns = 0;
+	t->pub.known &= ~(uint32_t)TT_NEED_WAIT;
+	t->pub.wait_class = t->pub.owner_tid = 0;
 	s->stats.ran++;
 }
 
 /* Everything that was read of it still holds. */
-void tt_task_stay(struct tt_sampler *s, struct tt_live_task *t)
+void tt_top_task_stay(struct tt_sampler *s, struct tt_live_task *t)
 {
-	struct tt_task *pub = &t->pub;
+	struct tt_top_task *pub = &t->pub;
 	const struct tt_live_proc *p = tt_live_proc_of(t);
 	pub->span_ns = p->at_ns - p->before_ns;
 	bool runnable = pub->state == 'R' && !s->no_schedstat;
@@ -251,29 +253,29 @@ void tt_task_stay(struct tt_sampler *s, struct tt_live_task *t)
 			pub->d_wait_ns = 0;
 	}
 	if (runnable)
-		tt_task_remember(pub, s->tick);
+		tt_top_task_remember(pub, s->tick);
 }
 
-int tt_task_refresh(struct tt_sampler *s, struct tt_live_task *t)
+int tt_top_task_refresh(struct tt_sampler *s, struct tt_live_task *t)
 {
 	struct tt_schedstat now;
-	struct tt_task *pub = &t->pub;
+	struct tt_top_task *pub = &t->pub;
 	const struct tt_live_proc *p = tt_live_proc_of(t);
 	pub->span_ns = p->at_ns - p->before_ns;
 	int changed = read_sched(s, t, &now);
 	if (changed <= 0) {
 		if (changed == 0)
-			tt_task_stay(s, t);
+			tt_top_task_stay(s, t);
 		return changed == -ESRCH ? changed : 0;
 	}
 	struct tt_schedstat from = {pub->run_ns, pub->wait_ns, pub->slices};
 	mark_ran(s, t);
-	if (!s->no_schedstat && tt_task_read_stat(s, t) < 0)
+	if (!s->no_schedstat && tt_top_task_read_stat(s, t) < 0)
 		return -ESRCH;
 	advance(t, &now, &from);
 	if (s->opts.needs & ~(TT_NEED_SCHED | TT_NEED_STAT))
-		tt_task_read_more(s, t, s->opts.needs);
-	tt_task_remember(pub, s->tick);
+		tt_top_task_read_more(s, t, s->opts.needs);
+	tt_top_task_remember(pub, s->tick);
 	return 0;
 }
 
@@ -285,7 +287,7 @@ static int first_reading(struct tt_sampler *s, struct tt_live_task *t)
 	struct tt_schedstat now;
 	int rc = read_sched(s, t, &now);
 	if (rc >= 0 && !s->no_schedstat)
-		rc = tt_task_read_stat(s, t);
+		rc = tt_top_task_read_stat(s, t);
 	if (rc < 0)
 		return rc;
 	if (!t->start_ticks || !t->pub.name)
@@ -297,13 +299,13 @@ static int first_reading(struct tt_sampler *s, struct tt_live_task *t)
 	advance(t, &now, &from);
 	t->pub.known |= TT_NEED_SCHED;
 	if (s->opts.needs & ~(TT_NEED_SCHED | TT_NEED_STAT))
-		tt_task_read_more(s, t, s->opts.needs);
+		tt_top_task_read_more(s, t, s->opts.needs);
 	if (fresh)
-		tt_task_remember(&t->pub, s->tick);
+		tt_top_task_remember(&t->pub, s->tick);
 	return 0;
 }
 
-struct tt_live_task *tt_task_create(struct tt_sampler *s, struct tt_live_proc *p, uint32_t tid, int *error)
+struct tt_live_task *tt_top_task_create(struct tt_sampler *s, struct tt_live_proc *p, uint32_t tid, int *error)
 {
 	struct tt_live_task *t = calloc(1, sizeof(*t));
 	*error = -ENOMEM;
@@ -319,7 +321,7 @@ struct tt_live_task *tt_task_create(struct tt_sampler *s, struct tt_live_proc *p
 		*error = tt_hmap_put_ptr(&s->by_tid, tid, t);
 	if (*error == 0)
 		return t;
-	tt_task_destroy(s, t);
+	tt_top_task_destroy(s, t);
 	return NULL;
 }
 
@@ -331,7 +333,7 @@ static void drop_fd(struct tt_sampler *s, int fd)
 	}
 }
 
-void tt_task_destroy(struct tt_sampler *s, struct tt_live_task *t)
+void tt_top_task_destroy(struct tt_sampler *s, struct tt_live_task *t)
 {
 	tt_live_proc_of(t)->sum_ns -= t->pub.run_ns;
 	tt_live_proc_of(t)->base_known = false;
@@ -339,11 +341,16 @@ void tt_task_destroy(struct tt_sampler *s, struct tt_live_task *t)
 	drop_fd(s, t->stat_fd);
 	if (tt_hmap_ptr(&s->by_tid, t->pub.tid) == t)
 		tt_hmap_remove(&s->by_tid, t->pub.tid);
-	tt_task_deinit(&t->pub);
+	tt_top_task_deinit(&t->pub);
 	free(t);
 }
 
-bool tt_sampler_idle(const struct tt_task *task)
+bool tt_sampler_idle(const struct tt_top_task *task)
 {
 	return task->blocked_ns != 0;
+}
+
+uint64_t tt_sampler_ran(const struct tt_top_task *task)
+{
+	return ((const struct tt_live_task *)task)->ran_tick;
 }

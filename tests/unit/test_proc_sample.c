@@ -69,9 +69,9 @@ static void stop_threads(void)
 	pthread_join(own.hot, NULL);
 }
 
-static struct tt_task *find(struct tt_sampler *s, pid_t tid)
+static struct tt_top_task *find(struct tt_sampler *s, pid_t tid)
 {
-	struct tt_task **t;
+	struct tt_top_task **t;
 	vec_for_each (t, &tt_sampler_frame(s)->tasks)
 		if ((*t)->tid == (uint32_t)tid)
 			return *t;
@@ -84,13 +84,13 @@ static size_t count(struct tt_sampler *s)
 }
 
 /* Refreshes until the thread has run that long within one refresh. */
-static struct tt_task *refresh_until_ran(struct tt_sampler *s, pid_t tid, uint64_t ns)
+static struct tt_top_task *refresh_until_ran(struct tt_sampler *s, pid_t tid, uint64_t ns)
 {
 	struct tt_err err;
 	for (;;) {
 		if (tt_sampler_refresh(s, &err) < 0)
 			return NULL;
-		struct tt_task *t = find(s, tid);
+		struct tt_top_task *t = find(s, tid);
 		if (!t || t->d_run_ns >= ns)
 			return t;
 		for (volatile int i = 0; i < 20000000; i++)
@@ -104,7 +104,7 @@ static void check_own(struct tt_sampler *s, bool sched)
 	uint32_t tid = (uint32_t)own.spinner;
 	is_int(tt_sampler_refresh(s, &err), 0, "a first frame");
 	is_int(count(s), IDLE + 2, "has all threads");
-	struct tt_task *t = find(s, own.spinner);
+	struct tt_top_task *t = find(s, own.spinner);
 	if (!ok(t, "the spinning one among them"))
 		return;
 	uint64_t id = t->id;
@@ -121,7 +121,7 @@ static void check_own(struct tt_sampler *s, bool sched)
 	ok(!sched || t->d_slices > 0 || t->d_run_ns > 0, "slices or run time were counted");
 	is_int(tt_sampler_frame(s)->machine.started, 0, "nobody came");
 	size_t idle_seen = 0, wrong = 0;
-	struct tt_task **i;
+	struct tt_top_task **i;
 	vec_for_each (i, &tt_sampler_frame(s)->tasks)
 		if ((*i)->tid != tid && (*i)->tid != (uint32_t)getpid()) {
 			idle_seen += tt_sampler_idle(*i);
@@ -134,7 +134,7 @@ static void check_own(struct tt_sampler *s, bool sched)
 static void check_more(struct tt_sampler *s)
 {
 	struct tt_err err;
-	struct tt_task *t = find(s, own.spinner);
+	struct tt_top_task *t = find(s, own.spinner);
 	tt_sampler_read(s, t, TT_NEED_STATUS | TT_NEED_IO | TT_NEED_CGROUP);
 	ok(t->known & TT_NEED_STATUS && t->affinity && *t->affinity, "affinity is read on request");
 	ok(!(t->known & TT_NEED_RATE_STATUS), "one reading is no rate");
@@ -143,7 +143,7 @@ static void check_more(struct tt_sampler *s)
 	ok(t->known & TT_NEED_RATE_STATUS && t->status_span_ns > 0, "two are");
 	ok(t->proc->cgroup, "the cgroup of its process");
 	ok(t->proc->user, "the user of its process");
-	struct tt_task *blocked = NULL, **i;
+	struct tt_top_task *blocked = NULL, **i;
 	vec_for_each (i, &tt_sampler_frame(s)->tasks)
 		if (tt_sampler_idle(*i))
 			blocked = *i;
@@ -263,7 +263,7 @@ static void test_reuse(void)
 	is_u64(find(s, 101)->d_run_ns, 1000000, "a difference");
 	put_thread(100, 101, "new", 9001, 2900000, 60);
 	tt_sampler_refresh(s, &err);
-	struct tt_task *t = find(s, 101);
+	struct tt_top_task *t = find(s, 101);
 	if (ok(t, "the tid is there again")) {
 		ok(t->id != id, "as another thread");
 		is_str(t->name, "new", "with its own name");
@@ -291,7 +291,7 @@ static void test_pid_reuse(void)
 	remove_tree("200");
 	put_thread(200, 200, "second", 6000, 5000, 2);
 	tt_sampler_refresh(s, &err);
-	struct tt_task *t = find(s, 200);
+	struct tt_top_task *t = find(s, 200);
 	if (ok(t, "the new process is there in the same refresh")) {
 		ok(t->proc->id != proc, "as another process");
 		is_str(t->proc->name, "second", "with its name");
@@ -310,7 +310,7 @@ static void test_pid_reuse(void)
 
 static char unwanted[] = "b";
 
-static bool not_it(void *ctx, const struct tt_proc *p)
+static bool not_it(void *ctx, const struct tt_top_proc *p)
 {
 	return strcmp(p->name, ctx) != 0;
 }
@@ -367,7 +367,7 @@ static void test_churn(void)
 	tt_sampler_create(&opts, &s, &err);
 	for (int i = 0; i < 200; i++) {
 		bad += tt_sampler_refresh(s, &err) < 0;
-		struct tt_task **t;
+		struct tt_top_task **t;
 		vec_for_each (t, &tt_sampler_frame(s)->tasks) {
 			tt_sampler_read(s, *t, TT_NEED_STAT | TT_NEED_STATUS | TT_NEED_STACK);
 			bad += !(*t)->name || (*t)->proc->pid != pid || (*t)->d_run_ns > (*t)->span_ns + 50000000;

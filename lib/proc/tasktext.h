@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * parse.h - the texts of /proc/PID/task/TID/{schedstat,stat,status,io} as numbers. Pure functions on NUL-terminated text: no
+ * tasktext.h - the texts of /proc/PID/task/TID/{schedstat,stat,status,io} as numbers. Pure functions on NUL-terminated text: no
  * file is opened here, so that tests can feed them anything. Layouts: proc(5) and the kernel's fs/proc/array.c, base.c.
  * Each returns 0, or -EINVAL when the text is not what it should be (*ret may be half filled then).
  */
-#ifndef TT_PROC_PARSE_H
-#define TT_PROC_PARSE_H
+#ifndef TT_PROC_TASKTEXT_H
+#define TT_PROC_TASKTEXT_H
 
 #include <stdint.h>
 

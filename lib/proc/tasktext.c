@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* parse.c - reads the texts of /proc (parse.h). */
-#include "lib/proc/parse.h"
+/* tasktext.c - reads the texts of /proc/PID/task/TID (tasktext.h). */
+#include "lib/proc/tasktext.h"
 
 #include <ctype.h>
 #include <errno.h>

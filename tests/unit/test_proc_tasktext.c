@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* test_proc_parse.c - the texts of /proc as numbers: the kernel's own, hostile names, cut and senseless ones. */
+/* test_proc_tasktext.c - the texts of /proc as numbers: the kernel's own, hostile names, cut and senseless ones. */
 #include <errno.h>
 
-#include "lib/proc/parse.h"
+#include "lib/proc/tasktext.h"
 #include "tests/unit/tap.h"
 
 #define REST                                                                                                                 \
@@ -94,7 +94,7 @@ static void test_container(void)
 	is_str(tt_container_id("/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", id), "0123456789ab",
 		"docker's path");
 	is_str(tt_container_id("/kubepods.slice/pod1/"
-	                       "cri-containerd-fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210.scope",
+			       "cri-containerd-fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210.scope",
 		       id),
 		"fedcba987654", "containerd's path");
 	ok(!tt_container_id("/user.slice/user-1000.slice", id), "a slice is no container");

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * view_locks.c - who waits for whom: each blocked thread with the thread that holds its lock (or that it joins) is an edge; the
+ * edges make trees whose roots hold what others want, and rings, which are deadlocks.
+ *
+ * A ring is called a deadlock only when none of its threads has run since the frame before: their waits were all true at once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/proc/sample.h"
+#include "tools/threadtop/top.h"
+
+#define NONE SIZE_MAX
+
+struct node {
+	struct tt_top_task *task;
+	size_t owner; /* NONE */
+	size_t first_waiter, next_waiter;
+	uint32_t waiters; /* in the whole tree above it */
+	unsigned mark;    /* walk that met it; 0 none */
+	bool ring, placed;
+};
+
+struct graph {
+	struct node *nodes;
+	size_t count;
+	struct tt_hmap by_tid;
+};
+
+static size_t node_of(struct graph *g, struct tt_top_task *t)
+{
+	uint64_t at;
+	if (tt_hmap_get(&g->by_tid, t->tid, &at))
+		return at;
+	at = g->count++;
+	g->nodes[at] = (struct node){.task = t, .owner = NONE, .first_waiter = NONE, .next_waiter = NONE};
+	tt_hmap_put(&g->by_tid, t->tid, at);
+	return at;
+}
+
+/* Only threads that wait for another, and those: few among thousands. */
+static int make_graph(struct graph *g, const struct tt_frame *f, size_t edges)
+{
+	struct tt_hmap wanted = TT_HMAP_INIT;
+	struct tt_top_task **t;
+	g->nodes = calloc(2 * edges, sizeof(*g->nodes));
+	if (!g->nodes)
+		return -ENOMEM;
+	vec_for_each (t, &f->tasks)
+		if ((*t)->owner_tid)
+			tt_hmap_put_ptr(&wanted, (*t)->owner_tid, NULL);
+	vec_for_each (t, &f->tasks)
+		if (tt_hmap_find(&wanted, (*t)->tid))
+			tt_hmap_put_ptr(&wanted, (*t)->tid, *t);
+	vec_for_each (t, &f->tasks) {
+		struct tt_top_task *owner = (*t)->owner_tid ? tt_hmap_ptr(&wanted, (*t)->owner_tid) : NULL;
+		if (!owner)
+			continue;
+		size_t waiter = node_of(g, *t), holder = node_of(g, owner);
+		g->nodes[waiter].owner = holder;
+		g->nodes[waiter].next_waiter = g->nodes[holder].first_waiter;
+		g->nodes[holder].first_waiter = waiter;
+	}
+	tt_hmap_deinit(&wanted);
+	return 0;
+}
+
+static bool stands_still(const struct graph *g, size_t in_ring)
+{
+	size_t i = in_ring;
+	do {
+		if (!g->nodes[i].task->blocked_ns)
+			return false;
+		i = g->nodes[i].owner;
+	} while (i != in_ring);
+	return true;
+}
+
+/* Each node has one owner at most, so that a walk either ends or comes into a ring, or into an earlier walk. */
+static unsigned find_rings(struct graph *g)
+{
+	unsigned rings = 0;
+	for (size_t start = 0; start < g->count; start++) {
+		size_t i = start;
+		while (i != NONE && !g->nodes[i].mark) {
+			g->nodes[i].mark = (unsigned)start + 1;
+			i = g->nodes[i].owner;
+		}
+		if (i == NONE || g->nodes[i].mark != start + 1 || !stands_still(g, i))
+			continue;
+		rings++;
+		for (size_t k = i; !g->nodes[k].ring; k = g->nodes[k].owner)
+			g->nodes[k].ring = true;
+	}
+	return rings;
+}
+
+/* Each thread is behind all that its walk comes by, once: in a ring everybody waits for everybody else. */
+static void count_waiters(struct graph *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		g->nodes[i].mark = 0;
+	for (size_t start = 0; start < g->count; start++) {
+		g->nodes[start].mark = (unsigned)start + 1;
+		for (size_t i = g->nodes[start].owner; i != NONE && g->nodes[i].mark != start + 1; i = g->nodes[i].owner) {
+			g->nodes[i].mark = (unsigned)start + 1;
+			g->nodes[i].waiters++;
+		}
+	}
+}
+
+/* A node, then its waiters that are not placed, one deeper. Iterative in the ring, recursive in trees of bounded depth. */
+#define MOST_DEPTH 500
+
+static int place(struct top_view *v, struct graph *g, size_t i, unsigned depth)
+{
+	struct node *n = &g->nodes[i];
+	if (n->placed)
+		return 0;
+	n->placed = true;
+	struct top_row row = {.kind = TOP_ROW_TASK,
+		.task = n->task,
+		.proc = n->task->proc,
+		.id = n->task->id,
+		.count = 1,
+		.busy = top_is_busy(n->task),
+		.waiters = n->waiters,
+		.deadlock = n->ring,
+		.depth = depth};
+	int rc = tt_vec_push(&v->chains, row);
+	for (size_t w = n->first_waiter; w != NONE && rc == 0; w = g->nodes[w].next_waiter)
+		if (!g->nodes[w].ring && depth < MOST_DEPTH)
+			rc = place(v, g, w, depth + 1);
+	return rc;
+}
+
+struct root {
+	size_t node;
+	uint32_t waiters;
+	bool ring;
+	uint32_t tid;
+};
+
+static int compare_roots(const void *a, const void *b)
+{
+	const struct root *x = a, *y = b;
+	if (x->ring != y->ring)
+		return y->ring - x->ring;
+	if (x->waiters != y->waiters)
+		return x->waiters < y->waiters ? 1 : -1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+static int place_all(struct top_view *v, struct graph *g)
+{
+	struct root *roots = calloc(g->count, sizeof(*roots));
+	size_t count = 0;
+	int rc = 0;
+	if (!roots)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->count; i++)
+		if (g->nodes[i].ring || g->nodes[i].owner == NONE)
+			roots[count++] = (struct root){i, g->nodes[i].waiters, g->nodes[i].ring, g->nodes[i].task->tid};
+	qsort(roots, count, sizeof(*roots), compare_roots);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		size_t at = roots[i].node;
+		rc = place(v, g, at, 0);
+		/* The rest of its ring behind it, in the order in which they wait. */
+		for (size_t k = g->nodes[at].owner; rc == 0 && g->nodes[at].ring && k != at; k = g->nodes[k].owner)
+			rc = place(v, g, k, 0);
+	}
+	/* Rings that move: they were met in passing. */
+	for (size_t i = 0; i < g->count && rc == 0; i++)
+		rc = place(v, g, i, 0);
+	free(roots);
+	return rc;
+}
+
+int top_view_chains(struct top_view *v, const struct tt_frame *f)
+{
+	struct graph g = {0};
+	struct tt_top_task **t;
+	size_t edges = 0;
+	int rc = 0;
+	v->chains.len = 0;
+	v->deadlocks = 0;
+	vec_for_each (t, &f->tasks)
+		edges += (*t)->owner_tid != 0;
+	if (edges == 0)
+		return 0;
+	rc = make_graph(&g, f, edges);
+	if (rc == 0 && g.count) {
+		v->deadlocks = find_rings(&g);
+		count_waiters(&g);
+		rc = place_all(v, &g);
+	}
+	free(g.nodes);
+	tt_hmap_deinit(&g.by_tid);
+	return rc;
+}
