@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int tt_frame_gather(struct tt_frame *frame)
+int tt_top_frame_gather(struct tt_top_frame *frame)
 {
 	struct tt_top_proc **p;
 	frame->tasks.len = 0;

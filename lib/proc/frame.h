@@ -108,7 +108,7 @@ struct tt_machine {
 	bool no_schedstat;       /* the kernel counts no run-queue waits */
 };
 
-struct tt_frame {
+struct tt_top_frame {
 	uint64_t number;  /* 1 = the first */
 	uint64_t time_ns; /* CLOCK_REALTIME */
 	uint64_t boot_ns; /* CLOCK_BOOTTIME */
@@ -119,7 +119,7 @@ struct tt_frame {
 };
 
 /* Gathers frame->tasks from the processes. 0 or -ENOMEM. */
-int tt_frame_gather(struct tt_frame *frame);
+int tt_top_frame_gather(struct tt_top_frame *frame);
 
 /* Writes this frame's shares into the task's history. frames: frame->number. */
 void tt_top_task_remember(struct tt_top_task *task, uint64_t frames);

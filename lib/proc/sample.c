@@ -100,7 +100,7 @@ void tt_sampler_set(struct tt_sampler *s, uint32_t needs, bool kernel)
 			(*p)->asked = 0;
 }
 
-struct tt_frame *tt_sampler_frame(struct tt_sampler *s)
+struct tt_top_frame *tt_sampler_frame(struct tt_sampler *s)
 {
 	return &s->frame;
 }
@@ -254,7 +254,7 @@ static int refresh_proc(struct tt_sampler *s, struct tt_live_proc *p)
  */
 static void sweep_idle(struct tt_sampler *s)
 {
-	struct tt_frame *f = &s->frame;
+	struct tt_top_frame *f = &s->frame;
 	size_t found = 0, looked = 0, most = f->tasks.len / SWEEP_SHARE + 1;
 	struct tt_top_task **t;
 	vec_for_each (t, &f->tasks)
@@ -273,18 +273,18 @@ static void sweep_idle(struct tt_sampler *s)
 
 static int gather(struct tt_sampler *s)
 {
-	struct tt_frame *f = &s->frame;
+	struct tt_top_frame *f = &s->frame;
 	struct tt_live_proc **p;
 	f->procs.len = 0;
 	vec_for_each (p, &s->all)
 		if ((*p)->wanted && (*p)->pub.tasks.len && tt_vec_push(&f->procs, &(*p)->pub) < 0)
 			return -ENOMEM;
-	return tt_frame_gather(f);
+	return tt_top_frame_gather(f);
 }
 
 int tt_sampler_refresh(struct tt_sampler *s, struct tt_err *err)
 {
-	struct tt_frame *f = &s->frame;
+	struct tt_top_frame *f = &s->frame;
 	struct timespec ts;
 	uint64_t now = tt_boot_ns();
 	clock_gettime(CLOCK_REALTIME, &ts);

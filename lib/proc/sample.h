@@ -52,7 +52,7 @@ void tt_sampler_set(struct tt_sampler *s, uint32_t needs, bool kernel);
 int tt_sampler_refresh(struct tt_sampler *s, struct tt_err *err);
 
 /* The current frame; belongs to the sampler. */
-struct tt_frame *tt_sampler_frame(struct tt_sampler *s);
+struct tt_top_frame *tt_sampler_frame(struct tt_sampler *s);
 
 /*
  * Reads what `needs` asks for and is not known as of this frame (STAT, STATUS, IO, WCHAN, STACK, CGROUP; others are the

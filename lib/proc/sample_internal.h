@@ -51,7 +51,7 @@ struct tt_live_proc {
 
 struct tt_sampler {
 	struct tt_sampler_opts opts;
-	struct tt_frame frame;
+	struct tt_top_frame frame;
 	int root_fd;
 	bool no_schedstat;
 	bool has_clocks; /* processes' CPU clocks may be asked for by the pids that we see */

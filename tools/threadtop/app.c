@@ -18,7 +18,7 @@ static bool is_of_pools(const struct top_expr *e)
 /* --until is about threads; about pools when it names a column that only pools have. */
 static void check_alarm(struct top_app *app)
 {
-	struct tt_frame *f = top_source_frame(app->source);
+	struct tt_top_frame *f = top_source_frame(app->source);
 	TT_VEC(struct top_row) pools = TT_VEC_INIT;
 	const struct top_row *found;
 	if (app->alarm.expr.terms.len == 0 || app->alarmed)
@@ -40,7 +40,7 @@ static void check_alarm(struct top_app *app)
 
 int top_app_view(struct top_app *app)
 {
-	struct tt_frame *f = top_source_frame(app->source);
+	struct tt_top_frame *f = top_source_frame(app->source);
 	int rc = top_view_build(&app->view, f);
 	return rc < 0 ? rc : top_facts_make(&app->facts, &app->view, f);
 }

@@ -32,7 +32,7 @@ static void put_count(struct tt_buf *out, uint32_t n, const char *what)
 		tt_buf_printf(out, ", %u %s", n, what);
 }
 
-static void put_threads(struct tt_buf *out, const struct tt_frame *f, const struct top_facts *facts)
+static void put_threads(struct tt_buf *out, const struct tt_top_frame *f, const struct top_facts *facts)
 {
 	tt_buf_printf(out, "%u thread%s of %u process%s: %u running", facts->threads, facts->threads == 1 ? "" : "s",
 		facts->processes, facts->processes == 1 ? "" : "es", facts->running);
@@ -76,7 +76,7 @@ static void put_quota(struct tt_buf *out, const struct top_facts *facts)
 		tt_buf_printf(out, " (and %zu more)", facts->quotas.len - 1);
 }
 
-void top_head_line(struct tt_buf *out, const struct tt_frame *f, const struct top_facts *facts, unsigned line)
+void top_head_line(struct tt_buf *out, const struct tt_top_frame *f, const struct top_facts *facts, unsigned line)
 {
 	switch (line) {
 	case 0:
@@ -107,7 +107,7 @@ static enum tt_style style_of(enum top_level level)
 	return level == TOP_ERROR ? TT_STYLE_ERROR : level == TOP_WARNING ? TT_STYLE_WARNING : TT_STYLE_NOTE;
 }
 
-static void put_head(FILE *out, const struct tt_frame *f, const struct top_facts *facts, const struct tt_term *term)
+static void put_head(FILE *out, const struct tt_top_frame *f, const struct top_facts *facts, const struct tt_term *term)
 {
 	static const char *const words[] = {"note", "warning", "error"};
 	TT_BUF_AUTO(line);
@@ -138,8 +138,8 @@ static enum tt_style row_style(const struct top_row *r)
 	return r->deadlock ? TT_STYLE_ERROR : TT_STYLE_NONE;
 }
 
-int top_batch_text(FILE *out, const struct top_view *v, const struct tt_frame *f, const struct top_facts *facts, uint64_t most,
-	const struct tt_term *term)
+int top_batch_text(FILE *out, const struct top_view *v, const struct tt_top_frame *f, const struct top_facts *facts,
+	uint64_t most, const struct tt_term *term)
 {
 	const struct top_column_set *set = top_view_columns(v);
 	struct tt_column columns[TOP_COLUMNS];
@@ -199,7 +199,7 @@ static void csv_number(FILE *out, enum top_kind kind, double n)
 		fprintf(out, "%.0f", n);
 }
 
-int top_batch_csv(FILE *out, const struct top_view *v, const struct tt_frame *f, uint64_t most, bool header)
+int top_batch_csv(FILE *out, const struct top_view *v, const struct tt_top_frame *f, uint64_t most, bool header)
 {
 	const struct top_column_set *set = top_view_columns(v);
 	if (header) {

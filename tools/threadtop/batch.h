@@ -14,13 +14,14 @@ enum top_format { TOP_FORMAT_TEXT, TOP_FORMAT_CSV, TOP_FORMAT_JSON };
 size_t top_batch_rows(const struct top_view *v, uint64_t most);
 
 /* One frame. Rows must be filled with what their columns need. 0 or -errno. */
-int top_batch_text(FILE *out, const struct top_view *v, const struct tt_frame *f, const struct top_facts *facts, uint64_t most,
-	const struct tt_term *term);
-int top_batch_csv(FILE *out, const struct top_view *v, const struct tt_frame *f, uint64_t most, bool header);
-int top_batch_json(FILE *out, const struct top_view *v, const struct tt_frame *f, const struct top_facts *facts, uint64_t most);
+int top_batch_text(FILE *out, const struct top_view *v, const struct tt_top_frame *f, const struct top_facts *facts,
+	uint64_t most, const struct tt_term *term);
+int top_batch_csv(FILE *out, const struct top_view *v, const struct tt_top_frame *f, uint64_t most, bool header);
+int top_batch_json(
+	FILE *out, const struct top_view *v, const struct tt_top_frame *f, const struct top_facts *facts, uint64_t most);
 
 /* The lines above the table, without escapes for styles: raw text, one call per line. */
-void top_head_line(struct tt_buf *out, const struct tt_frame *f, const struct top_facts *facts, unsigned line);
+void top_head_line(struct tt_buf *out, const struct tt_top_frame *f, const struct top_facts *facts, unsigned line);
 #define TOP_HEAD_LINES 3
 
 /*

@@ -66,7 +66,8 @@ static void put_warnings(struct tt_jsonw *j, const struct top_facts *facts)
 	tt_jsonw_end(j, ']');
 }
 
-static void put_summary(struct tt_jsonw *j, const struct top_view *v, const struct tt_frame *f, const struct top_facts *facts)
+static void put_summary(
+	struct tt_jsonw *j, const struct top_view *v, const struct tt_top_frame *f, const struct top_facts *facts)
 {
 	tt_jsonw_begin(j, "summary", '{');
 	tt_jsonw_u64(j, "threads", facts->threads);
@@ -108,7 +109,7 @@ static void put_quotas(struct tt_jsonw *j, const struct top_facts *facts)
 	tt_jsonw_end(j, ']');
 }
 
-static void put_row(struct tt_jsonw *j, const struct top_view *v, const struct tt_frame *f, const struct top_row *r)
+static void put_row(struct tt_jsonw *j, const struct top_view *v, const struct tt_top_frame *f, const struct top_row *r)
 {
 	const struct top_column_set *set = top_view_columns(v);
 	tt_jsonw_begin(j, NULL, '{');
@@ -133,7 +134,7 @@ static void put_row(struct tt_jsonw *j, const struct top_view *v, const struct t
 }
 
 /* Threads, or the groups of the view. */
-static void put_rows(struct tt_jsonw *j, const struct top_view *v, const struct tt_frame *f, uint64_t most)
+static void put_rows(struct tt_jsonw *j, const struct top_view *v, const struct tt_top_frame *f, uint64_t most)
 {
 	bool pools = v->kind == TOP_VIEW_POOLS;
 	tt_jsonw_begin(j, pools ? "pools" : "threads", '[');
@@ -147,7 +148,8 @@ static void put_rows(struct tt_jsonw *j, const struct top_view *v, const struct 
 	}
 }
 
-int top_batch_json(FILE *out, const struct top_view *v, const struct tt_frame *f, const struct top_facts *facts, uint64_t most)
+int top_batch_json(
+	FILE *out, const struct top_view *v, const struct tt_top_frame *f, const struct top_facts *facts, uint64_t most)
 {
 	struct tt_jsonw j = {0}; /* no file: all on one line */
 	tt_jsonw_begin(&j, NULL, '{');

@@ -52,12 +52,12 @@ double top_system_share(const struct tt_top_task *t)
 	return part_of_cpu(t, t->d_system_ns);
 }
 
-double top_wait_share(const struct tt_frame *f, const struct tt_top_task *t)
+double top_wait_share(const struct tt_top_frame *f, const struct tt_top_task *t)
 {
 	return f->machine.no_schedstat ? NAN : top_share(t->d_wait_ns, t->span_ns);
 }
 
-double top_blocked_share(const struct tt_frame *f, const struct top_row *r)
+double top_blocked_share(const struct tt_top_frame *f, const struct top_row *r)
 {
 	const struct tt_top_task *t = r->task;
 	uint64_t all = t->span_ns * (r->kind == TOP_ROW_TASK ? 1 : r->count), ran = t->d_run_ns + t->d_wait_ns;
@@ -88,21 +88,21 @@ const char *top_policy_text(const struct tt_top_task *t)
 
 /* ------------------------------------------------------------------ the table */
 
-#define GETTER_NUMBER(id, expression)                                                \
-	static double number_##id(const struct tt_frame *f, const struct top_row *r) \
-	{                                                                            \
-		const struct tt_top_task *t = r->task;                               \
-		const struct tt_top_proc *p = r->proc;                               \
-		(void)f, (void)t, (void)p;                                           \
-		return (double)(expression);                                         \
+#define GETTER_NUMBER(id, expression)                                                    \
+	static double number_##id(const struct tt_top_frame *f, const struct top_row *r) \
+	{                                                                                \
+		const struct tt_top_task *t = r->task;                                   \
+		const struct tt_top_proc *p = r->proc;                                   \
+		(void)f, (void)t, (void)p;                                               \
+		return (double)(expression);                                             \
 	}
-#define GETTER_TEXT(id, expression)                                                     \
-	static const char *text_##id(const struct tt_frame *f, const struct top_row *r) \
-	{                                                                               \
-		const struct tt_top_task *t = r->task;                                  \
-		const struct tt_top_proc *p = r->proc;                                  \
-		(void)f, (void)t, (void)p;                                              \
-		return (expression);                                                    \
+#define GETTER_TEXT(id, expression)                                                         \
+	static const char *text_##id(const struct tt_top_frame *f, const struct top_row *r) \
+	{                                                                                   \
+		const struct tt_top_task *t = r->task;                                      \
+		const struct tt_top_proc *p = r->proc;                                      \
+		(void)f, (void)t, (void)p;                                                  \
+		return (expression);                                                        \
 	}
 #define GETTER_PCT                                                                     GETTER_NUMBER
 #define GETTER_RATE                                                                    GETTER_NUMBER
@@ -136,7 +136,7 @@ static bool has_cell(const struct top_column *c, const struct top_row *r)
 	return group ? c->scope != TOP_SCOPE_THREAD : c->scope != TOP_SCOPE_POOL;
 }
 
-struct top_value top_value(const struct tt_frame *f, const struct top_row *r, enum top_column_id id)
+struct top_value top_value(const struct tt_top_frame *f, const struct top_row *r, enum top_column_id id)
 {
 	const struct top_column *c = &top_columns[id];
 	struct top_value v = {NAN, NULL};
@@ -180,7 +180,7 @@ static void print_number(enum top_kind kind, double n, struct tt_buf *out)
 	}
 }
 
-void top_cell(const struct tt_frame *f, const struct top_row *r, enum top_column_id id, struct tt_buf *out)
+void top_cell(const struct tt_top_frame *f, const struct top_row *r, enum top_column_id id, struct tt_buf *out)
 {
 	const struct top_column *c = &top_columns[id];
 	if (!has_cell(c, r))

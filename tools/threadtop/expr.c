@@ -190,7 +190,7 @@ static bool holds_text(const struct top_term *t, const char *text)
 }
 
 /* What is not known fulfils nothing. */
-bool top_expr_holds(const struct top_expr *e, const struct tt_frame *f, const struct top_row *r)
+bool top_expr_holds(const struct top_expr *e, const struct tt_top_frame *f, const struct top_row *r)
 {
 	const struct top_term *t;
 	vec_for_each (t, &e->terms) {
@@ -214,7 +214,8 @@ uint32_t top_expr_needs(const struct top_expr *e)
 
 /* ------------------------------------------------------------------ for how long */
 
-const struct top_row *top_alarm_check(struct top_alarm *a, const struct tt_frame *f, const struct top_row *rows, size_t count)
+const struct top_row *top_alarm_check(
+	struct top_alarm *a, const struct tt_top_frame *f, const struct top_row *rows, size_t count)
 {
 	const struct top_row *found = NULL;
 	tt_hmap_deinit(&a->next);

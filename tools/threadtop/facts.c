@@ -135,7 +135,7 @@ static int compare_quotas(const void *a, const void *b)
 	return x->used_pct < y->used_pct ? 1 : x->used_pct > y->used_pct ? -1 : strcmp(x->path, y->path);
 }
 
-static void gather_quotas(struct top_facts *facts, const struct tt_frame *f)
+static void gather_quotas(struct top_facts *facts, const struct tt_top_frame *f)
 {
 	struct tt_top_proc **p;
 	vec_for_each (p, &f->procs) {
@@ -233,7 +233,7 @@ static void warn_pools(struct top_facts *facts, const struct top_view *v)
 	}
 }
 
-static void warn_hot(struct top_facts *facts, const struct top_view *v, const struct tt_frame *f)
+static void warn_hot(struct top_facts *facts, const struct top_view *v, const struct tt_top_frame *f)
 {
 	struct tt_hmap next = TT_HMAP_INIT;
 	const struct top_row *r;
@@ -273,7 +273,7 @@ static struct load load_of(const struct tt_top_proc *p)
 	return l;
 }
 
-static void warn_procs(struct top_facts *facts, const struct tt_frame *f)
+static void warn_procs(struct top_facts *facts, const struct tt_top_frame *f)
 {
 	struct tt_top_proc **p;
 	vec_for_each (p, &f->procs) {
@@ -332,7 +332,7 @@ static void sort_warnings(struct top_facts *facts)
 	}
 }
 
-int top_facts_make(struct top_facts *facts, const struct top_view *v, const struct tt_frame *f)
+int top_facts_make(struct top_facts *facts, const struct top_view *v, const struct tt_top_frame *f)
 {
 	clear(facts);
 	facts->threads = facts->processes = facts->running = facts->sleeping = facts->disk = facts->stopped = 0;

@@ -225,7 +225,7 @@ static void sleep_until_due(struct timespec *due)
 
 static int print_frame(const struct tt_term *term, bool first)
 {
-	const struct tt_frame *f = top_source_frame(app.source);
+	const struct tt_top_frame *f = top_source_frame(app.source);
 	int rc = opt.json  ? top_batch_json(stdout, &app.view, f, &app.facts, opt.top)
 	         : opt.csv ? top_batch_csv(stdout, &app.view, f, opt.top, first)
 	                   : top_batch_text(stdout, &app.view, f, &app.facts, opt.top, term);

@@ -63,7 +63,7 @@ bool top_select_proc(const struct top_select *s, const struct tt_top_proc *p, ui
 	return true;
 }
 
-bool top_select_task(const struct top_select *s, const struct tt_frame *f, const struct tt_top_task *t)
+bool top_select_task(const struct top_select *s, const struct tt_top_frame *f, const struct tt_top_task *t)
 {
 	if (s->states && (!t->state || !strchr(s->states, t->state)))
 		return false;

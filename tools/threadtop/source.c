@@ -58,7 +58,7 @@ void top_source_destroy(struct top_source *s)
 	free(s);
 }
 
-struct tt_frame *top_source_frame(struct top_source *s)
+struct tt_top_frame *top_source_frame(struct top_source *s)
 {
 	return tt_sampler_frame(s->sampler);
 }

@@ -19,7 +19,7 @@ void top_source_destroy(struct top_source *s);
 /* The next frame. needs: of every thread that has run. 0 or -errno with words. */
 int top_source_next(struct top_source *s, uint32_t needs, struct tt_err *err);
 
-struct tt_frame *top_source_frame(struct top_source *s);
+struct tt_top_frame *top_source_frame(struct top_source *s);
 
 /* Learns more of a thread that is shown. A thread that is gone by now stays as it is until the next frame. */
 void top_source_fill(struct top_source *s, struct tt_top_task *t, uint32_t needs);
@@ -46,6 +46,6 @@ struct top_shim;
 struct top_shim *top_shim_create(void);
 void top_shim_destroy(struct top_shim *s);
 /* Reads the recordings of the frame's processes, each at most once per `every` frames. */
-void top_shim_read(struct top_shim *s, struct tt_frame *f);
+void top_shim_read(struct top_shim *s, struct tt_top_frame *f);
 
 #endif

@@ -45,8 +45,8 @@ struct top_column {
 	uint32_t needs;
 	enum top_kind kind;
 	enum top_scope scope;
-	double (*number)(const struct tt_frame *f, const struct top_row *r);
-	const char *(*text)(const struct tt_frame *f, const struct top_row *r);
+	double (*number)(const struct tt_top_frame *f, const struct top_row *r);
+	const char *(*text)(const struct tt_top_frame *f, const struct top_row *r);
 };
 extern const struct top_column top_columns[TOP_COLUMNS];
 
@@ -55,11 +55,11 @@ struct top_value {
 	double number;
 	const char *text;
 };
-struct top_value top_value(const struct tt_frame *f, const struct top_row *r, enum top_column_id id);
+struct top_value top_value(const struct tt_top_frame *f, const struct top_row *r, enum top_column_id id);
 bool top_value_known(enum top_column_id id, struct top_value v);
 
 /* The cell as people read it, raw (not escaped); "-" when not known, "" when the row has no such thing. */
-void top_cell(const struct tt_frame *f, const struct top_row *r, enum top_column_id id, struct tt_buf *out);
+void top_cell(const struct tt_top_frame *f, const struct top_row *r, enum top_column_id id, struct tt_buf *out);
 
 /* Order of two cells: numbers, then text; what is not known comes last, whichever way round. */
 int top_compare(enum top_column_id id, struct top_value a, struct top_value b, bool descending);
@@ -122,8 +122,8 @@ double top_known_rate(const struct tt_top_task *t, uint32_t known, uint64_t even
 double top_quota_share(const struct tt_top_task *t);
 double top_user_share(const struct tt_top_task *t);
 double top_system_share(const struct tt_top_task *t);
-double top_wait_share(const struct tt_frame *f, const struct tt_top_task *t);
-double top_blocked_share(const struct tt_frame *f, const struct top_row *r);
+double top_wait_share(const struct tt_top_frame *f, const struct tt_top_task *t);
+double top_blocked_share(const struct tt_top_frame *f, const struct top_row *r);
 double top_throttled_share(const struct tt_top_proc *p);
 const char *top_state_text(const struct tt_top_task *t);
 const char *top_policy_text(const struct tt_top_task *t);
@@ -155,7 +155,7 @@ struct top_expr {
  */
 int top_expr_parse(const char *text, struct top_expr *ret, struct tt_err *err);
 void top_expr_deinit(struct top_expr *e);
-bool top_expr_holds(const struct top_expr *e, const struct tt_frame *f, const struct top_row *r);
+bool top_expr_holds(const struct top_expr *e, const struct tt_top_frame *f, const struct top_row *r);
 uint32_t top_expr_needs(const struct top_expr *e);
 
 /* --until: since when each row fulfils it. */
@@ -165,7 +165,8 @@ struct top_alarm {
 	struct tt_hmap next;
 };
 /* The first row that has fulfilled it for its time, NULL none. rows: of this frame. */
-const struct top_row *top_alarm_check(struct top_alarm *a, const struct tt_frame *f, const struct top_row *rows, size_t count);
+const struct top_row *top_alarm_check(
+	struct top_alarm *a, const struct tt_top_frame *f, const struct top_row *rows, size_t count);
 void top_alarm_deinit(struct top_alarm *a);
 
 /* ------------------------------------------------------------------ selection (select.c) */
@@ -187,7 +188,7 @@ void top_select_deinit(struct top_select *s);
 /* For the sampler: whether a process is wanted. `parent` finds a process by pid, to follow children. */
 bool top_select_proc(
 	const struct top_select *s, const struct tt_top_proc *p, uint32_t (*parent)(void *ctx, uint32_t pid), void *ctx);
-bool top_select_task(const struct top_select *s, const struct tt_frame *f, const struct tt_top_task *t);
+bool top_select_task(const struct top_select *s, const struct tt_top_frame *f, const struct tt_top_task *t);
 /* What must be read of every thread that has run to decide. */
 uint32_t top_select_needs(const struct top_select *s);
 
@@ -223,13 +224,13 @@ int top_view_sort(const struct top_view *v);
 bool top_view_descending(const struct top_view *v);
 
 /* Rows of this frame. They point into it. 0 or -ENOMEM. */
-int top_view_build(struct top_view *v, const struct tt_frame *f);
+int top_view_build(struct top_view *v, const struct tt_top_frame *f);
 
 /*
  * view_locks.c: fills v->chains: a thread that others wait for, then, one deeper each, those that wait for it; the threads of a
  * ring stand one behind the other at depth 0. Most waiters first. Only what the waits say that were read. 0 or -ENOMEM.
  */
-int top_view_chains(struct top_view *v, const struct tt_frame *f);
+int top_view_chains(struct top_view *v, const struct tt_top_frame *f);
 
 /* A group as a row; for alarms, which are about pools in every view. */
 struct top_row top_row_of_group(struct top_pool *g, enum top_row_kind kind);
@@ -264,7 +265,7 @@ struct top_facts {
 	struct tt_hmap hot; /* thread id -> boot_ns + 1 since when it uses a whole CPU: kept from frame to frame */
 };
 /* Computes them anew. v: built from f. 0 or -ENOMEM. */
-int top_facts_make(struct top_facts *facts, const struct top_view *v, const struct tt_frame *f);
+int top_facts_make(struct top_facts *facts, const struct top_view *v, const struct tt_top_frame *f);
 void top_facts_deinit(struct top_facts *facts);
 
 /* A column whose first order is from the smallest up: names, ids. */

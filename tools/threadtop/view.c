@@ -173,7 +173,7 @@ static int make_groups(struct top_view *v, bool by_pool)
 }
 
 /* A pool of at least two threads all of whose threads are busy: since when. */
-static int note_saturation(struct top_view *v, const struct tt_frame *f)
+static int note_saturation(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct tt_hmap next = TT_HMAP_INIT;
 	struct top_pool **p;
@@ -254,7 +254,7 @@ static int compare_rows(const void *a, const void *b, void *ctx)
 	return order ? order : (x->row.task->tid > y->row.task->tid) - (x->row.task->tid < y->row.task->tid);
 }
 
-static int sort_rows(struct top_row *rows, size_t count, const struct tt_frame *f, int column, bool descending)
+static int sort_rows(struct top_row *rows, size_t count, const struct tt_top_frame *f, int column, bool descending)
 {
 	struct order o = {(enum top_column_id)column, descending};
 	struct keyed *keyed = calloc(count ? count : 1, sizeof(*keyed));
@@ -279,7 +279,7 @@ static int sort_rows(struct top_row *rows, size_t count, const struct tt_frame *
 
 /* ------------------------------------------------------------------ the tree */
 
-static int add_tasks_of(struct top_view *v, const struct tt_frame *f, struct top_pool *g, unsigned depth)
+static int add_tasks_of(struct top_view *v, const struct tt_top_frame *f, struct top_pool *g, unsigned depth)
 {
 	size_t first = v->rows.len;
 	struct tt_top_task **t;
@@ -297,7 +297,7 @@ static int add_tasks_of(struct top_view *v, const struct tt_frame *f, struct top
 
 struct tree {
 	struct top_view *v;
-	const struct tt_frame *f;
+	const struct tt_top_frame *f;
 	struct tt_hmap by_pid; /* pid -> row of its process, among `rows` */
 	struct top_row *rows;  /* processes, sorted */
 	size_t count;
@@ -354,7 +354,7 @@ static int place_all(struct tree *t)
 	return rc;
 }
 
-static int build_tree(struct top_view *v, const struct tt_frame *f)
+static int build_tree(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct tree t = {.v = v, .f = f};
 	TT_VEC(struct top_row) rows = TT_VEC_INIT;
@@ -386,7 +386,7 @@ static int build_tree(struct top_view *v, const struct tt_frame *f)
 
 /* ------------------------------------------------------------------ all */
 
-static int build_flat(struct top_view *v, const struct tt_frame *f)
+static int build_flat(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct top_row *r;
 	vec_for_each (r, &v->tasks)
@@ -404,7 +404,7 @@ static int build_locks(struct top_view *v)
 	return 0;
 }
 
-static int build_pools(struct top_view *v, const struct tt_frame *f)
+static int build_pools(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct top_pool **g;
 	vec_for_each (g, &v->pools) {
@@ -418,7 +418,7 @@ static int build_pools(struct top_view *v, const struct tt_frame *f)
 	return sort_rows(v->rows.data, v->rows.len, f, v->pool_sort, v->pool_descending);
 }
 
-int top_view_build(struct top_view *v, const struct tt_frame *f)
+int top_view_build(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct tt_top_task **t;
 	v->rows.len = v->tasks.len = 0;

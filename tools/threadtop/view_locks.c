@@ -40,7 +40,7 @@ static size_t node_of(struct graph *g, struct tt_top_task *t)
 }
 
 /* Only threads that wait for another, and those: few among thousands. */
-static int make_graph(struct graph *g, const struct tt_frame *f, size_t edges)
+static int make_graph(struct graph *g, const struct tt_top_frame *f, size_t edges)
 {
 	struct tt_hmap wanted = TT_HMAP_INIT;
 	struct tt_top_task **t;
@@ -177,7 +177,7 @@ static int place_all(struct top_view *v, struct graph *g)
 	return rc;
 }
 
-int top_view_chains(struct top_view *v, const struct tt_frame *f)
+int top_view_chains(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct graph g = {0};
 	struct tt_top_task **t;
