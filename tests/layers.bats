@@ -31,7 +31,7 @@ may_include()
 @test "each part of the library includes only the parts below it" {
 	local part
 	for part in lib/*; do
-		[[ $part =~ ^lib/(core|util|rec|model|findings|proc|sym|size|launch|out)$ ]] || fail "$part has no rule here"
+		[[ $part =~ ^lib/(core|util|rec|model|findings|proc|sym|size|launch|dump|out)$ ]] || fail "$part has no rule here"
 	done
 	may_include lib/core 'lib/core'
 	may_include lib/util 'lib/(core|util)'
@@ -42,7 +42,8 @@ may_include()
 	may_include lib/sym 'lib/(core|util|sym)'
 	may_include lib/size 'lib/(core|util|size)'
 	may_include lib/launch 'lib/(core|util|rec|model|launch)'
-	may_include lib/out 'lib/(core|util|proc|rec|model|findings|size|sym|out)'
+	may_include lib/dump 'lib/(core|util|rec|model|proc|sym|dump)'
+	may_include lib/out 'lib/(core|util|proc|rec|model|findings|size|sym|dump|out)'
 	may_include tools 'lib/[a-z]+|tools'
 }
 

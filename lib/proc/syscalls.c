@@ -14,7 +14,7 @@
 #define TEXT_MAX 60u
 
 static const struct tt_syscall table[] = {
-#define TT_SYSCALL(number, call, letters, which) {number, #call, letters, TT_SYSCALL_##which},
+#define TT_SYSCALL(number, call, letters, which) {#call, letters, number, TT_SYSCALL_##which},
 #include "lib/proc/syscalls_x86_64.def"
 #undef TT_SYSCALL
 };

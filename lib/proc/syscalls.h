@@ -45,9 +45,9 @@ enum tt_syscall_class {
 };
 
 struct tt_syscall {
-	int nr;
 	const char *name;
 	const char *args; /* one letter each: see syscalls_x86_64.def */
+	int nr;
 	enum tt_syscall_class class;
 };
 

@@ -290,8 +290,9 @@ int tt_wait_decode(struct tt_wait *w, const struct tt_wait_call *call, const str
 static void say_mutex_type(struct tt_buf *buf, unsigned type)
 {
 	static const char *const types[] = {"", "recursive ", "error-checking ", "adaptive "};
-	tt_buf_printf(buf, "%s%s%s%s%s", type & 128 ? "process-shared " : "", types[type & 3], type & 16 ? "robust " : "",
-		type & 32 ? "priority-inheriting " : "", type & 64 ? "priority-protected " : "");
+	/* glibc marks every robust mutex as shared. */
+	tt_buf_printf(buf, "%s%s%s%s%s", (type & 128) && !(type & 16) ? "process-shared " : "", types[type & 3],
+		type & 16 ? "robust " : "", type & 32 ? "priority-inheriting " : "", type & 64 ? "priority-protected " : "");
 }
 
 static void say_owner(struct tt_buf *buf, const struct tt_wait *w, const char *owner)
@@ -305,6 +306,11 @@ static void say_owner(struct tt_buf *buf, const struct tt_wait *w, const char *o
 		tt_buf_printf(buf, ", held by %" PRIu32 ", which is no thread of this process", w->owner_word);
 	else if (w->readers)
 		tt_buf_printf(buf, ", held by %" PRIu32 " reader%s", w->readers, w->readers == 1 ? "" : "s");
+}
+
+bool tt_wait_is_object(const struct tt_wait *w)
+{
+	return w->word != 0;
 }
 
 int tt_wait_say(struct tt_buf *buf, const struct tt_wait *w, const char *lock, const char *owner)

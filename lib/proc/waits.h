@@ -79,6 +79,7 @@ enum tt_wait_sure {
 struct tt_wait_call {
 	long nr; /* of the system call; negative: blocked, but in none (a page fault, or it was stopped) */
 	uint64_t args[6];
+	uint64_t sp;               /* stack pointer; 0: unknown */
 	uint64_t waited_ns;        /* how long it has been blocked, for the time left of relative timeouts; 0: unknown */
 	const char *const *frames; /* functions, innermost first, raw or demangled; entries may be NULL */
 	size_t frame_count;
@@ -129,6 +130,9 @@ struct tt_wait {
 /* Decodes into w, which keeps its memory from call to call. 0 or -ENOMEM. */
 int tt_wait_decode(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env);
 void tt_wait_deinit(struct tt_wait *w);
+
+/* True when the wait is for an object in memory (one waits "for" it); else for what a system call does (one is "in" it). */
+bool tt_wait_is_object(const struct tt_wait *w);
 
 /*
  * Appends all of it as one phrase: "mutex cache_lock, held by thread 4243 worker-2", "recv from tcp 10.0.0.5:80 (ESTABLISHED)",

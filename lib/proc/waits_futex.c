@@ -46,12 +46,14 @@ static const struct row *find_row(const char *frame)
 
 static struct wait_hint find_hint(const struct tt_wait_call *call)
 {
-	struct wait_hint hint = {.kind = TT_WAIT_NONE};
+	struct wait_hint hint = {
+		.kind = TT_WAIT_NONE, .sp = call->sp, .named = call->frame_count && call->frames[0] && *call->frames[0]};
 	for (size_t i = 0; i < call->frame_count && i < HINT_DEPTH; i++) {
 		const struct row *row = call->frames[i] ? find_row(call->frames[i]) : NULL;
 		if (!row)
 			continue;
-		if (hint.kind == TT_WAIT_NONE && i < KIND_DEPTH && row->kind != TT_WAIT_NONE) {
+		bool open = hint.kind == TT_WAIT_NONE || (hint.kind == TT_WAIT_FUTEX && !hint.foreign);
+		if (open && i < KIND_DEPTH && row->kind != TT_WAIT_NONE) {
 			hint.kind = row->kind;
 			hint.foreign = row->meaning != NULL;
 		}

@@ -96,6 +96,31 @@ static bool try_musl_mutex(struct tt_wait *w, uint32_t expected, const struct wa
 	return true;
 }
 
+/*
+ * The kernel sees that locking a priority-inheriting mutex would close a ring, and refuses. glibc then lets the thread wait for
+ * ever, on a word of its own stack that never changes. The mutex it wanted is still among what the function keeps on the stack.
+ */
+static bool try_refused_pi(struct tt_wait *w, uint32_t expected, const struct wait_hint *hint, const struct tt_wait_env *env)
+{
+	uint64_t stack[64];
+	struct glibc_mutex m;
+	bool may_be = hint->kind == TT_WAIT_MUTEX || (hint->kind == TT_WAIT_NONE && !hint->named);
+	if (!may_be || expected != 0 || !hint->sp || w->word - hint->sp >= sizeof(stack) ||
+		wait_read(env, hint->sp, stack, sizeof(stack)) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(stack); i++) {
+		if (stack[i] % 8 || wait_read(env, stack[i], &m, sizeof(m)) < 0 || !(m.kind & MUTEX_PI) ||
+			!mutex_kind_exists(m.kind) || !m.users || m.users > MANY || !thread_of(env, m.lock & TID_MASK))
+			continue;
+		found(w, TT_WAIT_MUTEX, stack[i], hint);
+		owned(w, env, m.lock & TID_MASK);
+		w->lock_type = m.kind & (3 | MUTEX_ROBUST | MUTEX_PI | MUTEX_PP | MUTEX_SHARED);
+		w->shared = m.kind & MUTEX_SHARED;
+		return true;
+	}
+	return false;
+}
+
 /* FILE's lock: word, depth, pointer to the owner's struct pthread. */
 static bool try_stdio(struct tt_wait *w, uint32_t expected, const struct wait_hint *hint, const struct tt_wait_env *env)
 {
@@ -225,11 +250,16 @@ static void note_barrier(struct tt_wait *w, const struct tt_wait_env *env)
 
 /* ------------------------------------------------------------------ which one */
 
+/* No function says what it is. Counters alone are too little where the innermost function has a name, and it is none that
+ * locks. */
 static bool try_all(struct tt_wait *w, uint32_t expected, const struct wait_hint *hint, const struct tt_wait_env *env)
 {
-	return try_join(w, expected, hint, env) || try_mutex(w, expected, hint, env) || try_stdio(w, expected, hint, env) ||
-	       try_rwlock(w, expected, hint, env) || try_musl_mutex(w, expected, hint, env) || try_cond(w, hint, env) ||
-	       try_sem(w, expected, hint, env);
+	if (try_join(w, expected, hint, env) || try_mutex(w, expected, hint, env) || try_stdio(w, expected, hint, env))
+		return true;
+	if (hint->named)
+		return false;
+	return try_refused_pi(w, expected, hint, env) || try_rwlock(w, expected, hint, env) ||
+	       try_musl_mutex(w, expected, hint, env) || try_cond(w, hint, env) || try_sem(w, expected, hint, env);
 }
 
 /* A function of the C library on the stack says what it is: its memory tells the rest. */
@@ -239,8 +269,8 @@ static void try_named(struct tt_wait *w, uint32_t expected, const struct wait_hi
 	w->sure = TT_WAIT_NAMED;
 	switch (hint->kind) {
 	case TT_WAIT_MUTEX:
-		if (!try_mutex(w, expected, hint, env))
-			try_musl_mutex(w, expected, hint, env);
+		if (!try_mutex(w, expected, hint, env) && !try_musl_mutex(w, expected, hint, env))
+			try_refused_pi(w, expected, hint, env);
 		break;
 	case TT_WAIT_RDLOCK:
 	case TT_WAIT_WRLOCK:

@@ -109,12 +109,11 @@ static void test_mutexes(void)
 	is_wait(TT_WAIT_MUTEX, TT_WAIT_NAMED, 1123, BASE + 64, "timed mutex");
 
 	make_mutex(0x80000000 | 150, 150, 144);
-	is_str(FUTEX(NULL, 64, FUTEX_WAIT, 0x80000000 | 150), "process-shared robust mutex 0x10040, held by thread 1150",
-		"robust mutex");
+	is_str(FUTEX(NULL, 64, FUTEX_WAIT, 0x80000000 | 150), "robust mutex 0x10040, held by thread 1150", "robust mutex");
 	is_wait(TT_WAIT_MUTEX, TT_WAIT_LAYOUT, 1150, BASE + 64, "robust mutex");
 	make_mutex(0x80000000 | 999, 999, 144);
 	is_str(FUTEX("pthread_mutex_lock", 64, FUTEX_WAIT, 0x80000000 | 999),
-		"process-shared robust mutex 0x10040, held by 999, which is no thread of this process", "owner elsewhere");
+		"robust mutex 0x10040, held by 999, which is no thread of this process", "owner elsewhere");
 	is_int(w.owner, 0, "is no thread of ours");
 	is_u64(w.owner_word, 999, "but its number is told");
 	make_mutex(0x80000000 | 160, 160, 32);
@@ -214,6 +213,14 @@ static void test_others(void)
 		"barrier");
 	is_str(FUTEX("PyThread_acquire_lock_timed", 512, PRIVATE(FUTEX_WAIT_BITSET), 7), "futex 0x10200 (a lock of Python)",
 		"a meaning alone");
+	FUTEX("syscall", 512, PRIVATE(FUTEX_WAIT_BITSET), 0);
+	is_str(tt_wait_kind_name(w.kind), "futex",
+		"a futex call of the program itself is no semaphore, whatever its memory looks like");
+	const char *frames[] = {"some_function"};
+	struct tt_wait_call call = {
+		.nr = SYS_futex, .args = {BASE + 512, PRIVATE(FUTEX_WAIT_BITSET)}, .frames = frames, .frame_count = 1};
+	tt_wait_decode(&w, &call, &env);
+	is_str(tt_wait_kind_name(w.kind), "futex", "nor is one in a function that is not known");
 	object(0, 0);
 	is_str(FUTEX(NULL, 512, PRIVATE(FUTEX_WAIT), 7), "futex 0x10200", "nothing known");
 	is_str(decode(SYS_futex, 0, 0, 0, 0), "futex", "no word at all");

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dump.c - takes a dump of a live process, step by step; its life, its texts. */
+#include "lib/dump/dump_private.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/core/attrs.h"
+
+#define WINDOW_NS UINT64_C(25000000) /* least time between the looks when something runs, or seems stuck */
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+const char *dump_text(struct tt_dump *d, const char *text)
+{
+	return text ? tt_smap_intern(&d->texts, text) : NULL;
+}
+
+void dump_note(struct tt_dump *d, const char *fmt, ...)
+{
+	TT_BUF_AUTO(b);
+	va_list ap;
+	va_start(ap, fmt);
+	tt_buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	const char *text = tt_buf_failed(&b) ? NULL : dump_text(d, tt_buf_str(&b));
+	if (text)
+		(void)tt_vec_push(&d->notes, text); /* without memory for a remark the dump goes on */
+}
+
+void tt_dump_destroy(struct tt_dump *d)
+{
+	if (!d)
+		return;
+	struct tt_dump_thread *t;
+	vec_for_each (t, &d->threads) {
+		tt_wait_deinit(&t->wait);
+		tt_vec_deinit(&t->frames);
+		free(t->held);
+	}
+	struct tt_dump_group *g;
+	vec_for_each (g, &d->groups)
+		tt_vec_deinit(&g->threads);
+	struct tt_dump_pool *p;
+	vec_for_each (p, &d->pools)
+		tt_vec_deinit(&p->threads);
+	struct tt_dump_jam *j;
+	vec_for_each (j, &d->jams)
+		tt_vec_deinit(&j->threads);
+	struct tt_dump_deadlock *k;
+	vec_for_each (k, &d->deadlocks)
+		tt_vec_deinit(&k->threads);
+	tt_vec_deinit(&d->threads);
+	tt_vec_deinit(&d->groups);
+	tt_vec_deinit(&d->pools);
+	tt_vec_deinit(&d->jams);
+	tt_vec_deinit(&d->deadlocks);
+	tt_vec_deinit(&d->notes);
+	tt_hmap_deinit(&d->by_tid);
+	tt_hmap_deinit(&d->by_ns_tid);
+	tt_fds_destroy(d->fds);
+	tt_sym_destroy(d->sym);
+	tt_snap_destroy(d->snap);
+	tt_proc_deinit(&d->proc);
+	tt_smap_deinit(&d->texts);
+	free(d);
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static int check_kind(const struct tt_proc *p, struct tt_err *err)
+{
+	if (p->kernel)
+		return tt_err_set(
+			err, ENOTSUP, "process %d (%s) is a kernel thread: it has no stack of a program", (int)p->pid, p->name);
+	if (p->state == 'Z' && p->threads <= 1)
+		return tt_err_set(err, ECHILD,
+			"process %d (%s) is a zombie: it has ended, and its parent, process %d, has not waited for it",
+			(int)p->pid, p->name, (int)p->ppid);
+	return 0;
+}
+
+static int add_thread(struct tt_dump *d, const struct tt_task *task)
+{
+	struct tt_dump_thread *t = tt_vec_add(&d->threads);
+	if (!t)
+		return -ENOMEM;
+	t->task = *task;
+	t->wait = (struct tt_wait)TT_WAIT_INIT;
+	t->owner = t->deadlock = t->group = t->pool = TT_DUMP_NONE;
+	t->cpu_pct = -1;
+	t->snap = tt_snap_thread_by_tid(d->snap, task->tid);
+	int rc = tt_hmap_put(&d->by_tid, (uint64_t)task->tid, d->threads.len);
+	return rc < 0 ? rc : tt_hmap_put(&d->by_ns_tid, (uint64_t)task->ns_tid, d->threads.len);
+}
+
+static int add_threads(struct tt_dump *d, const struct tt_tasks *tasks)
+{
+	const struct tt_task *task;
+	int rc = 0;
+	vec_for_each (task, &tasks->list) {
+		if (rc == 0 && task->state != 'Z' && task->state != 'X') /* a main thread that ended before others is one */
+			rc = add_thread(d, task);
+	}
+	return rc;
+}
+
+static int make_names(struct tt_dump *d, struct tt_err *err)
+{
+	const struct tt_sym_options options = {.debug_dirs = d->options->debug_dirs};
+	int rc = tt_sym_create(&options, &d->sym, err);
+	if (rc == 0)
+		rc = tt_snap_add_modules(d->snap, d->sym, err);
+	if (rc < 0 || d->core)
+		return rc;
+	struct tt_err why;
+	int perf = tt_sym_add_perf_map(d->sym, d->proc.pid, &why);
+	if (perf < 0 && perf != -ENOENT)
+		dump_note(d, "names of generated code: %s", why.msg);
+	return 0;
+}
+
+static bool something_runs(const struct tt_dump *d)
+{
+	const struct tt_dump_thread *t;
+	vec_for_each (t, &d->threads)
+		if (t->task.state == 'R')
+			return true;
+	return false;
+}
+
+/* The second look: who ran meanwhile, and how much. */
+static void look_again(struct tt_dump *d, uint64_t began_ns)
+{
+	struct tt_dump_thread *t;
+	uint64_t passed = now_ns(CLOCK_MONOTONIC) - began_ns;
+	if (passed < WINDOW_NS && (something_runs(d) || dump_has_edges(d))) {
+		struct timespec rest = {.tv_nsec = (long)(WINDOW_NS - passed)};
+		nanosleep(&rest, NULL);
+	}
+	d->window_ns = now_ns(CLOCK_MONOTONIC) - began_ns;
+	vec_for_each (t, &d->threads) {
+		struct tt_task again = t->task;
+		if (!tt_task_reread(d->proc.pid, &again))
+			continue;
+		double ran = (double)(again.run_ns - t->task.run_ns) * 100 / (double)d->window_ns;
+		t->cpu_pct = ran > 100 ? 100 : ran;
+		t->steady = t->snap && t->snap->slices && t->snap->slices == again.slices;
+	}
+}
+
+/* What is the same for live processes and cores, once threads, snapshot and names are there. */
+static int complete(struct tt_dump *d)
+{
+	int rc = dump_deadlocks(d);
+	if (rc == 0 && !d->core)
+		dump_recording(d);
+	if (rc == 0 && !d->core && d->options->managed)
+		dump_java(d);
+	rc = rc < 0 ? rc : dump_groups(d);
+	rc = rc < 0 ? rc : dump_pools(d);
+	return rc < 0 ? rc : dump_jams(d);
+}
+
+static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
+{
+	struct tt_tasks tasks = {0};
+	const struct tt_snap_options options = {.mode = d->options->mode};
+	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
+	int rc = tt_proc_read(pid, &d->proc, err);
+	rc = rc < 0 ? rc : check_kind(&d->proc, err);
+	rc = rc < 0 ? rc : tt_tasks_read(pid, &tasks, err);
+	if (rc == 0)
+		tt_tasks_idle(pid, &tasks);
+	rc = rc < 0 ? rc : tt_snap_take(pid, &options, &d->snap, err);
+	if (rc == 0 && (add_threads(d, &tasks) < 0 || tt_fds_create(pid, &d->fds) < 0))
+		rc = tt_err_set(err, ENOMEM, "out of memory");
+	tt_tasks_deinit(&tasks);
+	rc = rc < 0 ? rc : make_names(d, err);
+	rc = rc < 0 ? rc : dump_stacks(d, err);
+	if (rc < 0)
+		return rc;
+	look_again(d, began_ns);
+	rc = complete(d);
+	d->pause = tt_snap_pause(d->snap);
+	return rc < 0 ? tt_err_set(err, -rc, "out of memory") : 0;
+}
+
+int tt_dump_take(pid_t pid, const struct tt_dump_options *options, struct tt_dump **ret, struct tt_err *err)
+{
+	struct tt_dump *d = calloc(1, sizeof(*d));
+	if (!d)
+		return tt_err_set(err, ENOMEM, "out of memory");
+	d->options = options;
+	d->taken_real_ns = now_ns(CLOCK_REALTIME);
+	int rc = take_live(d, pid, err);
+	if (rc < 0) {
+		tt_dump_destroy(d);
+		return rc;
+	}
+	*ret = d;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dump_private.h - what the files of lib/dump share with each other, and nobody else uses. */
+#ifndef TT_DUMP_PRIVATE_H
+#define TT_DUMP_PRIVATE_H
+
+#include "lib/dump/dump.h"
+
+/* A copy of text that lives as long as the dump; equal texts are one. NULL for NULL, or out of memory. */
+const char *dump_text(struct tt_dump *d, const char *text);
+/* Adds to d->notes. */
+void dump_note(struct tt_dump *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* stacks.c: fills frames of all threads. 0 or -ENOMEM. */
+int dump_stacks(struct tt_dump *d, struct tt_err *err);
+/* What interpreter or compiler made the code of a frame: a literal, or NULL. */
+const char *dump_label(struct tt_dump *d, const struct tt_sym_frame *frame, uint64_t pc);
+/* The variable at an address: "cache_lock", "pool+0x28"; NULL unknown. */
+const char *dump_variable(struct tt_dump *d, uint64_t address);
+
+/* threads.c: fills wait, owner, doing of all threads. 0 or -ENOMEM. */
+int dump_waits(struct tt_dump *d);
+/* Whether a frame is the program's own, and not of the libraries that make a thread wait. */
+bool dump_is_own(const struct tt_dump_frame *f);
+/* threads.c: decodes the wait of one thread anew. 0 or -ENOMEM. */
+int dump_wait(struct tt_dump *d, struct tt_dump_thread *t, struct tt_wait *ret);
+uint32_t dump_by_tid(const struct tt_dump *d, pid_t tid);
+
+/* deadlocks.c: candidates from the first look, settled by the second: what did not stay as it was is no deadlock. */
+int dump_deadlocks(struct tt_dump *d);
+/* True when some wait has a thread that it waits for: then a second look is worth its time. */
+bool dump_has_edges(const struct tt_dump *d);
+
+/* groups.c, jams.c */
+int dump_groups(struct tt_dump *d);
+int dump_pools(struct tt_dump *d);
+int dump_jams(struct tt_dump *d);
+
+/* recording.c: held locks and exact times when the process records itself; leaves d as it is otherwise. */
+void dump_recording(struct tt_dump *d);
+
+/* java.c: the JVM's own dump. */
+void dump_java(struct tt_dump *d);
+
+#endif

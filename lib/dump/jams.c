@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* jams.c - threads that wait for the same thing, so that the first lines of a dump can say what a program hangs on. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/dump/dump_private.h"
+#include "lib/util/buf.h"
+
+/*
+ * Locks are told apart by address. What threads wait for from each other (conditions, semaphores) often is one object for each
+ * of them, so there the function that waits says more; descriptors by what is behind them: ten connections to one database are
+ * one.
+ */
+static int jam_key(const struct tt_dump_thread *t, struct tt_buf *key, const char **place)
+{
+	const struct tt_dump_frame *f = tt_dump_place(t);
+	tt_buf_clear(key);
+	*place = NULL;
+	tt_buf_printf(key, "%d ", (int)t->wait.kind);
+	if (tt_wait_is_lock(t->wait.kind) || t->wait.kind == TT_WAIT_JOIN || t->wait.kind == TT_WAIT_BARRIER) {
+		tt_buf_printf(key, "%" PRIx64, t->wait.address);
+	} else if (t->wait.meaning) {
+		tt_buf_adds(key, t->wait.meaning);
+	} else if (t->wait.word || t->wait.kind == TT_WAIT_SLEEP) {
+		*place = f ? f->function : NULL;
+		tt_buf_adds(key, *place ? *place : "");
+	} else {
+		tt_buf_adds(key, tt_buf_str(&t->wait.text));
+	}
+	return tt_buf_failed(key) ? -ENOMEM : 0;
+}
+
+static int add_to_jam(struct tt_dump *d, struct tt_smap *keys, uint32_t i, struct tt_buf *key)
+{
+	struct tt_dump_thread *t = &d->threads.data[i];
+	const char *place;
+	bool is_new;
+	int rc = jam_key(t, key, &place);
+	struct tt_smap_entry *e = rc == 0 ? tt_smap_insert(keys, key->data, key->len, &is_new) : NULL;
+	if (!e || (is_new && !tt_vec_add(&d->jams)))
+		return -ENOMEM;
+	if (is_new) {
+		e->value = d->jams.len - 1;
+		d->jams.data[e->value].first = i;
+		d->jams.data[e->value].place = place;
+		d->jams.data[e->value].root = TT_DUMP_NONE;
+	}
+	struct tt_dump_jam *j = &d->jams.data[e->value];
+	j->longest_ns = t->since_ns > j->longest_ns ? t->since_ns : j->longest_ns;
+	return tt_vec_push(&j->threads, i);
+}
+
+/* Who holds what the owner waits for, and so on: the thread that all of them wait for in the end. */
+static uint32_t root_of(const struct tt_dump *d, uint32_t i)
+{
+	uint32_t at = d->threads.data[i].owner;
+	for (size_t steps = 0; at != TT_DUMP_NONE && d->threads.data[at].owner != TT_DUMP_NONE && steps < d->threads.len;
+		steps++)
+		at = d->threads.data[at].owner;
+	return at;
+}
+
+static int by_weight(const void *a, const void *b, void *ctx)
+{
+	const struct tt_dump *d = ctx;
+	const struct tt_dump_jam *x = a, *y = b;
+	bool lock_x = d->threads.data[x->first].doing == TT_DOING_LOCK,
+	     lock_y = d->threads.data[y->first].doing == TT_DOING_LOCK;
+	if (lock_x != lock_y)
+		return lock_x ? -1 : 1;
+	if (x->threads.len != y->threads.len)
+		return x->threads.len > y->threads.len ? -1 : 1;
+	return x->first < y->first ? -1 : 1;
+}
+
+int dump_jams(struct tt_dump *d)
+{
+	struct tt_smap keys = TT_SMAP_INIT;
+	TT_BUF_AUTO(key);
+	int rc = 0;
+	for (uint32_t i = 0; i < d->threads.len && rc == 0; i++)
+		if (d->threads.data[i].wait.kind != TT_WAIT_NONE && d->threads.data[i].doing != TT_DOING_RUNNING)
+			rc = add_to_jam(d, &keys, i, &key);
+	tt_smap_deinit(&keys);
+	if (rc < 0)
+		return rc;
+	struct tt_dump_jam *j;
+	vec_for_each (j, &d->jams)
+		j->root = root_of(d, j->first);
+	if (d->jams.len)
+		qsort_r(d->jams.data, d->jams.len, sizeof(*d->jams.data), by_weight, d);
+	return 0;
+}

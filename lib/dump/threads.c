@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* threads.c - what each thread of a dump waits for, is at, is called. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/core/attrs.h"
+#include "lib/dump/dump_private.h"
+#include "lib/util/glob.h"
+
+#define NAMES 12 /* frames that the decoder of waits is told */
+
+static int read_memory(void *ctx, uint64_t address, void *buf, size_t len)
+{
+	struct tt_dump *d = ctx;
+	return tt_snap_read(d->snap, address, buf, len) == len ? 0 : -EFAULT;
+}
+
+static pid_t thread_of(void *ctx, uint32_t tid)
+{
+	const struct tt_dump *d = ctx;
+	uint64_t position;
+	return tt_hmap_get(&d->by_ns_tid, tid, &position) ? d->threads.data[position - 1].task.tid : 0;
+}
+
+uint32_t dump_by_tid(const struct tt_dump *d, pid_t tid)
+{
+	uint64_t position;
+	return tid && tt_hmap_get(&d->by_tid, (uint64_t)tid, &position) ? (uint32_t)position - 1 : TT_DUMP_NONE;
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+int dump_wait(struct tt_dump *d, struct tt_dump_thread *t, struct tt_wait *ret)
+{
+	const char *names[NAMES] = {0};
+	size_t count = 0;
+	const struct tt_dump_frame *f;
+	struct tt_wait_env env = {.read = read_memory, .ctx = d, .thread = thread_of, .fds = d->fds, .thorough = true};
+	if (!d->core) {
+		env.pid = d->proc.pid;
+		env.realtime_ns = now_ns(CLOCK_REALTIME);
+		env.monotonic_ns = now_ns(CLOCK_MONOTONIC);
+	}
+	vec_for_each (f, &t->frames)
+		if (count < NAMES)
+			names[count++] = f->function ? f->function : f->raw;
+	struct tt_wait_call call = {.nr = -1, .frames = names, .frame_count = count, .waited_ns = t->since_ns};
+	if (t->snap && t->snap->in_syscall && t->task.state != 'R') {
+		call.nr = (long)t->snap->syscall;
+		memcpy(call.args, t->snap->args, sizeof(call.args));
+		call.sp = t->snap->regs.value[TT_REG_RSP];
+	}
+	return tt_wait_decode(ret, &call, &env);
+}
+
+/* ------------------------------------------------------------------ what it is at */
+
+static enum tt_doing doing_of_wait(const struct tt_wait *w)
+{
+	switch (w->kind) {
+	case TT_WAIT_MUTEX:
+	case TT_WAIT_RDLOCK:
+	case TT_WAIT_WRLOCK:
+	case TT_WAIT_STDIO:
+	case TT_WAIT_FILE_LOCK:
+		return TT_DOING_LOCK;
+	case TT_WAIT_JOIN:
+	case TT_WAIT_COND:
+	case TT_WAIT_SEM:
+	case TT_WAIT_BARRIER:
+	case TT_WAIT_ONCE:
+	case TT_WAIT_FUTEX:
+		return w->meaning && strstr(w->meaning, "the interpreter lock") ? TT_DOING_LOCK : TT_DOING_WAITING;
+	case TT_WAIT_SOCKET:
+		return w->at && w->at->socket && w->at->socket->listening ? TT_DOING_EVENTS : TT_DOING_IO;
+	case TT_WAIT_PIPE:
+	case TT_WAIT_FILE:
+	case TT_WAIT_TERMINAL:
+	case TT_WAIT_DEVICE:
+	case TT_WAIT_IPC:
+	case TT_WAIT_AIO:
+		return TT_DOING_IO;
+	case TT_WAIT_EVENT:
+	case TT_WAIT_EPOLL:
+	case TT_WAIT_POLL:
+	case TT_WAIT_SIGNAL:
+		return TT_DOING_EVENTS;
+	case TT_WAIT_SLEEP:
+		return TT_DOING_SLEEPING;
+	default:
+		return TT_DOING_OTHER;
+	}
+}
+
+static enum tt_doing doing_of(const struct tt_dump_thread *t)
+{
+	switch (t->task.state) {
+	case 'R':
+		return TT_DOING_RUNNING;
+	case 'D':
+		return TT_DOING_DISK;
+	case 'T':
+	case 't':
+		return TT_DOING_STOPPED;
+	default:
+		return doing_of_wait(&t->wait);
+	}
+}
+
+int dump_waits(struct tt_dump *d)
+{
+	struct tt_dump_thread *t;
+	int rc = 0;
+	vec_for_each (t, &d->threads) {
+		t->since_ns = t->task.idle_ns;
+		rc = rc < 0 ? rc : dump_wait(d, t, &t->wait);
+		t->owner = dump_by_tid(d, t->wait.owner);
+		if (t->wait.word && t->wait.kind != TT_WAIT_JOIN)
+			t->lock_name = dump_variable(d, t->wait.address);
+		t->doing = doing_of(t);
+		d->doing[t->doing]++;
+	}
+	return rc;
+}
+
+/* ------------------------------------------------------------------ names and words */
+
+const char *tt_dump_name(const struct tt_dump_thread *t)
+{
+	return t->managed_name ? t->managed_name : t->task.name;
+}
+
+/* Libraries whose functions say how a thread waits, not where in the program. */
+static bool is_library(const struct tt_dump_frame *f)
+{
+	static const char *const patterns[] = {"libc.so*", "libc-*", "libpthread*", "ld-linux*", "ld-musl*", "libstdc++*",
+		"libc++*", "libgcc_s*", "libthreadcheck*", "[vdso]", "linux-vdso*"};
+	for (size_t i = 0; f->module && i < ARRAY_SIZE(patterns); i++)
+		if (tt_glob_match(patterns[i], f->module))
+			return true;
+	return false;
+}
+
+/* Templates of C++ and Rust's runtime that stand in the program itself: they say no more. */
+static bool is_plumbing(const char *function)
+{
+	static const char *const patterns[] = {"std::*", "void std::*", "core::*", "<core::*", "alloc::*", "<alloc::*",
+		"__gthread*", "__rust_*", "pthread_*", "__pthread_*", "___pthread_*", "__lll_*", "__futex_*", "futex_*",
+		"syscall", "start_thread", "clone*", "__clone*"};
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
+		if (tt_glob_match(patterns[i], function))
+			return true;
+	return false;
+}
+
+bool dump_is_own(const struct tt_dump_frame *f)
+{
+	return f->function && !is_library(f) && !is_plumbing(f->function);
+}
+
+const struct tt_dump_frame *tt_dump_place(const struct tt_dump_thread *t)
+{
+	const struct tt_dump_frame *f;
+	vec_for_each (f, &t->frames)
+		if (dump_is_own(f))
+			return f;
+	return NULL;
+}
+
+int tt_dump_say(const struct tt_dump *d, const struct tt_dump_thread *t, struct tt_buf *buf)
+{
+	if (t->wait.kind == TT_WAIT_NONE)
+		return tt_buf_adds(buf, t->task.state == 'R' ? "runs" : tt_task_state(t->task.state));
+	const char *owner = t->owner == TT_DUMP_NONE ? NULL : tt_dump_name(&d->threads.data[t->owner]);
+	return tt_wait_say(buf, &t->wait, t->lock_name, owner);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pids.c - which processes are meant: by name, by descent, by control group. */
+#include "lib/proc/tasks.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/proc/proc_private.h"
+
+static int by_number(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* Calls each for every process, kernel threads too, but not for ourselves. */
+static int walk(int (*each)(void *ctx, struct tt_proc *p), void *ctx)
+{
+	DIR *dir = opendir("/proc");
+	int rc = dir ? 0 : -errno;
+	for (struct dirent *d = dir ? readdir(dir) : NULL; d && rc == 0; d = readdir(dir)) {
+		struct tt_proc p;
+		if (!isdigit((unsigned char)d->d_name[0]))
+			continue;
+		pid_t pid = (pid_t)strtol(d->d_name, NULL, 10);
+		rc = pid == getpid() ? 0 : tt_proc_read(pid, &p, NULL);
+		if (pid != getpid() && rc == 0)
+			rc = each(ctx, &p);
+		if (pid != getpid())
+			tt_proc_deinit(&p);
+		rc = rc == -ESRCH ? 0 : rc; /* it vanished */
+	}
+	if (dir)
+		closedir(dir);
+	return rc;
+}
+
+struct wanted {
+	struct tt_pids *pids;
+	const char *name;
+};
+
+/* The last part of a path that ends at a blank. */
+static bool last_part_is(const char *path, const char *name)
+{
+	size_t len = path ? strcspn(path, " ") : 0, n = strlen(name);
+	return len >= n && memcmp(path + len - n, name, n) == 0 && (len == n || path[len - n - 1] == '/');
+}
+
+static int take_named(void *ctx, struct tt_proc *p)
+{
+	const struct wanted *w = ctx;
+	bool hit = strcmp(p->name, w->name) == 0 ||
+	           (!p->kernel && (last_part_is(p->exe, w->name) || last_part_is(p->command, w->name)));
+	return hit && p->state != 'Z' ? tt_vec_push(&w->pids->list, p->pid) : 0;
+}
+
+int tt_pids_by_name(struct tt_pids *pids, const char *name)
+{
+	struct wanted w = {pids, name};
+	int rc = walk(take_named, &w);
+	tt_vec_sort(&pids->list, by_number);
+	return rc;
+}
+
+struct link {
+	pid_t pid, parent;
+};
+struct links {
+	TT_VEC(struct link) list;
+};
+
+static int take_link(void *ctx, struct tt_proc *p)
+{
+	struct links *l = ctx;
+	struct link link = {p->pid, p->ppid};
+	return p->state == 'Z' ? 0 : tt_vec_push(&l->list, link);
+}
+
+int tt_pids_add_tree(struct tt_pids *pids)
+{
+	struct links l = {0};
+	struct tt_hmap have = TT_HMAP_INIT;
+	const struct link *link;
+	int rc = walk(take_link, &l);
+	for (size_t i = 0; i < pids->list.len && rc == 0; i++)
+		rc = tt_hmap_put(&have, (uint64_t)pids->list.data[i], 1);
+	for (size_t i = 0; i < pids->list.len && rc == 0; i++)
+		vec_for_each (link, &l.list)
+			if (link->parent == pids->list.data[i] && rc == 0 && !tt_hmap_find(&have, (uint64_t)link->pid) &&
+				(rc = tt_hmap_put(&have, (uint64_t)link->pid, 1)) == 0)
+				rc = tt_vec_push(&pids->list, link->pid);
+	tt_hmap_deinit(&have);
+	tt_vec_deinit(&l.list);
+	return rc;
+}
+
+static int take_cgroup(void *ctx, struct tt_proc *p)
+{
+	const struct wanted *w = ctx;
+	size_t n = strlen(w->name);
+	const char *at = p->kernel ? NULL : p->cgroup;
+	if (!at || p->state == 'Z')
+		return 0;
+	/* A whole path matches from its beginning; a last part wherever it is a component. */
+	for (const char *hit = strstr(at, w->name); hit; hit = w->name[0] == '/' ? NULL : strstr(hit + 1, w->name)) {
+		bool begins = w->name[0] == '/' ? hit == at : hit > at && hit[-1] == '/';
+		if (begins && (hit[n] == '\0' || hit[n] == '/' || n == 1))
+			return tt_vec_push(&w->pids->list, p->pid);
+	}
+	return 0;
+}
+
+int tt_pids_by_cgroup(struct tt_pids *pids, const char *path, struct tt_err *err)
+{
+	static const char mounts[][24] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+	char wanted[4096];
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++)
+		if (strncmp(path, mounts[i], strlen(mounts[i])) == 0 && path[strlen(mounts[i])] == '/')
+			path += strlen(mounts[i]);
+	snprintf(wanted, sizeof(wanted), "%s", path);
+	for (size_t n = strlen(wanted); n > 1 && wanted[n - 1] == '/'; n--)
+		wanted[n - 1] = '\0';
+	struct wanted w = {pids, wanted};
+	size_t before = pids->list.len;
+	int rc = wanted[0] ? walk(take_cgroup, &w) : 0;
+	if (rc < 0)
+		return tt_err_set(err, -rc, "cannot list processes: %s", strerror(-rc));
+	tt_vec_sort(&pids->list, by_number);
+	return pids->list.len > before ? 0 : tt_err_set(err, ESRCH, "no process in control group '%s'", path);
+}

@@ -1,0 +1,328 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# threaddump.bats - what threads of live programs wait for and who holds it, deadlocks and what is none, whom it may look at, how it
+# says so. Subjects print the truth themselves: programs/dumpme, mkthreads.
+load helpers
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	built "$BIN/threaddump" "$PROGRAMS/dumpme"
+	D=$BATS_TEST_TMPDIR/dump.json
+	TRUTH=$BATS_TEST_TMPDIR/truth.json
+}
+teardown()
+{
+	kill_bg
+}
+
+complete()
+{
+	jq -e . "$TRUTH" >/dev/null 2>&1
+}
+
+# there COMMAND... - starts a subject, waits until its truth is complete; its pid is in $bg_pid.
+there()
+{
+	: >"$TRUTH"
+	bg "$@" >"$TRUTH"
+	poll_until 30 complete
+}
+
+# dump WANTED_STATUS [OPTION...] PID - into $D, valid by its schema; unset `validated` to check another one.
+dump()
+{
+	local want=$1
+	shift
+	run --separate-stderr threaddump --json "$@"
+	assert_status "$want"
+	printf '%s\n' "$output" >"$D"
+	[ -n "${validated-}" ] || validate_json "$D" dump-1.json
+	validated=1 # once in each test: python takes its time
+}
+
+# ------------------------------------------------------------------ waits
+
+@test "each kind of wait is named, with its object and the thread that holds it" {
+	local missing
+	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
+	dump 0 "$bg_pid"
+	missing=$(jq -rn --slurpfile truth "$TRUTH" --slurpfile dump "$D" '
+		($dump[0].threads | map({key: "\(.tid)", value: .}) | from_entries) as $seen |
+		$truth[0].threads[] | . as $t | $seen["\(.tid)"] as $s |
+		select($s == null or $s.name != $t.name or ($s.wait.kind // "none") != $t.kind or
+			($t.owner != null and $s.wait.owner_tid != $t.owner) or ($t.owner == null and ($s.wait.owner_tid // 0) != 0) or
+			($t.address != null and $s.wait.address != $t.address)) |
+		"\(.) but \($s.wait)"')
+	assert_empty "$missing" "not as the program says"
+	# That these threads were not even stopped, and since when they wait, is told of each of them.
+	assert_json "$D" '[.threads[] | select(.name != "spin" and .name != "dumpme" and .stopped_us != 0)] | length == 0'
+	assert_json "$D" '[.threads[] | select(.name != "spin") | .wait.since_ns > 0] | all'
+	assert_json "$D" '.threads[] | select(.name == "spin") | .state == "running" and .cpu_pct > 0'
+	# Nothing here is a deadlock: who holds everything waits for a signal.
+	assert_json "$D" '.deadlocks == []'
+}
+
+text_of()
+{
+	json "$D" ".threads[] | select(.name == \"$1\") | .wait.text"
+}
+
+@test "descriptors are named by what is behind them: addresses, states, paths, members, other ends, time left" {
+	local port
+	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
+	port=$(json "$TRUTH" .port)
+	dump 0 "$bg_pid"
+	assert_matches "$(text_of recv)" "^recvfrom from tcp 127\.0\.0\.1:$port \(ESTABLISHED\)"
+	assert_equal "$(text_of accept)" "accept on tcp 127.0.0.1:$port (LISTEN)"
+	assert_contains "$(text_of unix)" "recvfrom from unix $(json "$TRUTH" .unix)"
+	assert_matches "$(text_of pipe)" '^read from pipe [0-9]+, other end: process [0-9]+ dumpme$'
+	assert_matches "$(text_of pipe-write)" '^write to pipe [0-9]+, other end: process [0-9]+ dumpme$'
+	assert_equal "$(text_of eventfd)" "read from eventfd"
+	assert_matches "$(text_of timerfd)" '^read from timerfd, 1d 03h left$'
+	assert_equal "$(text_of inotify)" "read from inotify"
+	assert_equal "$(text_of signalfd)" "read from signalfd"
+	assert_matches "$(text_of epoll)" '^epoll_wait on epoll fd [0-9]+: '
+	assert_contains "$(text_of epoll)" "tcp 127.0.0.1:$port (LISTEN)"
+	assert_contains "$(text_of epoll)" "eventfd"
+	assert_matches "$(text_of poll)" '^poll of 2 descriptors: pipe [0-9]+, eventfd, 1d 03h left$'
+	assert_matches "$(text_of select)" '^pselect6: pipe [0-9]+$'
+	assert_equal "$(text_of sleep)" "sleep of 1d 03h, 1d 03h left"
+	assert_equal "$(text_of signal)" "rt_sigtimedwait: signal USR1"
+	assert_matches "$(text_of child)" '^wait4: any child process, of [0-9]+ dumpme$'
+	assert_matches "$(text_of flock)" "^flock: lock on $BATS_TEST_TMPDIR/locked, held by process [0-9]+ dumpme\$"
+	assert_matches "$(text_of fcntl)" "^fcntl: lock on $BATS_TEST_TMPDIR/locked, held by process [0-9]+ dumpme\$"
+	assert_equal "$(text_of timed)" "mutex mutex, held by thread $bg_pid dumpme, 1d 03h left"
+	assert_equal "$(text_of robust)" "robust mutex robust, held by thread $bg_pid dumpme"
+	assert_equal "$(text_of behind-readers)" "rwlock read_rw, to write, held by 1 reader"
+	assert_equal "$(text_of barrier)" "barrier barrier, 1 of 3 threads have come"
+	assert_equal "$(text_of futex)" "futex word"
+	assert_equal "$(json "$D" '.threads[] | select(.name == "recv") | .wait.peer')" "127.0.0.1:$port"
+}
+
+# ------------------------------------------------------------------ deadlocks
+
+# deadlocked COMMAND... - the subject's members, and no others, are found; leaves $D.
+deadlocked()
+{
+	there "$@"
+	dump 1 "$bg_pid"
+	assert_equal "$(json "$D" '[.deadlocks[].tids[]] | sort | tostring')" \
+		"$(json "$TRUTH" '[(.edges // .threads)[] | select((.name // "") != "behind") | .tid] | sort | tostring')" "$* members"
+	assert_equal "$(json "$D" .pause_us.stops)" 0 "threads that were stopped"
+	kill -KILL "$bg_pid"
+}
+
+@test "deadlocks of mutexes: two, three and forty, a thread with itself, std::mutex, C11, after many waits, in a child" {
+	deadlocked "$MKTHREADS" deadlock-ab-ba
+	deadlocked "$MKTHREADS" deadlock-3
+	deadlocked "$MKTHREADS" deadlock-3 threads=40
+	deadlocked "$MKTHREADS" deadlock-self
+	deadlocked "$MKTHREADS" deadlock-own kind=0
+	deadlocked "$MKTHREADS" deadlock-own kind=3
+	deadlocked "$MKTHREADS" deadlock-std
+	deadlocked "$MKTHREADS" deadlock-late
+}
+
+@test "deadlocks of robust, priority-inheriting, timed, error-checking mutexes, of rwlocks with a writer, of stdio, of joins" {
+	local kind
+	for kind in robust pi timed errorcheck rwlock stdio; do
+		deadlocked "$PROGRAMS/dumpme" deadlock $kind
+		assert_equal "$(json "$D" '.deadlocks[0].timed')" "$([ $kind = timed ] && echo true || echo false)" "$kind: ends by a timeout"
+	done
+	deadlocked "$MKTHREADS" deadlock-join
+	deadlocked "$MKTHREADS" deadlock-join-ring
+}
+
+@test "they are found as well where no library has a symbol table" {
+	local kind
+	for kind in robust pi rwlock stdio; do
+		there "$PROGRAMS/dumpme" deadlock $kind
+		dump 1 --debug-dir "$BATS_TEST_TMPDIR" "$bg_pid"
+		assert_equal "$(json "$D" '.deadlocks[0].tids | length')" 2 "$kind: members"
+		kill -KILL "$bg_pid"
+	done
+}
+
+@test "threads that wait for a deadlock are counted, and a lock whose holder ended is one of its own kind" {
+	deadlocked "$PROGRAMS/dumpme" deadlock chain
+	assert_equal "$(json "$D" '.deadlocks[0].behind')" 3
+	unset validated
+	there "$MKTHREADS" deadlock-orphan
+	dump 1 "$bg_pid"
+	assert_equal "$(json "$D" '.deadlocks[0].tids | tostring')" "$(json "$TRUTH" '[.edges[].tid] | tostring')"
+	assert_json "$D" '.deadlocks[0].ended_owner > 0'
+}
+
+@test "a deadlock is said first, and shown at the end with owners and stacks" {
+	there "$MKTHREADS" deadlock-ab-ba
+	run threaddump "$bg_pid"
+	assert_status 1
+	assert_matches "${lines[3]}" '^  deadlock: 2 threads wait for each other: thread [0-9]+ mkthreads, thread [0-9]+ mkthreads'
+	local end=${output##*Found 1 deadlock:}
+	assert_matches "$end" 'mkthreads \(thread [0-9]+\) waits [0-9.]+ m?s for mutex ring_mutex(\+0x28)?, held by thread [0-9]+ mkthreads'
+	assert_contains "$end" "pthread_mutex_lock"
+	assert_equal "$(grep -c takes_second <<<"$end")" 2 "stacks"
+}
+
+@test "healthy locking, as hard as it can, never looks like a deadlock, and its results stay right" {
+	local n=0 limit=${DUMP_RUNS:-40}
+	bg "$PROGRAMS/dumpme" busy $((limit / 20 + 2)) >"$TRUTH"
+	poll_until 10 test -s "$TRUTH"
+	while [ $n -lt "$limit" ] && kill -0 "$bg_pid" 2>/dev/null; do
+		run threaddump --summary "$bg_pid"
+		[ "$status" -eq 0 ] || gone "$bg_pid" || { show_run; return 1; }
+		n=$((n + 1))
+	done
+	[ $n -ge 20 ] || fail "only $n dumps"
+	wait "$bg_pid"
+	assert_equal "$(tail -1 "$TRUTH")" right "sums"
+}
+
+# ------------------------------------------------------------------ text
+
+@test "the first lines say what many threads wait for and who holds it" {
+	there "$PROGRAMS/dumpme" convoy 40
+	run threaddump --summary "$bg_pid"
+	assert_status 0
+	assert_matches "${lines[0]}" "^dumpme \(pid $bg_pid\): 41 threads, "
+	assert_matches "${lines[3]}" "^  40 threads wait up to .* for mutex mutex, held by thread $bg_pid dumpme; that one is in pause: a signal, for .*, in "
+	assert_matches "$output" "POOL +THREADS +CPU +START ROUTINE +NOW"
+	refute_contains "$output" "clone"
+}
+
+@test "identical stacks are shown once with their number, or each by --no-group" {
+	there "$PROGRAMS/dumpme" convoy 40
+	run threaddump "$bg_pid"
+	assert_matches "$output" '40 threads, blocked on a lock, cpu .* together: "worker" [0-9]+, .* and 32 more'
+	assert_equal "$(grep -c clone3 <<<"$output")" 1
+	run threaddump --no-group "$bg_pid"
+	assert_equal "$(grep -c clone3 <<<"$output")" 40
+	run threaddump --folded "$bg_pid"
+	assert_matches "$output" '^dumpme;[a-z]+;_start;.*;main;.*pause 1'
+	assert_matches "$output" 'dumpme;worker;clone3;start_thread;begin;.*pthread_mutex_lock;.* 40'
+}
+
+@test "filters by name, id, state and function; the number of a thread means that thread" {
+	local tid
+	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
+	dump 0 --thread 'rd?ock' --thread 'sem*' "$bg_pid"
+	assert_equal "$(json "$D" '[.threads[].name] | sort | tostring')" '["rdlock","sem","semop"]' names
+	dump 0 --state lock "$bg_pid"
+	assert_equal "$(json "$D" '[.threads[] | select(.doing != "lock")] | length')" 0
+	assert_json "$D" '.threads | length == 11'
+	dump 0 --function 'epoll_*' "$bg_pid"
+	assert_equal "$(json "$D" '[.threads[].name] | tostring')" '["epoll"]' function
+	tid=$(json "$TRUTH" '.threads[] | select(.name == "sem") | .tid')
+	dump 0 "$tid"
+	assert_equal "$(json "$D" '[.threads[].tid] | tostring')" "[$tid]" "thread by number"
+	run --separate-stderr threaddump --state tired "$bg_pid"
+	assert_status 2
+	assert_contains "$stderr" "'tired' is no state"
+}
+
+@test "lines and inlined functions on request; frames can be limited; parameters can be left out" {
+	there "$PROGRAMS/dumpme" convoy 2
+	run threaddump --lines "$bg_pid"
+	assert_matches "$output" 'begin  .*dumpme\.c:[0-9]+'
+	dump 0 --inlines "$bg_pid"
+	assert_json "$D" '[.threads[].frames[] | select(.file != null and .line > 0)] | length > 0'
+	dump 0 --frames 2 "$bg_pid"
+	assert_json "$D" '[.threads[].frames | length] | max == 2'
+	there "$MKTHREADS" deadlock-std
+	run threaddump "$bg_pid"
+	assert_contains "$output" "::transfer((anonymous namespace)::account&"
+	run threaddump --args off "$bg_pid"
+	assert_contains "$output" "::transfer"
+	refute_contains "$output" "account&"
+}
+
+@test "a series says which threads did not run" {
+	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
+	run threaddump --repeat 3 --interval 50ms --thread mutex --thread spin "$bg_pid"
+	assert_status 0
+	assert_contains "$output" "dump 3 of 3"
+	assert_matches "$output" 'held by thread [0-9]+ dumpme; did not run since 2 dumps, [0-9.]+ ms ago'
+	assert_matches "$output" "1 of 35 threads did not run in all 3 dumps:"
+}
+
+@test "names of threads are harmless on a terminal and in JSON" {
+	there "$PROGRAMS/dumpme" names
+	run threaddump "$bg_pid"
+	assert_status 0
+	assert_contains "$output" '\x1b[31mred'
+	assert_contains "$output" 'a\x0ab'
+	assert_contains "$output" '\xff\xfe'
+	assert_contains "$output" '%s%n'
+	assert_contains "$output" 'a) R 1 2 3'
+	refute_contains "$output" $'\x1b'
+	dump 0 "$bg_pid"
+	assert_json "$D" '[.threads[].name] | index("\"quote\\") != null and index("a) R 1 2 3") != null'
+}
+
+# ------------------------------------------------------------------ which processes
+
+@test "processes are found by name, with their descendants, and by control group" {
+	cp "$PROGRAMS/dumpme" dumpme-by-name
+	there ./dumpme-by-name convoy 2
+	run --separate-stderr threaddump --json dumpme-by-name
+	assert_status 0
+	assert_equal "$(jq .process.pid <<<"$output")" "$bg_pid"
+	run --separate-stderr threaddump --json --tree $$
+	assert_contains "$(jq -s -c '[.[].process.pid]' <<<"$output")" "$bg_pid"
+	run --separate-stderr threaddump no-such-program-runs
+	assert_status 2
+	assert_equal "$stderr" "threaddump: no process named 'no-such-program-runs'"
+	run --separate-stderr threaddump --cgroup /no/such/group
+	assert_status 2
+	assert_contains "$stderr" "no process in control group '/no/such/group'"
+}
+
+@test "what cannot be dumped is said with the reason, and the others are dumped" {
+	there "$PROGRAMS/dumpme" convoy 2
+	run --separate-stderr threaddump --summary 4194304 "$bg_pid"
+	assert_status 2
+	assert_equal "$stderr" "threaddump: no process 4194304"
+	assert_contains "$output" "dumpme (pid $bg_pid)"
+	run --separate-stderr threaddump 2
+	assert_status 2
+	[ ! -e /proc/2 ] || assert_matches "$stderr" '^threaddump: (process 2 \(.*\) is a kernel thread|no process 2)'
+	run threaddump
+	assert_status 2
+	assert_contains "$output" "which process?"
+	run threaddump --consistent --never-stop 1
+	assert_status 2
+}
+
+@test "a zombie is told from a process" {
+	bg bash -c 'sleep 0 & exec sleep 1000'
+	local child
+	poll_until 10 grep -qs 'sleep' "/proc/$bg_pid/comm"
+	child=$(cat "/proc/$bg_pid/task/$bg_pid/children")
+	poll_until 10 grep -qs '^State:[[:space:]]*Z' "/proc/${child// /}/status"
+	run --separate-stderr threaddump "${child// /}"
+	assert_status 2
+	assert_contains "$stderr" "is a zombie: it has ended, and its parent, process $bg_pid, has not waited for it"
+}
+
+@test "another user's process is refused with the check that refused it" {
+	require_root
+	require setpriv
+	there "$PROGRAMS/dumpme" convoy 2
+	cp "$BIN/threaddump" . && chmod 755 . threaddump
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups ./threaddump "$bg_pid"
+	assert_status 2
+	assert_matches "$stderr" "threaddump: .*(permitted|belongs to)"
+}
+
+@test "--never-stop stops nobody, --consistent everybody; the program goes on" {
+	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
+	dump 0 --never-stop "$bg_pid"
+	assert_json "$D" '.pause_us.stops == 0'
+	assert_json "$D" '.threads[] | select(.name == "spin") | .quality == "none" and .stack_end != "complete"'
+	dump 0 --consistent "$bg_pid"
+	assert_json "$D" '.pause_us.stops >= (.threads | length)'
+	assert_json "$D" '.threads[] | select(.name == "recv") | .quality == "exact"'
+	dump 0 "$bg_pid"
+	assert_json "$D" '[.threads[] | select(.state == "stopped" or .state == "traced")] | length == 0'
+}

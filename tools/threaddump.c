@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * threaddump.c - stacks of all threads of running programs, with what they wait for and who holds it. main(): options, which
+ * processes are meant, series of dumps. What it is not: reading processes and layout, which are lib's.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/dump/dump.h"
+#include "lib/out/dump.h"
+#include "lib/util/cli.h"
+#include "lib/util/parse.h"
+
+static const char *const switch_names[] = {"off", "on", NULL};
+
+static struct {
+	struct tt_dump_options dump;
+	struct tt_dump_view view;
+	struct tt_cli_list threads, functions, states, cgroups;
+	uint64_t repeat, interval_ns, frames;
+	enum tt_color color;
+	int args;
+	bool consistent, never_stop, no_managed, json, folded, tree;
+} opt = {.repeat = 1, .interval_ns = UINT64_C(1000000000), .args = 1};
+
+static const struct tt_opt options[] = {
+	TT_OPT_GROUP("Which processes and threads"),
+	TT_OPT_FLAG(0, "tree", &opt.tree, "also all descendants of the processes"),
+	TT_OPT_LIST(0, "cgroup", "PATH", &opt.cgroups, "all processes of a control group and those below it"),
+	TT_OPT_LIST(0, "thread", "PATTERN", &opt.threads, "only threads with this name or id"),
+	TT_OPT_LIST(0, "state", "STATE", &opt.states,
+		"only threads that are: running, lock, disk, io, waiting, events, sleeping, stopped, other"),
+	TT_OPT_LIST(0, "function", "PATTERN", &opt.functions, "only threads with this function on their stack"),
+	TT_OPT_GROUP("How the process is read"),
+	TT_OPT_FLAG(0, "consistent", &opt.consistent, "stop all threads at once, for one coherent picture"),
+	TT_OPT_FLAG(0, "never-stop", &opt.never_stop, "stop no thread, not even a running one; ask no JVM"),
+	TT_OPT_FLAG(0, "no-managed", &opt.no_managed, "do not ask a JVM for its own dump"),
+	TT_OPT_U64('r', "repeat", "N", &opt.repeat, 1, 100000, "dump N times, and show which threads did not run (1)"),
+	TT_OPT_DURATION(
+		'i', "interval", "TIME", &opt.interval_ns, 1000000, UINT64_C(86400000000000), "time between dumps (1s)"),
+	TT_OPT_GROUP("Output"),
+	TT_OPT_FLAG(0, "json", &opt.json, "write JSON, one document for each dump"),
+	TT_OPT_FLAG(0, "folded", &opt.folded, "write folded stacks, for flame graphs"),
+	TT_OPT_FLAG('s', "summary", &opt.view.no_stacks, "only what is wrong, and who waits for what: no stacks"),
+	TT_OPT_FLAG(0, "no-group", &opt.view.no_group, "each thread for itself, also where stacks are identical"),
+	TT_OPT_FLAG(0, "native", &opt.view.native, "native stacks below those of a JVM"),
+	TT_OPT_U64(0, "frames", "N", &opt.frames, 0, 4096, "at most N frames of each stack; 0: all (0)"),
+	TT_OPT_COLOR(&opt.color),
+	TT_OPT_GROUP("Names"),
+	TT_OPT_FLAG('l', "lines", &opt.dump.lines, "source files and lines"),
+	TT_OPT_FLAG(0, "inlines", &opt.dump.inlines, "also functions that were inlined"),
+	TT_OPT_CHOICE(
+		0, "args", "WHEN", &opt.args, switch_names, "parameters in the names of C++ functions: on (default) or off"),
+	TT_OPT_STR(0, "debug-dir", "DIR", &opt.dump.debug_dirs, "where separate debug files are (/usr/lib/debug)"),
+	TT_OPT_END,
+};
+
+static const struct tt_cli cli = {
+	.tool = "threaddump",
+	.usage = {"[OPTION]... PID|NAME...", "[OPTION]... --cgroup PATH"},
+	.summary = "Show what every thread of a running program does, what it waits for and who holds that.",
+	.options = options,
+	.footer = "The program is not changed, and its blocked threads are not stopped.\n"
+		  "Status: 0 nothing found, 1 a deadlock, 2 trouble.\n",
+	.args = TT_ARGS_PIDS,
+};
+
+/* ------------------------------------------------------------------ which processes */
+
+static bool is_number(const char *text)
+{
+	return text[0] && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* The number of a thread means its process, and this thread alone. */
+static int add_pid(struct tt_pids *pids, const char *text)
+{
+	struct tt_err err;
+	struct tt_proc p;
+	uint64_t n;
+	if (tt_parse_u64(text, 1, INT32_MAX, &n, &err) < 0 || tt_proc_read((pid_t)n, &p, &err) < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
+	pid_t pid = p.tgid;
+	tt_proc_deinit(&p);
+	if (pid == getpid())
+		return tt_cli_error(&cli, "process %d is threaddump itself", (int)pid);
+	if (pid != (pid_t)n) {
+		const char **items = realloc(opt.threads.items, (opt.threads.len + 1) * sizeof(*items));
+		if (!items)
+			return tt_cli_error(&cli, "out of memory");
+		opt.threads.items = items;
+		items[opt.threads.len++] = text;
+	}
+	return tt_vec_push(&pids->list, pid) < 0 ? tt_cli_error(&cli, "out of memory") : 0;
+}
+
+static int add_name(struct tt_pids *pids, const char *name)
+{
+	size_t before = pids->list.len;
+	if (tt_pids_by_name(pids, name) < 0)
+		return tt_cli_error(&cli, "cannot list processes: %s", strerror(errno));
+	return pids->list.len > before ? 0 : tt_cli_error(&cli, "no process named '%s'", name);
+}
+
+/* What can be found is dumped, also when something else cannot. 0, or TT_EXIT_FAILED with the words said. */
+static int find_processes(struct tt_pids *pids, int count, char **operands)
+{
+	struct tt_err err;
+	int status = 0;
+	for (int i = 0; i < count; i++)
+		if ((is_number(operands[i]) ? add_pid : add_name)(pids, operands[i]) != 0)
+			status = TT_EXIT_FAILED;
+	for (size_t i = 0; i < opt.cgroups.len; i++)
+		if (tt_pids_by_cgroup(pids, opt.cgroups.items[i], &err) < 0)
+			status = tt_cli_error(&cli, "%s", err.msg);
+	if (opt.tree && tt_pids_add_tree(pids) < 0)
+		status = tt_cli_error(&cli, "cannot list processes");
+	return status;
+}
+
+/* ------------------------------------------------------------------ one dump */
+
+static int take_states(uint32_t *doings)
+{
+	for (size_t i = 0; i < opt.states.len; i++) {
+		enum tt_doing doing = tt_doing_find(opt.states.items[i]);
+		if (doing == TT_DOING_MAX)
+			return tt_cli_misuse(&cli,
+				"'%s' is no state: running, lock, disk, io, waiting, events, sleeping, stopped, other",
+				opt.states.items[i]);
+		*doings |= 1u << doing;
+	}
+	return 0;
+}
+
+static uint32_t doings;
+
+static int write_dump(struct tt_dump *d, struct tt_buf *text)
+{
+	struct tt_term term = tt_term_get(STDOUT_FILENO, opt.color);
+	if (opt.json) {
+		int rc = tt_dump_write_json(d, stdout);
+		return rc < 0 ? tt_cli_error(&cli, "cannot write: %s", strerror(-rc)) : 0;
+	}
+	int rc = opt.folded ? tt_dump_write_folded(d, text) : tt_dump_write_text(d, &opt.view, &term, text);
+	return rc < 0 ? tt_cli_error(&cli, "out of memory") : 0;
+}
+
+/* Dumps one process, and keeps the dump for the next of a series. */
+static int dump_one(pid_t pid, struct tt_dump **kept, bool first)
+{
+	const struct tt_dump_filter filter = {.names = opt.threads.items,
+		.name_count = opt.threads.len,
+		.functions = opt.functions.items,
+		.function_count = opt.functions.len,
+		.doings = doings};
+	struct tt_err err;
+	struct tt_dump *d;
+	TT_BUF_AUTO(text);
+	if (tt_dump_take(pid, &opt.dump, &d, &err) < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
+	tt_dump_filter(d, &filter);
+	if (*kept)
+		tt_dump_compare(d, *kept);
+	if (!first && !opt.json && !opt.folded)
+		tt_buf_addc(&text, '\n');
+	int status = write_dump(d, &text);
+	if (status == 0 && opt.view.of && opt.view.number == opt.view.of && !opt.json && !opt.folded) {
+		struct tt_term term = tt_term_get(STDOUT_FILENO, opt.color);
+		if (tt_dump_write_still(d, (unsigned)opt.repeat, &term, &text) < 0)
+			status = tt_cli_error(&cli, "out of memory");
+	}
+	fputs(tt_buf_str(&text), stdout);
+	fflush(stdout);
+	if (status == 0 && tt_dump_found(d))
+		status = TT_EXIT_FOUND;
+	tt_dump_destroy(*kept);
+	*kept = d;
+	return status;
+}
+
+/* ------------------------------------------------------------------ all of them */
+
+static void pause_until(struct timespec *next)
+{
+	next->tv_sec += (time_t)(opt.interval_ns / UINT64_C(1000000000));
+	next->tv_nsec += (long)(opt.interval_ns % UINT64_C(1000000000));
+	if (next->tv_nsec >= 1000000000L) {
+		next->tv_nsec -= 1000000000L;
+		next->tv_sec++;
+	}
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) == EINTR) {
+	}
+}
+
+static int run(struct tt_pids *pids)
+{
+	struct tt_dump **kept = calloc(pids->list.len, sizeof(*kept));
+	struct timespec next;
+	int worst = kept ? TT_EXIT_OK : tt_cli_error(&cli, "out of memory");
+	bool first = true;
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (uint64_t n = 1; kept && n <= opt.repeat; n++) {
+		if (n > 1)
+			pause_until(&next);
+		opt.view.number = (unsigned)n;
+		opt.view.of = opt.repeat > 1 ? (unsigned)opt.repeat : 0;
+		for (size_t i = 0; i < pids->list.len; i++) {
+			int status = dump_one(pids->list.data[i], &kept[i], first);
+			worst = status > worst ? status : worst;
+			first = false;
+		}
+	}
+	for (size_t i = 0; kept && i < pids->list.len; i++)
+		tt_dump_destroy(kept[i]);
+	free(kept);
+	return worst;
+}
+
+int main(int argc, char **argv)
+{
+	struct tt_pids pids = {0};
+	int first = tt_cli_start(&cli, argc, argv), status = take_states(&doings);
+	if (status)
+		return status;
+	if (first == argc && opt.cgroups.len == 0)
+		return tt_cli_misuse(&cli, "which process? Give a PID or a NAME");
+	if (opt.consistent && opt.never_stop)
+		return tt_cli_misuse(&cli, "--consistent and --never-stop exclude each other");
+	if (opt.json && opt.folded)
+		return tt_cli_misuse(&cli, "--json and --folded exclude each other");
+	opt.dump.mode = opt.consistent ? TT_SNAP_CONSISTENT : opt.never_stop ? TT_SNAP_NEVER_STOP : TT_SNAP_AUTO;
+	opt.dump.managed = !opt.no_managed && !opt.never_stop;
+	opt.dump.short_names = !opt.args;
+	opt.dump.max_frames = opt.frames;
+	status = find_processes(&pids, argc - first, argv + first);
+	int done = pids.list.len ? run(&pids) : status;
+	tt_vec_deinit(&pids.list);
+	tt_cli_list_deinit(&opt.threads);
+	tt_cli_list_deinit(&opt.functions);
+	tt_cli_list_deinit(&opt.states);
+	tt_cli_list_deinit(&opt.cgroups);
+	return tt_cli_finish(&cli, status > done ? status : done);
+}
