@@ -8,10 +8,13 @@
  */
 #include "preload/shim.h"
 
-#define GROW_EVICTIONS 16u /* evictions between two looks at growing */
-#define TABLE_MAX      4096u
-#define LONG_HOLD_NS   20000u /* holds at least this long are all timed: the books of one are about 1 % of it */
-#define FIRST_SAMPLES  8u     /* the first holds of a (lock, site) are all timed */
+#define PRESSURE_EVICTION 8u /* as much as that many entries that are not where they are looked for first */
+#define TABLE_MAX         16384u
+#define TABLE_USUAL       4096u  /* larger ones may take three quarters of the budget */
+#define LONG_HOLD_NS      20000u /* holds at least this long are all timed: the books of one are about 1 % of it */
+#define FIRST_SAMPLES     8u     /* the first holds of a (lock, site) are all timed */
+#define MANY_SAMPLES      256u   /* so many tell the mean within a few percent: from then on, */
+#define MANY_FACTOR       4u     /* holds are timed that much more rarely */
 
 /* ------------------------------------------------------------------ eviction */
 
@@ -74,6 +77,60 @@ static void count_evict(struct tt_self *s, struct ttrec_count *e)
 	tt_store_relaxed(&e->n, UINT64_C(0));
 }
 
+/* ------------------------------------------------------------------ where an entry is */
+
+/* A lock has two windows. The second is looked at when the first is full: with two, tables fill up before entries must go. */
+static uint32_t second_window(const struct tt_self *s, uint32_t hash)
+{
+	return tt_window(s, hash * 0x85ebca6bu);
+}
+
+static struct ttrec_count *window_find(const struct tt_self *s, uint32_t window, uint64_t lock, uint64_t site)
+{
+	for (struct ttrec_count *e = s->table + window; e < s->table + window + TT_WINDOW; e++)
+		if (e->lock == lock && e->site == site)
+			return e;
+	return NULL;
+}
+
+struct ttrec_count *tt_count_find(const struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	uint32_t hash = tt_lock_hash(lock);
+	if (!e)
+		e = window_find(s, tt_window(s, hash), lock, site);
+	return e ? e : window_find(s, second_window(s, hash), lock, site);
+}
+
+static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)
+{
+	for (struct ttrec_count *e = s->table + window; e < s->table + window + TT_WINDOW; e++)
+		if (!e->lock)
+			return e;
+	return NULL;
+}
+
+/*
+ * Where a new entry goes: a free one, first where it is found at once; else that of those two which counted less. The latter
+ * two are reasons for a larger table.
+ */
+static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	uint32_t hash = tt_lock_hash(lock);
+	struct ttrec_count *home = &s->table[tt_home(s, hash)], *e = &s->table[tt_entry(s, hash, site)];
+	if (!home->lock)
+		return home;
+	if (!home[1].lock)
+		return home + 1;
+	if (!e->lock)
+		return e;
+	struct ttrec_count *free = window_free(s, tt_window(s, hash));
+	if (!free)
+		free = window_free(s, second_window(s, hash));
+	s->pressure += free ? 1 : PRESSURE_EVICTION;
+	return free ? free : home[1].n < home->n ? home + 1 : home;
+}
+
 /* ------------------------------------------------------------------ growth */
 
 /* A new table four times as large, every entry copied, then one store makes it the table: a kill sees one or the other. */
@@ -84,7 +141,8 @@ static void table_grow(struct tt_self *s)
 	uint64_t bytes = (uint64_t)entries * sizeof(struct ttrec_count);
 	if (entries > TABLE_MAX)
 		return;
-	if (tt_add_relaxed(&tt_g.p->table_bytes, bytes) + bytes > tt_g.table_budget) {
+	uint64_t budget = entries > TABLE_USUAL ? tt_g.table_budget / 4 * 3 : tt_g.table_budget;
+	if (tt_add_relaxed(&tt_g.p->table_bytes, bytes) + bytes > budget) {
 		tt_sub_relaxed(&tt_g.p->table_bytes, bytes);
 		return;
 	}
@@ -99,8 +157,11 @@ static void table_grow(struct tt_self *s)
 		struct ttrec_count *from = &old[i];
 		if (!from->lock)
 			continue;
-		/* A window keeps its order, so entries that lived together still do; old windows spread over four new ones. */
-		table[tt_window(&grown, tt_lock_hash(from->lock)) | (i & (TT_WINDOW - 1))] = *from;
+		struct ttrec_count *to = place_for(&grown, from->lock, from->site);
+		if (to->lock) /* hardly ever: all its places are taken */
+			count_evict(s, from);
+		else
+			*to = *from;
 	}
 	uint32_t old_ref = t->table_ref;
 	/* Readers take ref and mask together: the mask is stored first, and only ever grows; they check both again. */
@@ -130,15 +191,16 @@ _Static_assert(__builtin_offsetof(struct ttrec_thread, table_ref) % 8 == 0, "tab
 void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns)
 {
 	uint32_t period = tt_g.hold_period, gap = 1;
-	if (period > 1 && samples >= FIRST_SAMPLES && last_ns < LONG_HOLD_NS)
+	if (samples >= MANY_SAMPLES)
+		period *= MANY_FACTOR;
+	if (tt_g.hold_period > 1 && samples >= FIRST_SAMPLES && last_ns < LONG_HOLD_NS)
 		gap = 1 + tt_random(s) % (2 * period - 1);
 	e->gap = (uint16_t)gap;
 	e->next = (uint16_t)(e->n + gap);
 }
 
 /*
- * The (lock, site) is not in the table: find the lock, make room in the two ways of its line, fill the entry with n = 0. The
- * caller counts.
+ * The (lock, site) is not in the table: find the lock, make room, fill the entry with n = 0. The caller counts.
  */
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
@@ -149,18 +211,13 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 		tt_drop(TTREC_DROP_COUNT);
 		return NULL;
 	}
-	if (s->evictions >= GROW_EVICTIONS) {
-		s->evictions = 0;
+	if (s->pressure > s->table_mask / 8) {
+		s->pressure = 0;
 		table_grow(s);
 	}
-	uint32_t i = tt_entry(s, lock, site);
-	struct ttrec_count *e = &s->table[i], *o = &s->table[i ^ 1];
-	if (e->lock && (!o->lock || o->n < e->n))
-		e = o;
-	if (e->lock) {
-		s->evictions++;
+	struct ttrec_count *e = place_for(s, lock, site);
+	if (e->lock)
 		count_evict(s, e);
-	}
 	tt_or_relaxed(&l->sharers, UINT64_C(1) << (s->t->slot & 63));
 	tt_module_seen(TTREC_SITE_PC(site));
 	struct ttrec_lsite *ls = tt_lsite_find(l->index, site);
@@ -175,7 +232,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 
 struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
-	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	struct ttrec_count *e = tt_count_find(s, lock, site);
 	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
 		return NULL;
 	tt_own_add(&e->n, 1);
@@ -202,10 +259,12 @@ void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held 
 /* The lock at this address is no more: give up what the table holds for it. */
 void tt_count_forget(struct tt_self *s, uint64_t lock)
 {
-	uint32_t w = tt_window(s, tt_lock_hash(lock));
-	for (uint32_t i = w; i < w + TT_WINDOW; i++)
-		if (s->table[i].lock == lock)
-			count_evict(s, &s->table[i]);
+	uint32_t hash = tt_lock_hash(lock), windows[2] = {tt_window(s, hash), second_window(s, hash)};
+	for (uint32_t i = 0; i < 2 * TT_WINDOW; i++) {
+		struct ttrec_count *e = &s->table[windows[i / TT_WINDOW] + i % TT_WINDOW];
+		if (e->lock == lock)
+			count_evict(s, e);
+	}
 }
 
 /* Entries whose lock died or was born again since; for threads that missed more deaths than the ring holds. */

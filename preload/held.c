@@ -45,7 +45,7 @@ void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site)
 	struct ttrec_held *h = s->held + d;
 	tt_store_relaxed(&h->lock, lock);
 	tt_store_relaxed(&h->site, site);
-	h->hash = tt_held_hash(d ? h[-1].hash : 0, l ? tt_lock_uid(l) : 0xffffffffu, site);
+	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(l ? tt_lock_uid(l) : 0xffffffffu, site));
 	tt_store_release(&t->held_depth, d + 1);
 }
 
@@ -77,13 +77,9 @@ struct ttrec_held *tt_acquired(
 	if (!room)
 		return NULL;
 	uint32_t uid = e ? e->uid : 0xffffffffu;
-	uint64_t below = d ? h[-1].hash : 0;
-	h->hash = tt_held_hash(below, uid, site);
-	if (d && order) {
-		uint64_t key = tt_order_key(below, uid, site);
-		if (!s->deps || s->deps[key & s->deps_mask] != key)
-			tt_order_miss(s, d, lock, uid, site, key, c);
-	}
+	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(uid, site));
+	if (d && order)
+		tt_order(s, d, lock, uid, site, c);
 	if (e && (uint16_t)e->n == e->next)
 		tt_count_timed(s, e, h);
 	return h;
@@ -101,13 +97,15 @@ uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 		return word;
 	}
 	tt_store_release(&t->held_seq, t->held_seq | 1u);
+	uint64_t below = h->hash;
 	for (uint32_t i = at; i < t->held_depth; i++) {
 		struct ttrec_held *to = &s->held[i - 1], *from = &s->held[i];
 		tt_store_relaxed(&to->lock, from->lock);
 		tt_store_relaxed(&to->site, tt_load_relaxed(&from->site));
 		to->since_ns = from->since_ns;
-		const struct ttrec_lock *l = tt_lock_find(to->lock);
-		to->hash = tt_held_hash(i > 1 ? to[-1].hash : 0, l ? tt_lock_uid(l) : 0xffffffffu, to->site);
+		uint64_t own = (from->hash ^ from->hash >> 32) * TT_HASH_INVERSE - below;
+		below = from->hash;
+		to->hash = tt_held_hash(i > 1 ? to[-1].hash : 0, own);
 	}
 	tt_store_release(&t->held_depth, t->held_depth - 1);
 	tt_store_release(&t->held_seq, t->held_seq + 1);
@@ -144,7 +142,7 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 		tt_pending_charge(s, site);
 	if (!(flags & (TTREC_HELD_TIMED | TTREC_HELD_WANT)))
 		return;
-	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	struct ttrec_count *e = tt_count_find(s, lock, site);
 	const struct ttrec_lock *l = e ? NULL : tt_lock_find(lock);
 	if (!e && !l)
 		return;

@@ -60,7 +60,7 @@ void tt_cond_begin(
 		const struct ttrec_lock *ml = tt_lock_find((uintptr_t)m);
 		if (ml)
 			tt_order_attempt(s, (uintptr_t)m, tt_lock_uid(ml), site, &caller);
-	} else if ((uint32_t)tt_load_relaxed(&m->__data.__owner) != s->t->tid && !(s->t->flags & TTREC_THREAD_FORKED)) {
+	} else if ((uint32_t)tt_load_relaxed(&m->__data.__owner) != s->tid && !(s->t->flags & TTREC_THREAD_FORKED)) {
 		tt_misuse(s, TTREC_MISUSE_WAIT_WITHOUT_LOCK, l, site, (uintptr_t)m, 0, 0, &caller);
 	}
 	tt_busy_end(s);

@@ -35,7 +35,7 @@ const struct tt_mutex_until tt_mutex_for_ever;
 void tt_mutex_check(bool wanted)
 {
 	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
-	int tid = (int)tt_self.t->tid;
+	int tid = (int)tt_self.tid;
 	bool same = wanted && REAL(pthread_mutex_lock)(&m) == 0;
 	same = same && m.__data.__kind == 0 && m.__data.__lock == 1 && m.__data.__owner == tid && m.__data.__nusers == 1;
 	same = same && REAL(pthread_mutex_unlock)(&m) == 0;
@@ -87,7 +87,7 @@ static int mutex_real_wait(pthread_mutex_t *m, const struct tt_mutex_until *u)
 static void mutex_wait_begin(struct tt_wait_for *w, struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	uint32_t tid = (uint32_t)tt_load_relaxed(&m->__data.__owner);
-	struct ttrec_thread *holder = tid == s->t->tid ? s->t : tt_thread_by_tid(tid);
+	struct ttrec_thread *holder = tid == s->tid ? s->t : tt_thread_by_tid(tid);
 	uint32_t at = holder == s->t ? tt_held_find(s, (uintptr_t)m) : 0;
 	if (at) {
 		struct tt_caller c = tt_caller_of(site, cfa);
@@ -211,7 +211,7 @@ TT_NOINLINE int tt_mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint
 	uint32_t owner = (uint32_t)tt_load_relaxed(&m->__data.__owner);
 	int locked = tt_load_relaxed(&m->__data.__lock);
 	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
-	bool foreign = !at && owner != s->t->tid && !(s->t->flags & TTREC_THREAD_FORKED);
+	bool foreign = !at && owner != s->tid && !(s->t->flags & TTREC_THREAD_FORKED);
 	struct ttrec_lock *l = foreign ? foreign_lock(s, m, site) : NULL;
 	int r = REAL(pthread_mutex_unlock)(m);
 	if (at && r == 0)

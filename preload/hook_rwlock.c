@@ -97,7 +97,7 @@ static TT_NOINLINE int rwlock_slow(
 	struct tt_wait_for w = {0};
 	if (r == EBUSY) {
 		uint32_t tid = (uint32_t)tt_load_relaxed(&rw->__data.__cur_writer);
-		struct ttrec_thread *holder = tid == s->t->tid ? s->t : tt_thread_by_tid(tid);
+		struct ttrec_thread *holder = tid == s->tid ? s->t : tt_thread_by_tid(tid);
 		if (!holder)
 			holder = tt_holder_scan(s, (uintptr_t)rw);
 		tt_wait_begin(&w, s, (uintptr_t)rw, site, cfa, &rwlock_birth, u->write ? TTREC_WAIT_LOCK : TTREC_WAIT_RDLOCK,
@@ -234,7 +234,7 @@ static TT_NOINLINE int rwlock_unlock_slow(struct tt_self *s, pthread_rwlock_t *r
 	}
 	/* Of readers the lock knows no names: only a writer's lock, or a free one, tells that this was wrong. */
 	bool unlocked = !writer && !readers;
-	if ((unlocked || (writer && writer != s->t->tid)) && !(s->t->flags & TTREC_THREAD_FORKED)) {
+	if ((unlocked || (writer && writer != s->tid)) && !(s->t->flags & TTREC_THREAD_FORKED)) {
 		struct tt_caller c = tt_caller_of(site, cfa);
 		tt_busy_begin(s);
 		const struct ttrec_thread *o = tt_thread_by_tid(writer);

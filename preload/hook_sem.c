@@ -268,7 +268,7 @@ TT_EXPORT int sem_post(sem_t *sem)
 		return REAL(sem_post)(sem);
 	uint64_t site = HOOK_SITE(OP_SEM_POST);
 	struct ttrec_count *e = tt_count_probe(s, (uintptr_t)sem, site);
-	if (unlikely(!e))
+	if (unlikely(!e) && !(e = tt_count_find(s, (uintptr_t)sem, site)))
 		return sem_post_slow(s, sem, site, HOOK_CFA());
 	if (e->gap & GAP_FOREIGN) {
 		tt_own_add(&e->n, 1);

@@ -228,7 +228,7 @@ static void freed_locked(struct tt_self *s, struct ttrec_lock *l, uint64_t site,
 	uint32_t tid = tt_load_relaxed((const uint32_t *)(uintptr_t)(l->address + OWNER_AT));
 	if (!tid)
 		return;
-	struct ttrec_thread *owner = tid == s->t->tid ? s->t : tt_thread_by_tid(tid);
+	struct ttrec_thread *owner = tid == s->tid ? s->t : tt_thread_by_tid(tid);
 	uint64_t taken = owner == s->t ? own_word : tt_holder_site(owner, l->address);
 	if (taken)
 		tt_misuse(s, TTREC_MISUSE_FREED_LOCKED, l, site, owner->serial, TTREC_SITE_WORD(taken), 0, NULL);

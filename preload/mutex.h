@@ -67,7 +67,7 @@ TT_INLINE int tt_mutex_trylock(struct tt_self *s, pthread_mutex_t *m)
 	int taken = 0;
 	if (unlikely(!__atomic_compare_exchange_n(&m->__data.__lock, &taken, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
 		return EBUSY;
-	tt_store_relaxed(&m->__data.__owner, (int)s->t->tid);
+	tt_store_relaxed(&m->__data.__owner, (int)s->tid);
 	m->__data.__nusers++;
 	return 0;
 }

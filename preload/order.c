@@ -2,44 +2,43 @@
 /*
  * order.c - lock-order facts: who asked for what while holding what.
  *
- * Each thread has a small cache of hashes of facts it knows to be recorded; a miss leads here. The cache is direct-mapped:
- * losing an entry costs a look-up in the recording's table, nothing else. A 64-bit hash decides equality in the cache; the
- * recording compares in full. The judgement - cycles, gates, segments - is the reader's.
+ * Each thread has a small cache of the facts that it knows to be recorded (tt_dep_known); a miss leads here. The cache is
+ * set-associative and holds hashes only: losing an entry costs a look-up in the recording's table, which compares in full.
+ * The judgement - cycles, gates, segments - is the reader's.
  */
 #include "preload/shim.h"
 #include "preload/sys.h"
 
 #define DEP_HELD_MAX 512u /* outermost locks beyond this are left out of a fact: the innermost matter for cycles */
 #define BLOCK_BYTES  (64u << 10)
-#define GROW_MISSES  512u
+#define LARGEST_MAX  128u /* caches of the largest size, 64 KiB each, in the whole process */
+
+/* Sets of a cache of each size, and misses after which the next is taken: programs with few facts stay with 1 KiB a thread. */
+static const struct {
+	uint32_t sets, misses;
+} sizes[TT_DEP_SIZES] = {{64, 256}, {512, 1024}, {4096, UINT32_MAX}};
+
+const tt_dep_set tt_no_deps;
 
 /* ------------------------------------------------------------------ memory for the caches */
 
-/* Caches come from anonymous blocks, and go back to a free list when their thread is gone. Link: first word. */
-static uint64_t *cache_alloc(uint32_t entries)
+static unsigned cache_size(const struct tt_self *s)
 {
-	unsigned k = entries > TT_DEPS_ENTRIES;
-	uint64_t bytes = (uint64_t)entries * sizeof(uint64_t);
-	uint64_t *head = &tt_g.p->dep_free[k];
-	uint64_t w = tt_load_acquire(head);
-	/* Tag in the top 16 bits: user addresses have 47. */
-	while (w & 0xffffffffffffull) {
-		uint64_t *c = (uint64_t *)(uintptr_t)(w & 0xffffffffffffull);
-		uint64_t next = (w & ~0xffffffffffffull) | (tt_load_relaxed(c) & 0xffffffffffffull);
-		if (tt_cas_acq_rel(head, &w, next)) {
-			__builtin_memset(c, 0, bytes);
-			return c;
-		}
-	}
-	if (k)
-		return tt_sys_mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	/* Small ones are cut from a block; dep_block: address | slots used in the low 12 bits. */
+	unsigned k = 0;
+	while (s->deps_mask + 1 > sizes[k].sets)
+		k++;
+	return k;
+}
+
+/* Small ones are cut from a block. dep_block: address | how many are cut, in the low 12 bits. */
+static void *cache_cut(uint64_t bytes)
+{
 	uint64_t b = tt_load_acquire(&tt_g.p->dep_block);
 	for (;;) {
 		uint64_t used = b & 0xfff, base = b & ~UINT64_C(0xfff);
 		if (base && used < BLOCK_BYTES / bytes) {
 			if (tt_cas_acq_rel(&tt_g.p->dep_block, &b, b + 1))
-				return (uint64_t *)(uintptr_t)(base + used * bytes);
+				return (void *)(uintptr_t)(base + used * bytes);
 			continue;
 		}
 		void *m = tt_sys_mmap(BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -51,53 +50,100 @@ static uint64_t *cache_alloc(uint32_t entries)
 	}
 }
 
-static void cache_free(uint64_t *c, uint32_t entries)
+/* Caches come from anonymous memory, and go back to a free list when their thread is gone. Link: first word. */
+static tt_dep_set *cache_alloc(unsigned k)
 {
-	uint64_t *head = &tt_g.p->dep_free[entries > TT_DEPS_ENTRIES];
-	uint64_t w = tt_load_relaxed(head), next;
-	do {
-		tt_store_relaxed(c, w & 0xffffffffffffull);
-		next = ((w >> 48) + 1) << 48 | (uint64_t)(uintptr_t)c;
-	} while (!tt_cas_acq_rel(head, &w, next));
+	uint64_t bytes = sizes[k].sets * sizeof(tt_dep_set);
+	uint64_t *head = &tt_g.p->dep_free[k];
+	uint64_t w = tt_load_acquire(head);
+	/* Tag in the top 16 bits: user addresses have 47. */
+	while (w & 0xffffffffffffull) {
+		uint64_t *c = (uint64_t *)(uintptr_t)(w & 0xffffffffffffull);
+		uint64_t next = (w & ~0xffffffffffffull) | (tt_load_relaxed(c) & 0xffffffffffffull);
+		if (tt_cas_acq_rel(head, &w, next)) {
+			__builtin_memset(c, 0, bytes);
+			return (tt_dep_set *)(void *)c;
+		}
+	}
+	if (!k)
+		return cache_cut(bytes);
+	if (k == TT_DEP_SIZES - 1 && tt_add_relaxed(&tt_g.p->dep_largest, 1) >= LARGEST_MAX)
+		return NULL;
+	return tt_sys_mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+static bool has_cache(const struct tt_self *s)
+{
+	return s->deps && s->deps != &tt_no_deps;
 }
 
 void tt_order_free(struct tt_self *s)
 {
-	if (s->deps)
-		cache_free(s->deps, s->deps_mask + 1);
-	s->deps = NULL;
+	if (has_cache(s)) {
+		uint64_t *c = (uint64_t *)(uintptr_t)s->deps;
+		uint64_t *head = &tt_g.p->dep_free[cache_size(s)];
+		uint64_t w = tt_load_relaxed(head), next;
+		do {
+			tt_store_relaxed(c, w & 0xffffffffffffull);
+			next = ((w >> 48) + 1) << 48 | (uint64_t)(uintptr_t)c;
+		} while (!tt_cas_acq_rel(head, &w, next));
+	}
+	s->deps = &tt_no_deps;
+	s->deps_mask = 0;
 }
 
 /* A new segment of the thread begins: whatever it does again is to be recorded with it. */
 void tt_order_forget(struct tt_self *s)
 {
-	if (s->deps)
-		__builtin_memset(s->deps, 0, (s->deps_mask + 1) * sizeof(*s->deps));
+	s->deps_salt += TT_HASH_MULTIPLIER;
 }
 
-static void cache_add(struct tt_self *s, uint64_t key)
+/* A cache of the first size, or of the next. Its entries are hashes, which do not tell their places in a larger one: it is
+ * empty. */
+static bool cache_grow(struct tt_self *s, unsigned k)
 {
-	if (!s->deps) {
+	tt_dep_set *c = cache_alloc(k);
+	if (!c)
+		return false;
+	tt_order_free(s);
+	s->deps = c;
+	s->deps_mask = sizes[k].sets - 1;
+	s->deps_misses = 0;
+	return true;
+}
+
+/* A tag has two sets. The second is looked at when the first does not hold it: sets of four fill up unevenly. */
+static const tt_dep_set *second_place(const struct tt_self *s, const tt_dep_set *first, uint32_t tag)
+{
+	return &s->deps[((uint32_t)(first - s->deps) ^ tag >> 1) & s->deps_mask];
+}
+
+static int free_way(const tt_dep_set *set)
+{
+	for (int way = 0; way < 4; way++)
+		if (!(*set)[way])
+			return way;
+	return -1;
+}
+
+static void cache_add(struct tt_self *s, uint64_t below, uint64_t lock, uint32_t tag)
+{
+	if (!has_cache(s)) {
 		/* Its end would not be seen (adopted), or was seen already: nobody would give the memory back. */
 		if (tt_g.sandboxed || tt_load_relaxed(&s->t->state) != TTREC_THREAD_RUNNING ||
 			s->t->flags & TTREC_THREAD_ADOPTED)
 			return;
-		s->deps = cache_alloc(TT_DEPS_ENTRIES);
-		s->deps_mask = TT_DEPS_ENTRIES - 1;
-		if (!s->deps)
+		if (!cache_grow(s, 0))
 			return;
+	} else if (++s->deps_misses == sizes[cache_size(s)].misses && !tt_g.sandboxed) {
+		cache_grow(s, cache_size(s) + 1);
 	}
-	if (++s->deps_misses == GROW_MISSES && !tt_g.sandboxed && s->deps_mask == TT_DEPS_ENTRIES - 1) {
-		uint64_t *large = cache_alloc(TT_DEPS_LARGE);
-		if (large) {
-			for (uint32_t i = 0; i < TT_DEPS_ENTRIES; i++)
-				large[s->deps[i] & (TT_DEPS_LARGE - 1)] = s->deps[i];
-			cache_free(s->deps, TT_DEPS_ENTRIES);
-			s->deps = large;
-			s->deps_mask = TT_DEPS_LARGE - 1;
-		}
-	}
-	s->deps[key & s->deps_mask] = key;
+	tt_dep_set *set = (tt_dep_set *)(uintptr_t)tt_dep_place(s, below, lock),
+		   *second = (tt_dep_set *)(uintptr_t)second_place(s, set, tag);
+	int way = free_way(set);
+	if (way < 0 && (way = free_way(second)) >= 0)
+		set = second;
+	(*set)[way >= 0 ? (unsigned)way : tt_random(s) & 3] = tag;
 }
 
 /* ------------------------------------------------------------------ the facts */
@@ -177,11 +223,15 @@ static void read_again(struct tt_self *s, uint64_t lock, uint64_t held, uint64_t
 		tt_misuse(s, TTREC_MISUSE_RECURSIVE_READ, l, site, s->t->serial, TTREC_SITE_WORD(held), 0, c);
 }
 
-/* The thread asks for `lock` (uid) with `depth` locks held, and its cache does not know this. Records it unless it is known. */
-void tt_order_miss(
-	struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, uint64_t key, const struct tt_caller *c)
+/* The thread asks for `lock` (uid) with the outermost `depth` locks held. Recorded unless that is known. */
+void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c)
 {
-	cache_add(s, key);
+	uint64_t below = s->held[depth - 1].hash;
+	uint32_t tag = tt_dep_tag(s, below, uid, site);
+	const tt_dep_set *set = tt_dep_place(s, below, lock);
+	if (tt_dep_known(set, tag) || tt_dep_known(second_place(s, set, tag), tag))
+		return;
+	cache_add(s, below, lock, tag);
 	for (uint32_t i = 0; i < depth; i++)
 		if (s->held[i].lock == lock) {
 			/* Recursive, or an error that the real function reports: no order arises from it. */
@@ -189,7 +239,7 @@ void tt_order_miss(
 			return;
 		}
 	uint32_t from = depth > DEP_HELD_MAX ? depth - DEP_HELD_MAX : 0;
-	uint64_t hash = tt_mix(s->held[depth - 1].hash ^ uid, site) | 1;
+	uint64_t hash = tt_order_key(below, uid, site) | 1;
 	uint32_t *head = &tt_g.p->dep_heads[(hash >> 20) & (TT_DEP_HEADS - 1)];
 	uint32_t first = tt_load_acquire(head);
 	struct ttrec_dep *mine = NULL;
@@ -213,10 +263,6 @@ void tt_order_miss(
 /* Before a thread blocks for `lock`: the same, on the slow path. */
 void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c)
 {
-	uint32_t depth = s->t->held_depth;
-	if (!depth)
-		return;
-	uint64_t key = tt_order_key(s->held[depth - 1].hash, uid, site);
-	if (!s->deps || s->deps[key & s->deps_mask] != key)
-		tt_order_miss(s, depth, lock, uid, site, key, c);
+	if (s->t->held_depth)
+		tt_order(s, s->t->held_depth, lock, uid, site, c);
 }

@@ -62,8 +62,7 @@ extern union tt_epoch_mem {
 #define TT_MODULES      512u
 #define TT_FILTER_BITS  (1u << 18)
 #define TT_RULE_BYTES   (256u << 10)
-#define TT_DEPS_ENTRIES 256u
-#define TT_DEPS_LARGE   2048u
+#define TT_DEP_SIZES    3u /* of the dependency caches: order.c */
 #define TT_FREE_CLASSES 8u
 
 struct tt_death {
@@ -110,7 +109,8 @@ struct tt_private {
 	uint32_t module_count;
 	uint64_t table_bytes; /* in grown tables, against the budget */
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
-	uint64_t dep_free[2];
+	uint64_t dep_free[TT_DEP_SIZES];
+	uint32_t dep_largest;              /* caches of the largest size in use */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
@@ -141,27 +141,36 @@ extern struct tt_global tt_g;
 /* ------------------------------------------------------------------ the thread's own words (TLS, initial-exec, <= 256 bytes)
  */
 
+/* One set of the cache of known dependencies: the low halves of four keys' hashes, 0 for none. */
+typedef uint32_t tt_dep_set __attribute__((vector_size(16)));
+extern const tt_dep_set tt_no_deps __attribute__((visibility("hidden")));
+
 struct tt_self {
+	/* One cache line of what every hook needs. */
 	uint32_t epoch; /* the hot path's comparison; TT_EPOCH_BUSY while inside */
-	uint32_t saved_epoch;
+	uint32_t tid;   /* as in *t */
 	struct ttrec_thread *t;
 	struct ttrec_held *held;
 	struct ttrec_count *table;
-	uint64_t *deps;      /* known dependencies, NULL until the first nested acquire */
-	uint32_t table_mask; /* entries - 1 */
-	uint32_t deps_mask;
-	uint32_t random;
-	uint32_t evictions; /* since the table last grew */
-	uint32_t deps_misses;
+	const tt_dep_set *deps; /* known dependencies; tt_no_deps until the first nested acquire */
+	uint64_t deps_salt;     /* changes with the thread's segment */
+	uint32_t table_mask;    /* entries - 1 */
+	uint32_t deps_mask;     /* sets - 1 */
+	uint32_t saved_epoch;
 	uint8_t refused; /* no record could be had: pass through (until the epoch changes) */
 	uint8_t off;     /* > 0: the thread's events are not recorded (inside real calls that call hooks) */
 	uint8_t reserved[2];
+
+	uint32_t random;
+	uint32_t pressure; /* on the table since it last grew: counts.c */
+	uint32_t deps_misses;
 	uint32_t reborn; /* a lock that tt_lock_get() found used after it was destroyed: its index + 1; see tt_used_destroyed()
 	                  */
 	uintptr_t busy_sp; /* frame that went in, to tell a nested event from one that was left by longjmp */
 	uint64_t creating; /* unused slot kept for the next create of this thread; slot + 1 */
-};
+} __attribute__((aligned(64)));
 _Static_assert(sizeof(struct tt_self) <= 128, "TLS budget");
+_Static_assert(__builtin_offsetof(struct tt_self, random) == 64, "the hot words fill one line");
 extern __thread struct tt_self tt_self __attribute__((tls_model("initial-exec")));
 
 /* ------------------------------------------------------------------ small helpers */
@@ -194,6 +203,16 @@ static inline uint32_t tt_random(struct tt_self *s)
 	return s->random = x;
 }
 void tt_drop(enum ttrec_drop why);
+
+/* The line will be written soon. An address that is none does no harm. */
+TT_INLINE void tt_prefetch_write(uint64_t address)
+{
+#ifdef __x86_64__
+	__asm__("prefetchw %0" : : "m"(*(const char *)(uintptr_t)address)); /* the builtin means this only with -mprfchw */
+#else
+	__builtin_prefetch((const void *)(uintptr_t)address, 1);
+#endif
+}
 
 /* Where a hook was called from: what a stack walk begins with. */
 struct tt_caller {
@@ -244,6 +263,8 @@ void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint6
 
 /* ------------------------------------------------------------------ counts.c: lock x site tables of threads */
 
+struct ttrec_count *tt_count_find(
+	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h);
 void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns);
@@ -258,8 +279,7 @@ void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site); /* not count
 uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);      /* index + 1 of the innermost entry, 0: not held */
 uint64_t tt_held_remove(struct tt_self *s, uint32_t at);            /* index + 1; returns its site word with the flags */
 void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c);
-void tt_order_miss(
-	struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, uint64_t key, const struct tt_caller *c);
+void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_free(struct tt_self *s);
 void tt_order_forget(struct tt_self *s);
@@ -357,9 +377,11 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
 
 /* ------------------------------------------------------------------ the hot path */
 
-#define TT_WINDOW 8u /* entries among which all sites of one lock lie */
+#define TT_WINDOW 16u /* entries among which sites of one lock are looked for first */
 
-/* The window of a lock, and within it where one of its sites begins to look: by both, so that locks taken at one site spread.
+/*
+ * The window of a lock; in it the pair of entries, one cache line, where its first two sites go: a thread that takes one of
+ * thousands of locks has to wait for one line of the table, not for one a site. Further sites go where their own bits say.
  */
 TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
 {
@@ -369,32 +391,72 @@ TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
 	return (hash >> 12) & s->table_mask & ~(TT_WINDOW - 1u);
 }
-TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint64_t lock, uint64_t site)
+TT_INLINE uint32_t tt_home(const struct tt_self *s, uint32_t hash)
 {
-	uint32_t hash = tt_lock_hash(lock);
-	return tt_window(s, hash) | ((uint32_t)(lock >> 6 ^ site ^ site >> 3) & (TT_WINDOW - 1u));
+	return tt_window(s, hash) | (hash >> 27 & (TT_WINDOW - 2u));
+}
+TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint32_t hash, uint64_t site)
+{
+	return tt_window(s, hash) | ((uint32_t)site * 0x85ebca6bu >> 28 & (TT_WINDOW - 1u));
 }
 
-/* The thread's entry for (lock, site), NULL: not in the table. Either way of one cache line. */
+/* The thread's entry for (lock, site), if it is where it is looked for first. NULL: look further (tt_count_find). */
 TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
-	uint32_t i = tt_entry(s, lock, site);
-	struct ttrec_count *e = s->table + i;
+	uint32_t hash = tt_lock_hash(lock);
+	struct ttrec_count *e = s->table + tt_home(s, hash);
 	if (likely(e->lock == lock && e->site == site))
 		return e;
-	e = s->table + (i ^ 1u);
-	return likely(e->lock == lock && e->site == site) ? e : NULL;
+	if (e[1].lock == lock && e[1].site == site)
+		return e + 1;
+	e = s->table + tt_entry(s, hash, site);
+	return e->lock == lock && e->site == site ? e : NULL;
 }
 
-/* What a held entry adds to the hash of those below it. */
-TT_INLINE uint64_t tt_held_hash(uint64_t below, uint32_t uid, uint64_t site)
+/*
+ * The hash of a held entry and all below it: of their order as well as of what they are. below: that of the entry below, 0
+ * none. Adding, not combining bits: 1 and 2 are not 4 and 7. One-to-one in `own`, so that held.c can take one entry out.
+ */
+#define TT_HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
+#define TT_HASH_INVERSE    UINT64_C(0xf1de83e19937733d)
+TT_INLINE uint64_t tt_held_own(uint32_t uid, uint64_t site)
 {
-	uint64_t own = (uint64_t)uid << 8 | TTREC_SITE_OP(site);
-	return below ? tt_mix(below, own) : own;
+	return (uint64_t)uid << 8 | TTREC_SITE_OP(site);
 }
+TT_INLINE uint64_t tt_held_hash(uint64_t below, uint64_t own)
+{
+	uint64_t x = (below + own) * TT_HASH_MULTIPLIER;
+	return x ^ x >> 32;
+}
+
+/* The key of a dependency: below, uid and site are multiplied apart, so that what they have in common does not cancel out. */
 TT_INLINE uint64_t tt_order_key(uint64_t below, uint32_t uid, uint64_t site)
 {
-	return tt_mix(below ^ uid, site);
+	uint64_t x = below * UINT64_C(0xd6e8feb86659fd93) + site * TT_HASH_MULTIPLIER + uid * UINT64_C(0xc2b2ae3d27d4eb4f);
+	return x ^ x >> 32;
+}
+
+/*
+ * Is the dependency known? Its set is found without the uid, so that loading it need not wait for the lock's entry to be
+ * loaded: both are often far away. A set holds 31 bits of each key: one new dependency in 5 * 10^8 is taken for a known one.
+ */
+TT_INLINE uint32_t tt_dep_tag(const struct tt_self *s, uint64_t below, uint32_t uid, uint64_t site)
+{
+	return (uint32_t)tt_order_key(below ^ s->deps_salt, uid, site) | 1;
+}
+TT_INLINE const tt_dep_set *tt_dep_place(const struct tt_self *s, uint64_t below, uint64_t lock)
+{
+	return &s->deps[(below + lock) * TT_HASH_MULTIPLIER >> 40 & s->deps_mask];
+}
+TT_INLINE bool tt_dep_known(const tt_dep_set *set, uint32_t tag)
+{
+	tt_dep_set tags = *set;
+#ifdef __SSE2__
+	typedef char bytes __attribute__((vector_size(16)));
+	return __builtin_ia32_pmovmskb128((bytes)(tags == tag)) != 0;
+#else
+	return tags[0] == tag || tags[1] == tag || tags[2] == tag || tags[3] == tag;
+#endif
 }
 
 /*
@@ -416,20 +478,29 @@ struct tt_ready {
 TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	struct tt_ready r = {.e = NULL};
-	struct ttrec_count *e = tt_count_probe(s, lock, site);
-	if (unlikely(!e || (uint16_t)(e->n + 1) == e->next))
-		return r;
 	const struct ttrec_thread *t = s->t;
-	uint32_t d = t->held_depth, uid = e->uid;
+	/* All that may be far away is asked for at once, before a branch depends on any of it: lock, known dependencies, entry.
+	 */
+	tt_prefetch_write(lock);
+	uint32_t d = t->held_depth;
+	uint64_t below = 0;
+	const tt_dep_set *known = NULL;
 	r.depth = d;
 	r.h = s->held + d;
-	r.hash = (uint64_t)uid << 8 | TTREC_SITE_OP(site);
 	if (d) {
-		uint64_t below = r.h[-1].hash, key = tt_order_key(below, uid, site);
-		if (unlikely(d >= t->held_cap || !s->deps || s->deps[key & s->deps_mask] != key))
-			return r;
-		r.hash = tt_mix(below, r.hash);
+		below = r.h[-1].hash;
+		known = tt_dep_place(s, below, lock);
+		__builtin_prefetch(known);
 	}
+	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	if (unlikely(!e) && !(e = tt_count_find(s, lock, site)))
+		return r;
+	if (unlikely((uint16_t)(e->n + 1) == e->next))
+		return r;
+	uint32_t uid = e->uid;
+	if (d && unlikely(d >= t->held_cap || !tt_dep_known(known, tt_dep_tag(s, below, uid, site))))
+		return r;
+	r.hash = tt_held_hash(below, tt_held_own(uid, site));
 	r.e = e;
 	return r;
 }

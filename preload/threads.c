@@ -251,7 +251,8 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 {
 	uint32_t epoch = tt_load_relaxed(&tt_epoch);
 	bool made = !(t->flags & (TTREC_THREAD_MAIN | TTREC_THREAD_ADOPTED)); /* by pthread_create */
-	tt_store_relaxed(&t->tid, own_tid(pthread, made));
+	s->tid = own_tid(pthread, made);
+	tt_store_relaxed(&t->tid, s->tid);
 	t->started_ns = tt_now();
 	/* A new thread has its creator's name (tt_create_begin); later ones come by the hooks of pthread_setname_np and prctl.
 	 */
@@ -263,7 +264,9 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 	s->table = t->table_ref ? tt_at(t->table_ref) : t->table;
 	s->table_mask = t->table_mask;
 	s->held = t->held_ref ? tt_at(t->held_ref) : t->held;
-	s->evictions = s->deps_misses = 0;
+	s->pressure = s->deps_misses = 0;
+	if (!s->deps)
+		s->deps = &tt_no_deps;
 	s->refused = 0;
 	if (t->table_epoch != epoch)
 		tt_count_catch_up(s, t->table_epoch, epoch);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* LINK: preload/arena.c preload/counts.c preload/events.c preload/file.c preload/held.c preload/locks.c preload/modules.c */
+/* LINK: preload/options.c preload/order.c preload/stacks.c preload/threads.c preload/wait.c preload/acquire.c */
+/* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
+/* test_state_order.c - lock-order facts: each distinct one is recorded once, whatever the numbers of its locks. */
+#include "preload/acquire.h"
+#include "preload/file.h"
+#include "tests/unit/tap.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SITE(n) TTREC_SITE(0x400000 + (n)*16, TTREC_OP_LOCK)
+#define OUTER   24u
+#define WANTED  1000u
+
+static const struct tt_birth birth = {.kind = TTREC_KIND_MUTEX};
+
+struct tt_self *tt_enter_slow(struct tt_self *s)
+{
+	return tt_self_update(s);
+}
+
+static uint64_t lock_address(unsigned i)
+{
+	return 0x7f0000001000ull + i * 40ull;
+}
+
+static void acquire(unsigned i, uint64_t site)
+{
+	struct tt_self *s = tt_enter();
+	uint64_t lock = lock_address(i);
+	struct tt_ready ready = tt_acquire_prepare(s, lock, site);
+	if (ready.e)
+		tt_acquire_commit(s, &ready, lock, site);
+	else
+		tt_got(s, lock, site, TT_STACK_CFA(), &birth, TTREC_OP_NONE);
+}
+
+static void release(unsigned i)
+{
+	struct tt_self *s = tt_enter();
+	uint64_t lock = lock_address(i);
+	if (tt_release_is_plain(s, lock))
+		tt_release_plain(s);
+	else
+		tt_released(s, lock, tt_held_find(s, lock), tt_now(), SITE(0), TT_STACK_CFA());
+}
+
+/* Facts that say: `held` locks were held when `wanted` was asked for; any when UINT32_MAX. */
+static unsigned facts(unsigned held, uint32_t wanted)
+{
+	unsigned n = 0;
+	for (uint64_t at = TTREC_HEADER_SIZE; at < tt_g.h->next;) {
+		const struct ttrec_chunk *c = (const void *)(tt_g.base + at);
+		uint64_t end = at + c->size, v = at + sizeof(*c);
+		at = end;
+		while (c->type == TTREC_CHUNK_VAR && v + sizeof(struct ttrec_var) <= end) {
+			const struct ttrec_dep *d = (const void *)(tt_g.base + v);
+			if (!d->var.size)
+				break;
+			if (d->var.type == TTREC_VAR_DEP && d->held_count == held &&
+				(wanted == UINT32_MAX || d->wanted == wanted))
+				n++;
+			v += d->var.size;
+		}
+	}
+	return n;
+}
+
+static uint32_t uid(unsigned i)
+{
+	return tt_lock_uid(tt_lock_find(lock_address(i)));
+}
+
+/* Every ordered pair of held locks: the numbers of many pairs have the same sum, or the same bits when they are combined. */
+static void pairs(void)
+{
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned a = 0; a < OUTER; a++)
+			for (unsigned b = 0; b < OUTER; b++) {
+				if (a == b)
+					continue;
+				acquire(a, SITE(1));
+				acquire(b, SITE(1));
+				acquire(WANTED, SITE(1));
+				release(WANTED);
+				release(b);
+				release(a);
+			}
+	is_int((int)facts(2, uid(WANTED)), OUTER * (OUTER - 1), "two locks held, one wanted: a fact for each pair and order");
+	is_int((int)facts(1, UINT32_MAX), OUTER * (OUTER - 1), "one held, one wanted: a fact for each pair and order");
+}
+
+/* One lock held, each of many wanted at each of many places. */
+static void places(void)
+{
+	enum { LOCKS = 64, SITES = 40 };
+	unsigned before = facts(1, UINT32_MAX);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned site = 0; site < SITES; site++)
+			for (unsigned i = 0; i < LOCKS; i++) {
+				acquire(2000, SITE(0));
+				acquire(3000 + i, SITE(site));
+				release(3000 + i);
+				release(2000);
+			}
+	is_int((int)(facts(1, UINT32_MAX) - before), LOCKS * SITES, "a fact for each wanted lock and place");
+}
+
+/* What is held is the same whether it was taken in that order or others were let go in between. */
+static void out_of_order(void)
+{
+	unsigned before = facts(2, UINT32_MAX);
+	acquire(4000, SITE(2));
+	acquire(4001, SITE(2));
+	acquire(4002, SITE(2));
+	unsigned with_two = facts(2, UINT32_MAX);
+	is_int((int)(with_two - before), 1, "the third lock is wanted with two held");
+	release(4001);
+	acquire(4003, SITE(2));
+	release(4003);
+	release(4002);
+	release(4000);
+	acquire(4000, SITE(2));
+	acquire(4002, SITE(2));
+	acquire(4003, SITE(2));
+	is_int((int)(facts(2, UINT32_MAX) - with_two), 1, "two held after a release out of order are those two");
+	struct tt_self *s = tt_enter();
+	release(4000);
+	release(4002);
+	acquire(4004, SITE(2));
+	release(4003);
+	uint64_t alone = s->held[0].hash;
+	release(4004);
+	acquire(4004, SITE(2));
+	ok(s->held[0].hash == alone, "the last one left is as if it had been the first");
+	release(4004);
+}
+
+/* A new segment of the thread: what it does again is noted as done there, too. */
+static void segments(void)
+{
+	struct tt_self *s = tt_enter();
+	unsigned before = facts(1, UINT32_MAX);
+	acquire(0, SITE(1));
+	s->t->segment++;
+	tt_order_forget(s);
+	acquire(WANTED, SITE(1));
+	release(WANTED);
+	release(0);
+	unsigned after = facts(1, UINT32_MAX);
+	acquire(0, SITE(1));
+	acquire(WANTED, SITE(1));
+	release(WANTED);
+	release(0);
+	is_int((int)(after - before), 1, "a lock that was held before is held in the new segment");
+	is_int((int)(facts(1, UINT32_MAX) - after), 0, "and that is one fact");
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/test_order.XXXXXX";
+	plan(9);
+	if (!mkdtemp(dir))
+		return 1;
+	char text[128];
+	snprintf(text, sizeof(text), "output=%s/r.ttrec:max-size=32M", dir);
+	tt_options_parse(&tt_options, text);
+	tt_file_prepare(NULL, text);
+	tt_g.default_stack = 8 << 20;
+	if (!tt_file_create(0))
+		return 1;
+	tt_epoch = 1;
+	pairs();
+	places();
+	out_of_order();
+	segments();
+	ok(tt_g.h->drop[TTREC_DROP_DEP] == 0, "nothing was dropped");
+	tt_file_end(TTREC_STATE_EXITED, 0, false);
+	rmdir(dir);
+	return done();
+}
