@@ -54,7 +54,9 @@ static size_t read_live(struct tt_snap *snap, uint64_t address, void *bytes, siz
 
 size_t snap_memory_read(struct tt_snap *snap, uint64_t address, void *bytes, size_t len)
 {
-	return len == 0 || address + len < address ? 0 : read_live(snap, address, bytes, len);
+	if (len == 0 || address + len < address)
+		return 0;
+	return snap_is_live(snap) ? read_live(snap, address, bytes, len) : snap_core_read(snap, address, bytes, len);
 }
 
 size_t tt_snap_read(struct tt_snap *snap, uint64_t address, void *bytes, size_t len)

@@ -132,11 +132,22 @@ uint64_t snap_quiet_slices(const struct tt_snap *snap, pid_t tid);
 
 /* ------------------------------------------------------------------ snap_stop.c */
 
+struct user_regs_struct;
+
+/* All registers, and what they tell of the system call that the thread is in. */
+void snap_set_registers(struct tt_snap_thread *thread, const struct user_regs_struct *registers);
+
 /* Stops each of the threads for itself, and captures it. Threads that cannot be stopped keep what they have, and get a fail. */
 void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_t count);
 
 /* Stops all threads of the process at once, also those that come meanwhile (they are added), and captures them. */
 int snap_stop_all(struct tt_snap *snap);
+
+/* ------------------------------------------------------------------ core.c */
+
+/* Memory of a core, or of the files that belong to it. Returns how much is there. */
+size_t snap_core_read(struct tt_snap *snap, uint64_t address, void *bytes, size_t len);
+void snap_core_close(struct snap_core *core);
 
 /* ------------------------------------------------------------------ unwind.c */
 
@@ -147,6 +158,8 @@ int snap_stop_all(struct tt_snap *snap);
 void unwind_prefetch(struct tt_snap *snap, struct tt_snap_thread *thread);
 
 /* ------------------------------------------------------------------ snapshot.c */
+
+void snap_sort_threads(struct tt_snap *snap);
 
 /* The thread of that tid, added if it is new. NULL: out of memory. */
 struct tt_snap_thread *snap_thread_add(struct tt_snap *snap, pid_t tid);

@@ -119,7 +119,7 @@ static void pause_briefly(uint64_t waited_ns)
 		nanosleep(&nap, NULL);
 }
 
-static void set_regs(struct tt_snap_thread *thread, const struct user_regs_struct *r)
+void snap_set_registers(struct tt_snap_thread *thread, const struct user_regs_struct *r)
 {
 	const uint64_t value[TT_REG_MAX] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8, r->r9,
 		r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
@@ -145,7 +145,7 @@ static void stop_capture(struct tt_snap *snap, struct stop *stop, enum tt_snap_h
 		return;
 	}
 	snap_memory_forget_late(thread);
-	set_regs(thread, &regs);
+	snap_set_registers(thread, &regs);
 	thread->captured_ns = snap_now_ns();
 	thread->slices = 0;
 	int rc = snap_memory_copy_stack(snap, thread);

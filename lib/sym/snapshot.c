@@ -52,6 +52,7 @@ void tt_snap_destroy(struct tt_snap *snap)
 		return;
 	tt_unwinder_destroy(snap->unwinder);
 	tt_sym_destroy(snap->sym);
+	snap_core_close(snap->core);
 	for (size_t i = 0; i < snap->threads.len; i++)
 		thread_free(snap->threads.data[i]);
 	tt_vec_deinit(&snap->threads);
@@ -87,6 +88,11 @@ static int by_tid(const void *a, const void *b)
 {
 	struct tt_snap_thread *const *x = a, *const *y = b;
 	return (*x)->tid < (*y)->tid ? -1 : (*x)->tid > (*y)->tid;
+}
+
+void snap_sort_threads(struct tt_snap *snap)
+{
+	tt_vec_sort(&snap->threads, by_tid);
 }
 
 /* ------------------------------------------------------------------ which process */
@@ -303,7 +309,7 @@ int tt_snap_take(pid_t pid, const struct tt_snap_options *options, struct tt_sna
 	}
 	drop_gone(snap);
 	snap->options.tids = NULL; /* the caller's */
-	tt_vec_sort(&snap->threads, by_tid);
+	snap_sort_threads(snap);
 	*ret = snap;
 	return 0;
 }

@@ -34,6 +34,7 @@ void tt_unwinder_destroy(struct tt_unwinder *u)
 		return;
 	unwind_tables_deinit(u);
 	unwind_cfi_flush(u);
+	unwind_search_deinit(u);
 	free(u);
 }
 
@@ -205,6 +206,7 @@ int tt_unwind(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_f
 	thread->private->late_read = false;
 	u->depth = 0;
 	u->strict = false;
+	unwind_search_reset(u);
 	max_frames = max_frames ? max_frames : TT_UNWIND_FRAMES_MAX;
 	u->budget = max_frames + SEARCH_BUDGET;
 	const struct unwind_state top = {.regs = thread->regs};

@@ -40,6 +40,15 @@ struct unwind_place {
 	bool trampoline;     /* a signal handler returns to here */
 };
 
+/* Words of a stack that may be return addresses. */
+struct unwind_word {
+	uint64_t at, value;
+};
+struct unwind_words {
+	TT_VEC(struct unwind_word) list; /* by at */
+	uint64_t from, to;               /* what was looked at */
+};
+
 struct tt_unwinder {
 	struct tt_snap *snap;
 	struct tt_sym *sym;
@@ -58,7 +67,9 @@ struct tt_unwinder {
 	/* Of the search that is under way. */
 	unsigned depth; /* searches within searches */
 	bool strict;    /* each direct call must call the function that was reached through it */
-	size_t budget;  /* candidates and steps left for this stack */
+	struct unwind_words words;
+	struct tt_hmap failed; /* hash of a candidate -> nothing: a walk from there was tried */
+	size_t budget;         /* candidates and steps left for this stack */
 };
 
 static inline bool reg_known(const struct tt_regs *regs, enum tt_reg reg)
@@ -120,6 +131,10 @@ enum unwind_fit unwind_call_fits(struct tt_unwinder *u, const struct unwind_stat
 bool unwind_is_start(struct tt_unwinder *u, const struct unwind_state *state);
 
 /* ------------------------------------------------------------------ unwind_search.c */
+
+/* Forgets what belongs to the stack before. */
+void unwind_search_reset(struct tt_unwinder *u);
+void unwind_search_deinit(struct tt_unwinder *u);
 
 /*
  * Looks for the caller of `from`, the last frame in stack, and for the rest of the stack. by_table: only the frame pointer is

@@ -10,6 +10,8 @@
  * known; at last calls may disagree.
  * Where the table says that the frame pointer is needed (code built without optimisation), candidates are values of that
  * register, and the table says the rest.
+ * The candidates of a stack are collected once, and where a walk from one has failed it is not tried again, so that searches
+ * within searches cost no more than one.
  * Called by unwind.c.
  */
 #include "lib/sym/unwind_private.h"
@@ -18,6 +20,60 @@
 
 #define REACH     ((uint64_t)64 << 10) /* of the stack is looked at */
 #define DEPTH_MAX 64u                  /* searches within a search: one for each frame without a table */
+
+/* ------------------------------------------------------------------ candidates */
+
+void unwind_search_reset(struct tt_unwinder *u)
+{
+	u->words.list.len = 0;
+	u->words.from = u->words.to = 0;
+	tt_hmap_deinit(&u->failed);
+}
+
+void unwind_search_deinit(struct tt_unwinder *u)
+{
+	tt_vec_deinit(&u->words.list);
+	tt_hmap_deinit(&u->failed);
+}
+
+/* Whether a word may be a return address at all. */
+static bool is_candidate(struct tt_unwinder *u, uint64_t word, uint64_t at)
+{
+	if (word < SNAP_PAGE || word >> 47 || !unwind_is_code(u, word - 1))
+		return false;
+	return unwind_is_return_address(u, word) || unwind_is_made(u, word, at + 8);
+}
+
+/* Has the candidates in [from, to) listed. */
+static void collect(struct tt_unwinder *u, uint64_t from, uint64_t to)
+{
+	struct unwind_words *words = &u->words;
+	if (from < words->from || from > words->to) { /* another stack */
+		words->list.len = 0;
+		words->from = words->to = from;
+	}
+	for (; words->to < to; words->to += 8) {
+		struct unwind_word word = {.at = words->to};
+		if (!snap_memory_word(u->snap, u->thread, word.at, &word.value))
+			return;
+		if (is_candidate(u, word.value, word.at) && tt_vec_push(&words->list, word))
+			return;
+	}
+}
+
+/* Index of the first candidate at or above an address. */
+static size_t first_candidate(const struct unwind_words *words, uint64_t at)
+{
+	size_t low = 0, high = words->list.len;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (words->list.data[middle].at < at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
 
 /* ------------------------------------------------------------------ the search */
 
@@ -31,11 +87,22 @@ struct search {
 	unsigned pass;
 };
 
+/* A walk depends on where it begins and on how strict it is; the frame pointer is the one register that it may know. */
+static uint64_t walk_key(const struct search *s, const struct unwind_state *candidate)
+{
+	uint64_t rbp = reg_known(&candidate->regs, TT_REG_RBP) ? candidate->regs.value[TT_REG_RBP] : 1;
+	uint64_t key = (state_sp(candidate) << 1 | (s->pass < 2)) * UINT64_C(0x9e3779b97f4a7c15);
+	return (key ^ rbp) * UINT64_C(0xc2b2ae3d27d4eb4f) ^ state_pc(candidate);
+}
+
 /* Walks on from a candidate. True: it led to the thread's start. */
 static bool try_from(struct search *s, const struct unwind_state *candidate)
 {
 	struct tt_unwinder *u = s->u;
-	bool strict = u->strict;
+	bool strict = u->strict, is_new = true;
+	tt_hmap_insert(&u->failed, walk_key(s, candidate), &is_new);
+	if (!is_new)
+		return false;
 	s->stack->frames.len = s->mark;
 	u->strict = s->pass < 2;
 	u->depth++;
@@ -48,12 +115,8 @@ static bool try_from(struct search *s, const struct unwind_state *candidate)
 
 static bool fits_pass(struct search *s, uint64_t return_address, uint64_t sp)
 {
-	if (!unwind_is_code(s->u, return_address - 1))
-		return false;
-	if (unwind_is_made(s->u, return_address, sp))
-		return s->pass > 0;
 	if (!unwind_is_return_address(s->u, return_address))
-		return false;
+		return s->pass > 0 && unwind_is_made(s->u, return_address, sp);
 	enum unwind_fit fit = unwind_call_fits(s->u, s->from, return_address);
 	return s->pass == 2 || fit == (s->pass == 0 ? FIT_YES : FIT_UNKNOWN);
 }
@@ -92,15 +155,12 @@ static bool try_return_address(struct search *s, uint64_t at, uint64_t word)
 static bool search_pass(struct search *s, bool by_table)
 {
 	struct tt_unwinder *u = s->u;
-	uint64_t sp = state_sp(s->from);
-	for (uint64_t at = sp; at < s->limit; at += 8) {
-		uint64_t word;
-		if (u->budget == 0 || !snap_memory_word(u->snap, u->thread, at, &word))
-			return false;
-		if (word < SNAP_PAGE || word >> 47)
-			continue;
-		u->budget--;
-		if (by_table ? at >= sp + 8 && try_frame_pointer(s, at - 8) : try_return_address(s, at, word))
+	uint64_t first = state_sp(s->from) + (by_table ? 8 : 0);
+	for (size_t i = first_candidate(&u->words, first); i < u->words.list.len && u->budget; i++, u->budget--) {
+		struct unwind_word word = u->words.list.data[i];
+		if (word.at >= s->limit)
+			break;
+		if (by_table ? try_frame_pointer(s, word.at - 8) : try_return_address(s, word.at, word.value))
 			return true;
 	}
 	return false;
@@ -116,6 +176,7 @@ bool unwind_search(
 		return false;
 	s.limit = map->end - state_sp(from) < REACH ? map->end : state_sp(from) + REACH;
 	for (s.pass = 0; s.pass < (u->strict ? 2 : 3); s.pass++) {
+		collect(u, state_sp(from), s.limit);
 		if (search_pass(&s, by_table))
 			return true;
 	}
