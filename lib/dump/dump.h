@@ -94,6 +94,8 @@ struct tt_dump_thread {
 	struct tt_dump_held *held;
 	size_t held_count;
 	const char *managed_name; /* what its runtime calls it */
+	const char *managed_wait; /* what it waits for, as its runtime says: "monitor <0x1f> (a java.lang.Object)"; NULL: see
+	                             wait */
 	const char *managed;      /* its stack in the words of its runtime, lines ended by newlines; NULL none */
 	bool hidden;              /* left out by a filter */
 	unsigned still;           /* earlier dumps of a series since which it did not run; 0: it ran, or there was none */
@@ -170,6 +172,12 @@ const char *tt_dump_name(const struct tt_dump_thread *t);
 
 /* Appends what the thread waits for, or does, as one phrase with names: "mutex cache_lock, held by thread 7 writer". Raw. */
 int tt_dump_say(const struct tt_dump *d, const struct tt_dump_thread *t, struct tt_buf *buf);
+
+/*
+ * Appends where the program is: its first own function without parameters, or of a runtime's stack the first own method.
+ * Nothing when that has no name. Raw. 0 or -ENOMEM.
+ */
+int tt_dump_where(const struct tt_dump_thread *t, struct tt_buf *buf);
 
 /* The first frame that is not the C or C++ library's own; NULL: none has a name. */
 const struct tt_dump_frame *tt_dump_place(const struct tt_dump_thread *t);

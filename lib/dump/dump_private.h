@@ -19,6 +19,8 @@ const char *dump_variable(struct tt_dump *d, uint64_t address);
 
 /* threads.c: fills wait, owner, doing of all threads. 0 or -ENOMEM. */
 int dump_waits(struct tt_dump *d);
+/* Whether it is of a library whose functions say how a thread waits, not where in the program. */
+bool dump_is_library(const struct tt_dump_frame *f);
 /* Whether a frame is the program's own, and not of the libraries that make a thread wait. */
 bool dump_is_own(const struct tt_dump_frame *f);
 /* threads.c: decodes the wait of one thread anew. 0 or -ENOMEM. */

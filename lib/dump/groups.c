@@ -86,6 +86,8 @@ static const char *start_of(const struct tt_dump_thread *t)
 		return NULL;
 	for (size_t i = t->frames.len; i-- > 0;) {
 		const struct tt_dump_frame *f = &t->frames.data[i];
+		if (!f->function && !dump_is_library(f))
+			return NULL; /* it has no name; what it calls is not it */
 		if (dump_is_own(f) && strcmp(f->function, "_start") != 0)
 			return f->function;
 	}
@@ -123,6 +125,15 @@ static int add_to_pool(struct tt_dump *d, struct tt_smap *keys, uint32_t i)
 	return tt_vec_push(&p->threads, i);
 }
 
+static bool one_name(const struct tt_dump *d, const struct tt_dump_pool *p)
+{
+	const char *first = tt_dump_name(&d->threads.data[p->threads.data[0]]);
+	for (size_t i = 1; i < p->threads.len; i++)
+		if (strcmp(first, tt_dump_name(&d->threads.data[p->threads.data[i]])) != 0)
+			return false;
+	return true;
+}
+
 int dump_pools(struct tt_dump *d)
 {
 	struct tt_smap keys = TT_SMAP_INIT;
@@ -135,7 +146,7 @@ int dump_pools(struct tt_dump *d)
 	tt_vec_sort(&d->pools, larger_pool);
 	for (uint32_t p = 0; p < d->pools.len; p++) {
 		struct tt_dump_pool *pool = &d->pools.data[p];
-		if (pool->threads.len == 1) /* alone, its whole name is the better one */
+		if (one_name(d, pool)) /* nothing differs */
 			pool->name = tt_dump_name(&d->threads.data[pool->threads.data[0]]);
 		for (size_t k = 0; k < pool->threads.len; k++)
 			d->threads.data[pool->threads.data[k]].pool = p;

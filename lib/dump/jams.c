@@ -16,16 +16,24 @@
 static int jam_key(const struct tt_dump_thread *t, struct tt_buf *key, const char **place)
 {
 	const struct tt_dump_frame *f = tt_dump_place(t);
+	bool of_each =
+		t->wait.word || t->wait.kind == TT_WAIT_SLEEP || t->wait.kind == TT_WAIT_EPOLL || t->wait.kind == TT_WAIT_POLL;
 	tt_buf_clear(key);
 	*place = NULL;
 	tt_buf_printf(key, "%d ", (int)t->wait.kind);
-	if (tt_wait_is_lock(t->wait.kind) || t->wait.kind == TT_WAIT_JOIN || t->wait.kind == TT_WAIT_BARRIER) {
+	if (t->managed_wait) {
+		tt_buf_adds(key, t->managed_wait);
+	} else if (tt_wait_is_lock(t->wait.kind) || t->wait.kind == TT_WAIT_JOIN || t->wait.kind == TT_WAIT_BARRIER) {
 		tt_buf_printf(key, "%" PRIx64, t->wait.address);
 	} else if (t->wait.meaning) {
 		tt_buf_adds(key, t->wait.meaning);
-	} else if (t->wait.word || t->wait.kind == TT_WAIT_SLEEP) {
-		*place = f ? f->function : NULL;
-		tt_buf_adds(key, *place ? *place : "");
+		if (strncmp(t->wait.meaning, "a lock of ", 10) == 0) /* which one */
+			tt_buf_printf(key, "%" PRIx64, t->wait.address);
+	} else if (of_each && f) {
+		*place = f->function;
+		tt_buf_adds(key, f->function);
+	} else if (t->wait.word) {
+		tt_buf_printf(key, "%" PRIx64, t->wait.address);
 	} else {
 		tt_buf_adds(key, tt_buf_str(&t->wait.text));
 	}

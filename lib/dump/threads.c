@@ -113,11 +113,26 @@ static enum tt_doing doing_of(const struct tt_dump_thread *t)
 	}
 }
 
+/* The list of threads was made a little before the stacks: what the capture saw is what counts. */
+static void settle_state(struct tt_dump_thread *t)
+{
+	const struct tt_snap_thread *s = t->snap;
+	if (!s)
+		return;
+	if (s->how == TT_SNAP_QUIET && s->in_syscall && t->task.state == 'R')
+		t->task.state = 'S';
+	else if ((s->how == TT_SNAP_STOPPED || s->how == TT_SNAP_TOGETHER) && !s->in_syscall && t->task.state == 'S')
+		t->task.state = 'R';
+	if (t->task.state == 'R')
+		t->task.idle_ns = 0;
+}
+
 int dump_waits(struct tt_dump *d)
 {
 	struct tt_dump_thread *t;
 	int rc = 0;
 	vec_for_each (t, &d->threads) {
+		settle_state(t);
 		t->since_ns = t->task.idle_ns;
 		rc = rc < 0 ? rc : dump_wait(d, t, &t->wait);
 		t->owner = dump_by_tid(d, t->wait.owner);
@@ -136,8 +151,7 @@ const char *tt_dump_name(const struct tt_dump_thread *t)
 	return t->managed_name ? t->managed_name : t->task.name;
 }
 
-/* Libraries whose functions say how a thread waits, not where in the program. */
-static bool is_library(const struct tt_dump_frame *f)
+bool dump_is_library(const struct tt_dump_frame *f)
 {
 	static const char *const patterns[] = {"libc.so*", "libc-*", "libpthread*", "ld-linux*", "ld-musl*", "libstdc++*",
 		"libc++*", "libgcc_s*", "libthreadcheck*", "[vdso]", "linux-vdso*"};
@@ -161,7 +175,7 @@ static bool is_plumbing(const char *function)
 
 bool dump_is_own(const struct tt_dump_frame *f)
 {
-	return f->function && !is_library(f) && !is_plumbing(f->function);
+	return f->function && !dump_is_library(f) && !is_plumbing(f->function);
 }
 
 const struct tt_dump_frame *tt_dump_place(const struct tt_dump_thread *t)
@@ -173,10 +187,37 @@ const struct tt_dump_frame *tt_dump_place(const struct tt_dump_thread *t)
 	return NULL;
 }
 
+/* "\tat Many.locked(Many.java:5)": the first method that is not the JDK's own. */
+static bool where_managed(const char *stack, struct tt_buf *buf)
+{
+	static const char *const own[] = {"java.", "jdk.", "sun.", "javax.", "com.sun."};
+	for (const char *at = strstr(stack, "\tat "); at; at = strstr(at + 1, "\tat ")) {
+		const char *method = at + strlen("\tat ");
+		bool foreign = true;
+		for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+			foreign = foreign && strncmp(method, own[i], strlen(own[i])) != 0;
+		if (foreign)
+			return tt_buf_add(buf, method, strcspn(method, "\n")) == 0;
+	}
+	return false;
+}
+
+int tt_dump_where(const struct tt_dump_thread *t, struct tt_buf *buf)
+{
+	const struct tt_dump_frame *place = tt_dump_place(t);
+	if (t->managed && where_managed(t->managed, buf))
+		return 0;
+	return place ? tt_sym_short_name(buf, place->function) : 0;
+}
+
 int tt_dump_say(const struct tt_dump *d, const struct tt_dump_thread *t, struct tt_buf *buf)
 {
 	if (t->wait.kind == TT_WAIT_NONE)
 		return tt_buf_adds(buf, t->task.state == 'R' ? "runs" : tt_task_state(t->task.state));
 	const char *owner = t->owner == TT_DUMP_NONE ? NULL : tt_dump_name(&d->threads.data[t->owner]);
+	if (t->managed_wait) {
+		tt_buf_adds(buf, t->managed_wait);
+		return owner ? tt_buf_printf(buf, ", held by thread %d %s", (int)t->wait.owner, owner) : 0;
+	}
 	return tt_wait_say(buf, &t->wait, t->lock_name, owner);
 }

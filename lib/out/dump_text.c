@@ -58,16 +58,14 @@ void dump_out_waits(struct dump_out *o, const struct tt_dump_thread *t, uint64_t
 		dump_out_say(o, TT_STYLE_NONE, ", for %s%s", up_to, tt_ns(ns).s);
 }
 
-/* ", in function", without its parameters. */
 static void say_place(struct dump_out *o, const struct tt_dump_thread *t)
 {
-	const struct tt_dump_frame *place = tt_dump_place(t);
 	TT_BUF_AUTO(name);
-	if (!place)
+	tt_dump_where(t, &name);
+	if (!name.len)
 		return;
-	tt_sym_short_name(&name, place->function);
 	dump_out_say(o, TT_STYLE_NONE, ", in ");
-	dump_out_raw(o, TT_STYLE_CODE, name.len ? tt_buf_str(&name) : place->function);
+	dump_out_raw(o, TT_STYLE_CODE, tt_buf_str(&name));
 }
 
 static void name_thread(struct dump_out *o, const struct tt_dump_thread *t)
@@ -187,20 +185,56 @@ static void say_root(struct dump_out *o, const struct tt_dump_jam *j)
 	say_place(o, root);
 }
 
-/* Threads that queue for one lock, unless the deadlock says it already. */
+static bool is_queue(const struct dump_out *o, const struct tt_dump_jam *j)
+{
+	const struct tt_dump_thread *first = &o->d->threads.data[j->first];
+	bool in_deadlock = j->root != TT_DUMP_NONE && o->d->threads.data[j->root].deadlock != TT_DUMP_NONE;
+	return first->doing == TT_DOING_LOCK && first->deadlock == TT_DUMP_NONE && !in_deadlock;
+}
+
+/* All locks of one holder are one line: the first of them stands for all. */
+struct queues {
+	size_t threads, locks;
+	uint64_t longest_ns;
+	bool earlier; /* another jam was the first */
+};
+
+static struct queues queues_of(const struct dump_out *o, const struct tt_dump_jam *j)
+{
+	struct queues q = {.threads = j->threads.len, .locks = 1, .longest_ns = j->longest_ns};
+	uint32_t owner = o->d->threads.data[j->first].owner;
+	const struct tt_dump_jam *k;
+	if (owner == TT_DUMP_NONE)
+		return q;
+	vec_for_each (k, &o->d->jams) {
+		if (k == j || !is_queue(o, k) || o->d->threads.data[k->first].owner != owner)
+			continue;
+		q.earlier = q.earlier || k < j;
+		q.threads += k->threads.len;
+		q.locks++;
+		q.longest_ns = k->longest_ns > q.longest_ns ? k->longest_ns : q.longest_ns;
+	}
+	return q;
+}
+
+/* Threads that queue for locks, unless the deadlock says it already. */
 static bool say_jam(struct dump_out *o, const struct tt_dump_jam *j)
 {
 	const struct tt_dump_thread *first = &o->d->threads.data[j->first];
-	size_t n = j->threads.len;
-	bool known = first->deadlock != TT_DUMP_NONE ||
-	             (j->root != TT_DUMP_NONE && o->d->threads.data[j->root].deadlock != TT_DUMP_NONE);
-	if (first->doing != TT_DOING_LOCK || known || (n < 2 && j->longest_ns < LONG_WAIT_NS))
+	struct queues q = queues_of(o, j);
+	if (!is_queue(o, j) || q.earlier || (q.threads < 2 && q.longest_ns < LONG_WAIT_NS))
 		return false;
-	dump_out_say(o, TT_STYLE_WARNING, "  %zu thread%s", n, n == 1 ? " waits" : "s wait");
-	if (j->longest_ns)
-		dump_out_say(o, TT_STYLE_NONE, n == 1 ? " %s" : " up to %s", tt_ns(j->longest_ns).s);
+	dump_out_say(o, TT_STYLE_WARNING, "  %zu thread%s", q.threads, q.threads == 1 ? " waits" : "s wait");
+	if (q.longest_ns)
+		dump_out_say(o, TT_STYLE_NONE, q.threads == 1 ? " %s" : " up to %s", tt_ns(q.longest_ns).s);
 	dump_out_say(o, TT_STYLE_NONE, " for ");
-	dump_out_wait(o, first);
+	if (q.locks > 1) {
+		dump_out_say(o, TT_STYLE_NONE, "%zu locks that ", q.locks);
+		name_thread(o, &o->d->threads.data[first->owner]);
+		dump_out_say(o, TT_STYLE_NONE, " holds");
+	} else {
+		dump_out_wait(o, first);
+	}
 	say_root(o, j);
 	tt_buf_addc(o->out, '\n');
 	return true;
@@ -280,17 +314,16 @@ static void jam_row(struct dump_out *o, struct tt_table *table, const struct tt_
 	tt_table_cell(table, TT_STYLE_NONE, "%s", j->longest_ns ? tt_ns(j->longest_ns).s : "-");
 	tt_buf_clear(&o->line);
 	/* One of many objects, or of many deadlines, does not stand for the others. */
-	if (first->wait.meaning)
+	if (first->wait.meaning && !first->managed_wait)
 		tt_buf_adds(&o->line, first->wait.meaning);
 	else if (j->threads.len > 1 && (j->place || first->wait.kind == TT_WAIT_SLEEP))
 		tt_buf_adds(&o->line, tt_wait_kind_words(first->wait.kind));
 	else
 		tt_dump_say(o->d, first, &o->line);
-	const struct tt_dump_frame *place = tt_dump_place(first);
-	if (place) {
-		tt_buf_adds(&o->line, ", in ");
-		tt_sym_short_name(&o->line, place->function);
-	}
+	size_t len = o->line.len;
+	tt_buf_adds(&o->line, ", in ");
+	if (tt_dump_where(first, &o->line) < 0 || o->line.len == len + strlen(", in "))
+		tt_buf_truncate(&o->line, len);
 	tt_table_cell(table, first->doing == TT_DOING_LOCK ? TT_STYLE_LOCK : TT_STYLE_NONE, "%s", tt_buf_str(&o->line));
 }
 
@@ -350,10 +383,13 @@ static int write_pools(struct dump_out *o)
 	if (!table)
 		return -ENOMEM;
 	tt_table_set_indent(table, 2);
-	for (size_t i = 0; i < o->d->pools.len && i < POOLS_SHOWN; i++)
-		pool_row(o, table, &o->d->pools.data[i]);
-	if (o->d->pools.len > POOLS_SHOWN)
-		tt_table_line(table, 0, TT_STYLE_DIM, "and %zu more", o->d->pools.len - POOLS_SHOWN);
+	size_t shown = 0, rest = 0;
+	for (; shown < o->d->pools.len && shown < POOLS_SHOWN && o->d->pools.data[shown].threads.len > 1; shown++)
+		pool_row(o, table, &o->d->pools.data[shown]);
+	for (size_t i = shown; i < o->d->pools.len; i++)
+		rest += o->d->pools.data[i].threads.len;
+	if (rest)
+		tt_table_line(table, 0, TT_STYLE_DIM, "and %zu other thread%s", rest, rest == 1 ? "" : "s");
 	tt_buf_addc(o->out, '\n');
 	int rc = tt_table_print(table, o->out, o->term);
 	tt_table_destroy(table);

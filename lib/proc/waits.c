@@ -85,7 +85,7 @@ static void decode_sleep(struct tt_wait *w, const struct tt_wait_call *call, con
 	bool known = wait_timespec(env, by_clock ? call->args[2] : call->args[0], &ns);
 	if (known && by_clock && (call->args[1] & TIMER_ABSTIME)) {
 		wait_absolute(w, env, (int)call->args[0], ns);
-		tt_buf_adds(&w->text, "sleep until a point in time");
+		tt_buf_adds(&w->text, "sleep");
 		return;
 	}
 	tt_buf_adds(&w->text, "sleep");
