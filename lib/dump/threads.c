@@ -166,7 +166,7 @@ static bool is_plumbing(const char *function)
 {
 	static const char *const patterns[] = {"std::*", "void std::*", "core::*", "<core::*", "alloc::*", "<alloc::*",
 		"__gthread*", "__rust_*", "pthread_*", "__pthread_*", "___pthread_*", "__lll_*", "__futex_*", "futex_*",
-		"syscall", "start_thread", "clone*", "__clone*"};
+		"syscall", "runtime.*", "start_thread", "clone*", "__clone*"};
 	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
 		if (tt_glob_match(patterns[i], function))
 			return true;

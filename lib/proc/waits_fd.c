@@ -220,8 +220,10 @@ static void decode_poll(struct tt_wait *w, const struct tt_wait_call *call, cons
 		tt_buf_printf(&w->text, "%s of %u descriptor%s", w->call, count, count == 1 ? "" : "s");
 	}
 	for (unsigned i = 0; i < count && i < SHOWN && wait_read(env, call->args[0] + i * sizeof(p), &p, sizeof(p)) == 0; i++) {
-		if (count == 1)
+		if (count == 1) {
 			fd_of(w, p.fd, env);
+			note_peer(w, env);
+		}
 		add_member(&m, p.fd, 0);
 	}
 	if (m.count && count > m.count)

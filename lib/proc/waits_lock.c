@@ -93,6 +93,8 @@ static bool try_musl_mutex(struct tt_wait *w, uint32_t expected, const struct wa
 	w->lock_type = type;
 	if (type != 0)
 		owned(w, env, owner);
+	else
+		w->meaning = "of musl's plain kind, which keeps no owner";
 	return true;
 }
 

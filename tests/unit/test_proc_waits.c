@@ -143,8 +143,8 @@ static void test_musl(void)
 	is_str(FUTEX(NULL, 68, PRIVATE(FUTEX_WAIT), 0x80000000 | 123), "recursive mutex 0x10040, held by thread 1123", "musl");
 	m[0] = 0;
 	m[1] = 0x80000000 | EBUSY;
-	is_str(FUTEX("pthread_mutex_timedlock", 68, PRIVATE(FUTEX_WAIT), 0x80000000 | EBUSY), "mutex 0x10040",
-		"musl, plain kind");
+	is_str(FUTEX("pthread_mutex_timedlock", 68, PRIVATE(FUTEX_WAIT), 0x80000000 | EBUSY),
+		"mutex 0x10040 (of musl's plain kind, which keeps no owner)", "musl, plain kind");
 }
 
 static void make_rwlock(uint32_t readers, uint32_t phase, uint32_t writers_futex, uint32_t writer)
