@@ -138,22 +138,29 @@ static bool something_runs(const struct tt_dump *d)
 	return false;
 }
 
-/* The second look: who ran meanwhile, and how much. */
+/*
+ * The second look: who ran meanwhile, and how much. A thread that had not run between the first look and its capture, and that
+ * nobody's fate hangs on, is not asked again: of a thousand idle threads that would cost more than their stacks.
+ */
 static void look_again(struct tt_dump *d, uint64_t began_ns)
 {
 	struct tt_dump_thread *t;
+	bool edges = dump_has_edges(d);
 	uint64_t passed = now_ns(CLOCK_MONOTONIC) - began_ns;
-	if (passed < WINDOW_NS && (something_runs(d) || dump_has_edges(d))) {
+	if (passed < WINDOW_NS && (something_runs(d) || edges)) {
 		struct timespec rest = {.tv_nsec = (long)(WINDOW_NS - passed)};
 		nanosleep(&rest, NULL);
 	}
 	d->window_ns = now_ns(CLOCK_MONOTONIC) - began_ns;
 	vec_for_each (t, &d->threads) {
 		struct tt_task again = t->task;
-		if (!tt_task_reread(d->proc.pid, &again))
+		bool ran = !t->snap || !t->snap->slices || t->snap->slices != t->task.slices || t->task.state == 'R';
+		if (!ran)
+			t->cpu_pct = 0;
+		if ((!ran && !edges) || !tt_task_reread(d->proc.pid, &again))
 			continue;
-		double ran = (double)(again.run_ns - t->task.run_ns) * 100 / (double)d->window_ns;
-		t->cpu_pct = ran > 100 ? 100 : ran;
+		double pct = (double)(again.run_ns - t->task.run_ns) * 100 / (double)d->window_ns;
+		t->cpu_pct = pct > 100 ? 100 : pct;
 		t->steady = t->snap && t->snap->slices && t->snap->slices == again.slices;
 	}
 }

@@ -13,9 +13,9 @@
  * of them, so there the function that waits says more; descriptors by what is behind them: ten connections to one database are
  * one.
  */
-static int jam_key(const struct tt_dump_thread *t, struct tt_buf *key, const char **place)
+static int jam_key(struct tt_dump *d, const struct tt_dump_thread *t, struct tt_buf *key, const char **place)
 {
-	const struct tt_dump_frame *f = tt_dump_place(t);
+	TT_BUF_AUTO(where);
 	bool of_each =
 		t->wait.word || t->wait.kind == TT_WAIT_SLEEP || t->wait.kind == TT_WAIT_EPOLL || t->wait.kind == TT_WAIT_POLL;
 	tt_buf_clear(key);
@@ -29,9 +29,9 @@ static int jam_key(const struct tt_dump_thread *t, struct tt_buf *key, const cha
 		tt_buf_adds(key, t->wait.meaning);
 		if (strncmp(t->wait.meaning, "a lock of ", 10) == 0) /* which one */
 			tt_buf_printf(key, "%" PRIx64, t->wait.address);
-	} else if (of_each && f) {
-		*place = f->function;
-		tt_buf_adds(key, f->function);
+	} else if (of_each && tt_dump_where(t, &where) == 0 && where.len) {
+		*place = dump_text(d, tt_buf_str(&where));
+		tt_buf_adds(key, tt_buf_str(&where));
 	} else if (t->wait.word) {
 		tt_buf_printf(key, "%" PRIx64, t->wait.address);
 	} else {
@@ -45,7 +45,7 @@ static int add_to_jam(struct tt_dump *d, struct tt_smap *keys, uint32_t i, struc
 	struct tt_dump_thread *t = &d->threads.data[i];
 	const char *place;
 	bool is_new;
-	int rc = jam_key(t, key, &place);
+	int rc = jam_key(d, t, key, &place);
 	struct tt_smap_entry *e = rc == 0 ? tt_smap_insert(keys, key->data, key->len, &is_new) : NULL;
 	if (!e || (is_new && !tt_vec_add(&d->jams)))
 		return -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* threads.c - what each thread of a dump waits for, is at, is called. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -207,7 +208,14 @@ int tt_dump_where(const struct tt_dump_thread *t, struct tt_buf *buf)
 	const struct tt_dump_frame *place = tt_dump_place(t);
 	if (t->managed && where_managed(t->managed, buf))
 		return 0;
-	return place ? tt_sym_short_name(buf, place->function) : 0;
+	if (place)
+		return tt_sym_short_name(buf, place->function);
+	for (size_t i = 0; i < t->frames.len; i++) {
+		const struct tt_dump_frame *f = &t->frames.data[i];
+		if (!f->function && f->module && !dump_is_library(f))
+			return tt_buf_printf(buf, "%s+0x%" PRIx64, f->module, f->offset);
+	}
+	return 0;
 }
 
 int tt_dump_say(const struct tt_dump *d, const struct tt_dump_thread *t, struct tt_buf *buf)

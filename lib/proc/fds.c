@@ -52,6 +52,18 @@ int proc_read(const char *path, char *buf, size_t size)
 	return rc;
 }
 
+int proc_read_at(int dir, const char *path, char *buf, size_t size)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t n = read(fd, buf, size - 1);
+	int rc = n < 0 ? -errno : (int)n;
+	close(fd);
+	buf[rc < 0 ? 0 : rc] = '\0';
+	return rc;
+}
+
 /* ------------------------------------------------------------------ life */
 
 int tt_fds_create(pid_t pid, struct tt_fds **ret)

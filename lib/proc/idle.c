@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* idle.c - since when a thread has not run, by the kernel's own note of when it last did. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -11,12 +12,12 @@
 #include "lib/proc/tasks.h"
 
 /* "se.exec_start : 697132.941071": ms of the processor's clock, six digits behind the point. 0 unknown. */
-static uint64_t exec_start_ns(const char *path)
+static uint64_t exec_start_ns(int dir, const char *path)
 {
 	char text[4096];
 	uint64_t ms;
 	unsigned ns;
-	if (proc_read(path, text, sizeof(text)) <= 0)
+	if (proc_read_at(dir, path, text, sizeof(text)) <= 0)
 		return 0;
 	const char *line = strstr(text, "se.exec_start");
 	line = line ? strchr(line, ':') : NULL;
@@ -36,7 +37,7 @@ static uint64_t clock_of(int processor)
 	sched_yield(); /* makes the kernel account for what we ran so far */
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/task/%d/sched", (int)gettid());
-	return exec_start_ns(path);
+	return exec_start_ns(AT_FDCWD, path);
 }
 
 void tt_tasks_idle(pid_t pid, struct tt_tasks *tasks)
@@ -44,21 +45,27 @@ void tt_tasks_idle(pid_t pid, struct tt_tasks *tasks)
 	cpu_set_t own;
 	struct tt_hmap clocks = TT_HMAP_INIT; /* processor -> its clock now */
 	struct tt_task *t;
-	if (sched_getaffinity(0, sizeof(own), &own) < 0)
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || sched_getaffinity(0, sizeof(own), &own) < 0) {
+		if (dir >= 0)
+			close(dir);
 		return;
+	}
 	vec_for_each (t, &tasks->list) {
-		char path[64];
 		bool is_new;
 		if (t->state == 'R')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/sched", (int)pid, (int)t->tid);
-		uint64_t last = exec_start_ns(path);
+		snprintf(path, sizeof(path), "%d/sched", (int)t->tid);
+		uint64_t last = exec_start_ns(dir, path);
 		struct tt_hmap_entry *clock = last ? tt_hmap_insert(&clocks, (uint64_t)t->processor, &is_new) : NULL;
 		if (clock && is_new)
 			clock->value = clock_of(t->processor);
 		if (clock && clock->value > last)
 			t->idle_ns = clock->value - last;
 	}
+	close(dir);
 	sched_setaffinity(0, sizeof(own), &own);
 	tt_hmap_deinit(&clocks);
 }

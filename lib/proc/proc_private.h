@@ -34,6 +34,12 @@ bool proc_unix_peer(pid_t pid, uint64_t inode, uint64_t *ret_peer, char *name, s
 /* Reads a small file of /proc whole, at most size - 1 bytes, ended by NUL. Length or -errno. */
 int proc_read(const char *path, char *buf, size_t size);
 
+/*
+ * The same of a file below a directory, by one read: right for files that the kernel makes in one piece (stat, schedstat,
+ * sched, wchan), and half the price.
+ */
+int proc_read_at(int dir, const char *path, char *buf, size_t size);
+
 /* Reads a text of the target's memory, cut to size - 1 bytes, always ended by NUL. Length or -errno. read may be NULL. */
 int proc_read_text(tt_memory_read read, void *ctx, uint64_t address, char *out, size_t size);
 

@@ -89,11 +89,10 @@ static bool stat_parse(char *text, struct stat_fields *f)
 	return true;
 }
 
-static int stat_read(const char *dir, struct stat_fields *f)
+static int stat_read(int dir, const char *path, struct stat_fields *f)
 {
-	char path[96], text[1024];
-	snprintf(path, sizeof(path), "%s/stat", dir);
-	int n = proc_read(path, text, sizeof(text));
+	char text[1024];
+	int n = proc_read_at(dir, path, text, sizeof(text));
 	return n < 0 ? n : stat_parse(text, f) ? 0 : -ESRCH;
 }
 
@@ -173,11 +172,11 @@ static void read_status(struct tt_proc *p)
 
 int tt_proc_read(pid_t pid, struct tt_proc *ret, struct tt_err *err)
 {
-	char dir[64], link[64], exe[4097];
+	char path[64], link[64], exe[4097];
 	struct stat_fields f = {0};
 	*ret = (struct tt_proc){.pid = pid};
-	snprintf(dir, sizeof(dir), "/proc/%d", (int)pid);
-	if (pid <= 0 || stat_read(dir, &f) < 0)
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (pid <= 0 || stat_read(AT_FDCWD, path, &f) < 0)
 		return tt_err_set(err, ESRCH, "no process %d", (int)pid);
 	ret->ppid = f.ppid;
 	ret->state = f.state;
@@ -207,53 +206,63 @@ void tt_proc_deinit(struct tt_proc *p)
 
 /* ------------------------------------------------------------------ threads */
 
-static pid_t read_ns_tid(const char *dir, pid_t tid, unsigned *levels)
+static pid_t read_ns_tid(int dir, const char *path, pid_t tid, unsigned *levels)
 {
-	char path[96], text[4096];
-	snprintf(path, sizeof(path), "%s/status", dir);
+	char text[4096];
 	*levels = 0;
-	pid_t ns = proc_read(path, text, sizeof(text)) > 0 ? status_ns_pid(text, levels) : 0;
+	pid_t ns = proc_read_at(dir, path, text, sizeof(text)) > 0 ? status_ns_pid(text, levels) : 0;
 	return ns ? ns : tid;
+}
+
+static bool read_schedstat(int dir, const char *path, struct tt_task *task)
+{
+	char text[128], *at = text;
+	if (proc_read_at(dir, path, text, sizeof(text)) <= 0)
+		return false;
+	task->run_ns = strtoull(at, &at, 10);
+	task->delay_ns = strtoull(at, &at, 10);
+	task->slices = strtoull(at, &at, 10);
+	return task->slices != 0;
 }
 
 bool tt_task_reread(pid_t pid, struct tt_task *task)
 {
-	char path[64], text[128];
-	uint64_t run, delay, slices;
+	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)pid, (int)task->tid);
-	if (proc_read(path, text, sizeof(text)) <= 0 ||
-		sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &run, &delay, &slices) != 3)
-		return false;
-	task->run_ns = run;
-	task->delay_ns = delay;
-	task->slices = slices;
-	return slices != 0;
+	return read_schedstat(AT_FDCWD, path, task);
 }
 
-static bool read_task(pid_t pid, pid_t tid, bool same_ns, struct tt_task *t)
+/* dir: /proc/PID/task */
+static bool read_task(int dir, pid_t tid, bool same_ns, uint64_t up_ns, struct tt_task *t)
 {
-	char dir[64], path[96];
+	char path[64];
 	struct stat_fields f = {0};
 	unsigned levels;
-	snprintf(dir, sizeof(dir), "/proc/%d/task/%d", (int)pid, (int)tid);
-	if (stat_read(dir, &f) < 0)
+	snprintf(path, sizeof(path), "%d/stat", (int)tid);
+	if (stat_read(dir, path, &f) < 0)
 		return false;
 	*t = (struct tt_task){.tid = tid,
+		.ns_tid = tid,
 		.state = f.state,
 		.user_ns = f.user_ns,
 		.system_ns = f.system_ns,
+		.age_ns = up_ns > f.start_ns ? up_ns - f.start_ns : 0,
 		.policy = f.policy,
 		.priority = f.priority,
 		.nice = f.nice,
 		.processor = f.processor};
 	memcpy(t->name, f.name, sizeof(t->name));
-	uint64_t up = now_ns(CLOCK_BOOTTIME);
-	t->age_ns = up > f.start_ns ? up - f.start_ns : 0;
-	t->ns_tid = same_ns ? tid : read_ns_tid(dir, tid, &levels);
-	tt_task_reread(pid, t);
-	snprintf(path, sizeof(path), "%s/wchan", dir);
-	if (proc_read(path, t->wchan, sizeof(t->wchan)) <= 0 || strcmp(t->wchan, "0") == 0)
-		t->wchan[0] = '\0';
+	snprintf(path, sizeof(path), "%d/schedstat", (int)tid);
+	read_schedstat(dir, path, t);
+	if (!same_ns) {
+		snprintf(path, sizeof(path), "%d/status", (int)tid);
+		t->ns_tid = read_ns_tid(dir, path, tid, &levels);
+	}
+	if (f.state == 'D') {
+		snprintf(path, sizeof(path), "%d/wchan", (int)tid);
+		if (proc_read_at(dir, path, t->wchan, sizeof(t->wchan)) <= 0 || strcmp(t->wchan, "0") == 0)
+			t->wchan[0] = '\0';
+	}
 	return true;
 }
 
@@ -269,16 +278,18 @@ int tt_tasks_read(pid_t pid, struct tt_tasks *tasks, struct tt_err *err)
 	struct tt_task t;
 	int rc = 0;
 	tasks->list.len = 0;
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	unsigned levels;
-	read_ns_tid(path, pid, &levels);
+	read_ns_tid(AT_FDCWD, path, pid, &levels);
 	bool same_ns = levels <= 1;
+	uint64_t up_ns = now_ns(CLOCK_BOOTTIME);
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	DIR *dir = opendir(path);
 	if (!dir)
 		return tt_err_set(err, ESRCH, "no process %d", (int)pid);
 	for (struct dirent *d = readdir(dir); d && rc == 0; d = readdir(dir))
-		if (isdigit((unsigned char)d->d_name[0]) && read_task(pid, (pid_t)strtol(d->d_name, NULL, 10), same_ns, &t))
+		if (isdigit((unsigned char)d->d_name[0]) &&
+			read_task(dirfd(dir), (pid_t)strtol(d->d_name, NULL, 10), same_ns, up_ns, &t))
 			rc = tt_vec_push(&tasks->list, t);
 	closedir(dir);
 	if (rc == 0 && tasks->list.len == 0)

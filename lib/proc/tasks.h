@@ -47,7 +47,7 @@ struct tt_task {
 	uint64_t age_ns;                       /* since it was created */
 	uint64_t idle_ns;                      /* since it last ran; 0 unknown. See tt_tasks_idle() */
 	int policy, priority, nice, processor; /* policy: SCHED_ of sched(7); priority: of real-time policies */
-	char wchan[64];                        /* the kernel function that it sleeps in, "" none or not permitted */
+	char wchan[64];                        /* in state D: the kernel function that it sleeps in; "" not permitted */
 };
 struct tt_tasks {
 	TT_VEC(struct tt_task) list; /* by tid */
