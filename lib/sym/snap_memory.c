@@ -14,7 +14,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define LATE_MAX 4096u /* pages read after the capture, per thread */
+#define COPIES_AT_ONCE 256u  /* at most IOV_MAX */
+#define LATE_MAX       4096u /* pages read after the capture, per thread */
 
 /* ------------------------------------------------------------------ as it is now */
 
@@ -88,33 +89,86 @@ static struct tt_snap_map *find_stack(struct tt_snap *snap, uint64_t sp)
 	return map && map->read ? map : NULL;
 }
 
-int snap_memory_copy_stack(struct tt_snap *snap, struct tt_snap_thread *thread)
+/* Makes room for the stack above a thread's stack pointer. 0, -EFAULT: no memory there, -ENOMEM. */
+static int piece_prepare(struct tt_snap *snap, struct tt_snap_thread *thread)
 {
+	struct snap_piece *piece = &thread->private->stack;
 	uint64_t sp = thread->regs.value[TT_REG_RSP];
 	const struct tt_snap_map *map = find_stack(snap, sp);
 	if (!map)
 		return -EFAULT;
 	uint64_t start = sp - map->start > SNAP_RED_ZONE ? sp - SNAP_RED_ZONE : map->start;
-	size_t size = map->end - start, limit = stack_limit(snap);
+	size_t size = map->end - start, limit = stack_limit(snap), before = piece->end - piece->start;
 	thread->stack_cut = size > limit;
 	if (thread->stack_cut)
 		size = limit;
-	struct snap_piece *piece = &thread->private->stack;
-	if (piece->end - piece->start != size) {
+	if (before != size) {
 		unsigned char *bytes = realloc(piece->bytes, size);
 		if (!bytes)
 			return -ENOMEM;
-		snap->copied += size - (piece->end - piece->start);
+		snap->copied += size - before;
 		piece->bytes = bytes;
 	}
-	size_t got = snap_memory_read(snap, start, piece->bytes, size);
 	piece->start = start;
 	piece->end = start + size;
-	thread->stack_start = start;
-	thread->stack_end = start + got;
-	if (got < size)
+	return 0;
+}
+
+/* Takes note of how much of it was read. 0, or -EFAULT: not even what the stack pointer points to. */
+static int piece_finish(struct tt_snap_thread *thread, size_t got)
+{
+	struct snap_piece *piece = &thread->private->stack;
+	thread->stack_start = piece->start;
+	thread->stack_end = piece->start + got;
+	if (thread->stack_end < piece->end)
 		thread->stack_cut = false;
-	return got > sp - start ? 0 : -EFAULT;
+	return thread->stack_end > thread->regs.value[TT_REG_RSP] ? 0 : -EFAULT;
+}
+
+static size_t piece_size(const struct tt_snap_thread *thread)
+{
+	return thread->private->stack.end - thread->private->stack.start;
+}
+
+/* Reads the pieces of many threads at a call. It ends at the first that cannot be read in full: returns how many were read. */
+static size_t read_pieces(struct tt_snap *snap, struct snap_copy *copies, size_t count)
+{
+	struct iovec local[COPIES_AT_ONCE], remote[COPIES_AT_ONCE];
+	size_t used = 0, whole = 0;
+	for (; used < count && used < COPIES_AT_ONCE && copies[used].rc == 0; used++) {
+		struct snap_piece *piece = &copies[used].thread->private->stack;
+		local[used] = (struct iovec){piece->bytes, piece->end - piece->start};
+		remote[used] = (struct iovec){(void *)piece->start, piece->end - piece->start};
+	}
+	ssize_t got = used ? process_vm_readv(snap->via, local, used, remote, used, 0) : 0;
+	while (got > 0 && whole < used && (size_t)got >= local[whole].iov_len)
+		got -= (ssize_t)local[whole++].iov_len;
+	return whole;
+}
+
+void snap_memory_copy_stacks(struct tt_snap *snap, struct snap_copy *copies, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		copies[i].rc = copies[i].thread ? piece_prepare(snap, copies[i].thread) : -ESRCH;
+	for (size_t i = 0; i < count;) {
+		size_t whole = snap_is_live(snap) && !snap->use_mem ? read_pieces(snap, copies + i, count - i) : 0;
+		for (size_t end = i + whole; i < end; i++)
+			copies[i].rc = piece_finish(copies[i].thread, piece_size(copies[i].thread));
+		if (i < count && copies[i].rc == 0) { /* this one alone, to see how far it can be read */
+			struct tt_snap_thread *thread = copies[i].thread;
+			struct snap_piece *piece = &thread->private->stack;
+			copies[i].rc =
+				piece_finish(thread, snap_memory_read(snap, piece->start, piece->bytes, piece_size(thread)));
+		}
+		i += i < count;
+	}
+}
+
+int snap_memory_copy_stack(struct tt_snap *snap, struct tt_snap_thread *thread)
+{
+	struct snap_copy copy = {.thread = thread};
+	snap_memory_copy_stacks(snap, &copy, 1);
+	return copy.rc;
 }
 
 void snap_memory_forget_late(struct tt_snap_thread *thread)

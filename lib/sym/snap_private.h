@@ -117,14 +117,25 @@ bool snap_memory_word(struct tt_snap *snap, struct tt_snap_thread *thread, uint6
 /* Bytes of code or other constant memory, through the cache. False: not all are there. */
 bool snap_memory_constant(struct tt_snap *snap, uint64_t address, void *bytes, size_t len);
 
-/* Copies the stack above the thread's stack pointer. 0, -EFAULT: no memory there, -ENOMEM. */
+struct snap_copy {
+	struct tt_snap_thread *thread; /* NULL: skip it */
+	int rc;                        /* 0, -EFAULT: no memory there, -ENOMEM, -ESRCH: skipped */
+};
+
+/* Copies the stacks above the threads' stack pointers, with as few system calls as possible. */
+void snap_memory_copy_stacks(struct tt_snap *snap, struct snap_copy *copies, size_t count);
+
+/* The same for one. Returns its rc. */
 int snap_memory_copy_stack(struct tt_snap *snap, struct tt_snap_thread *thread);
 void snap_memory_forget_late(struct tt_snap_thread *thread);
 void snap_memory_forget_pages(struct tt_snap *snap);
 
 /* ------------------------------------------------------------------ snap_quiet.c */
 
-/* Reads a thread that blocks. True: it is captured; else thread->fail tells why not. */
+/* Reads threads that block. Each one's fail tells whether it is captured (TT_SNAP_OK), or why not. */
+void snap_quiet_read_all(struct tt_snap *snap, struct tt_snap_thread *const *threads, size_t count);
+
+/* The same for one. True: it is captured. */
 bool snap_quiet_read(struct tt_snap *snap, struct tt_snap_thread *thread);
 
 /* How often a thread was given a processor; 0: cannot be told. */

@@ -5,7 +5,7 @@
  * The proof: the kernel counts each time that a thread is given a processor (the third number of its schedstat). A thread
  * that is blocked when its `syscall` file is read, with the same count before and after the copy, cannot have run in
  * between. Where the kernel does not keep that count, the context switches in `status` serve: together with a second look at
- * `syscall` they tell the same.
+ * `syscall` they tell the same. Threads are read in batches, so that one system call copies many stacks.
  * Called by snapshot.c.
  */
 #include "lib/sym/snap_private.h"
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define ATTEMPTS 3
+#define TOGETHER 128u /* threads: each keeps two files open */
 
 /* A file of one thread, read again and again. */
 static int thread_file(const struct tt_snap *snap, pid_t tid, const char *name)
@@ -39,10 +40,11 @@ static bool reread(int fd, char *text, size_t size)
 
 /* ------------------------------------------------------------------ time slices */
 
+/* The third number. */
 static uint64_t slices_of(const char *schedstat)
 {
-	unsigned long long slices = 0;
-	return sscanf(schedstat, "%*u %*u %llu", &slices) == 1 ? slices : 0;
+	const char *second = strchr(schedstat, ' '), *third = second ? strchr(second + 1, ' ') : NULL;
+	return third ? strtoull(third + 1, NULL, 10) : 0;
 }
 
 static uint64_t switches_of(const char *status)
@@ -67,13 +69,16 @@ static uint64_t counter_read(const struct counter *counter)
 	return counter->status ? switches_of(text) : slices_of(text);
 }
 
-static struct counter counter_open(const struct tt_snap *snap, pid_t tid)
+/* *ret_slices gets its first reading. */
+static struct counter counter_open(const struct tt_snap *snap, pid_t tid, uint64_t *ret_slices)
 {
 	struct counter counter = {.fd = thread_file(snap, tid, "schedstat")};
-	if (counter_read(&counter) == 0) {
+	*ret_slices = counter_read(&counter);
+	if (*ret_slices == 0) {
 		if (counter.fd >= 0)
 			close(counter.fd);
 		counter = (struct counter){.fd = thread_file(snap, tid, "status"), .status = true};
+		*ret_slices = counter_read(&counter);
 	}
 	return counter;
 }
@@ -86,8 +91,8 @@ static void counter_close(const struct counter *counter)
 
 uint64_t snap_quiet_slices(const struct tt_snap *snap, pid_t tid)
 {
-	struct counter counter = counter_open(snap, tid);
-	uint64_t slices = counter_read(&counter);
+	uint64_t slices;
+	struct counter counter = counter_open(snap, tid, &slices);
 	counter_close(&counter);
 	return slices;
 }
@@ -158,49 +163,107 @@ static enum tt_snap_fail fail_of(struct tt_snap_thread *thread, int error)
 	}
 }
 
-static enum tt_snap_fail copy_stack(struct tt_snap *snap, struct tt_snap_thread *thread)
+/* One thread that is being read. */
+struct quiet {
+	struct tt_snap_thread *thread;
+	struct tt_snap_thread next; /* becomes *thread */
+	int syscall_fd;
+	struct counter counter;
+};
+
+static void quiet_open(struct tt_snap *snap, struct quiet *q, struct tt_snap_thread *thread)
 {
-	int rc = snap_memory_copy_stack(snap, thread);
-	if (rc == -EFAULT)
-		return TT_SNAP_NO_STACK;
-	return rc ? fail_of(thread, -rc) : TT_SNAP_OK;
+	*q = (struct quiet){
+		.thread = thread, .next = {.tid = thread->tid, .stopped_ns = thread->stopped_ns, .private = thread->private}};
+	q->syscall_fd = thread_file(snap, thread->tid, "syscall");
+	q->next.fail = q->syscall_fd < 0 ? fail_of(&q->next, errno) : TT_SNAP_RUNNING;
+	q->counter = counter_open(snap, thread->tid, &q->next.slices);
+	snap_memory_forget_late(thread);
 }
 
-static enum tt_snap_fail attempt(
-	struct tt_snap *snap, struct tt_snap_thread *thread, int syscall_fd, const struct counter *counter)
+static void quiet_close(struct quiet *q)
 {
-	char before[512], after[512];
-	uint64_t slices = counter_read(counter);
-	if (!reread(syscall_fd, before, sizeof(before)))
-		return fail_of(thread, errno);
-	enum tt_snap_fail fail = parse_syscall(thread, before);
-	if (fail)
-		return fail;
-	thread->captured_ns = snap_now_ns();
-	fail = copy_stack(snap, thread);
-	if (!reread(syscall_fd, after, sizeof(after)))
-		return fail_of(thread, errno);
-	thread->slices = counter_read(counter);
-	if (strcmp(before, after) != 0 || slices == 0 || slices != thread->slices)
-		return TT_SNAP_RUNNING;
-	return fail;
+	if (q->syscall_fd >= 0)
+		close(q->syscall_fd);
+	counter_close(&q->counter);
+	q->next.how = q->next.fail == TT_SNAP_OK ? TT_SNAP_QUIET : TT_SNAP_NOT;
+	*q->thread = q->next;
 }
 
-/* The capture is made in a copy, so that an earlier one survives a failure. */
+/* True: it blocks, and its stack is to be copied. */
+static bool quiet_look(struct quiet *q)
+{
+	char text[512];
+	if (q->syscall_fd < 0)
+		return false;
+	if (!reread(q->syscall_fd, text, sizeof(text)))
+		q->next.fail = fail_of(&q->next, errno);
+	else
+		q->next.fail = parse_syscall(&q->next, text);
+	q->next.captured_ns = snap_now_ns();
+	return q->next.fail == TT_SNAP_OK;
+}
+
+/* Where time slices are not counted, the thread could be running again without any trace: a second look tells. */
+static bool still_blocked(const struct quiet *q)
+{
+	char text[512];
+	return !q->counter.status || (reread(q->syscall_fd, text, sizeof(text)) && strncmp(text, "running", 7) != 0);
+}
+
+static void quiet_verify(struct quiet *q, int rc)
+{
+	uint64_t slices = q->next.slices;
+	bool blocked = still_blocked(q);
+	q->next.slices = counter_read(&q->counter);
+	if (!blocked || slices == 0 || slices != q->next.slices)
+		q->next.fail = TT_SNAP_RUNNING;
+	else if (rc == -EFAULT)
+		q->next.fail = TT_SNAP_NO_STACK;
+	else if (rc)
+		q->next.fail = fail_of(&q->next, -rc);
+}
+
+/* The counts were read when the files were opened: look, copy all, read the counts again. */
+static void quiet_read(struct tt_snap *snap, struct quiet *quiets, size_t count)
+{
+	struct snap_copy copies[TOGETHER];
+	for (size_t i = 0; i < count; i++)
+		copies[i] = (struct snap_copy){.thread = quiet_look(&quiets[i]) ? &quiets[i].next : NULL};
+	snap_memory_copy_stacks(snap, copies, count);
+	for (size_t i = 0; i < count; i++) {
+		if (copies[i].thread)
+			quiet_verify(&quiets[i], copies[i].rc);
+	}
+}
+
+/* A batch is read over some milliseconds, in which some threads move on: those are tried again, each for itself. */
+static void quiet_again(struct tt_snap *snap, struct quiet *q)
+{
+	for (int i = 0; i < ATTEMPTS && q->next.fail == TT_SNAP_RUNNING && q->syscall_fd >= 0; i++) {
+		q->next.slices = counter_read(&q->counter);
+		quiet_read(snap, q, 1);
+	}
+}
+
+void snap_quiet_read_all(struct tt_snap *snap, struct tt_snap_thread *const *threads, size_t count)
+{
+	struct quiet quiets[TOGETHER];
+	for (size_t done = 0; done < count;) {
+		size_t part = count - done < TOGETHER ? count - done : TOGETHER;
+		for (size_t i = 0; i < part; i++)
+			quiet_open(snap, &quiets[i], threads[done + i]);
+		quiet_read(snap, quiets, part);
+		for (size_t i = 0; i < part; i++) {
+			quiet_again(snap, &quiets[i]);
+			quiet_close(&quiets[i]);
+		}
+		done += part;
+	}
+}
+
 bool snap_quiet_read(struct tt_snap *snap, struct tt_snap_thread *thread)
 {
-	struct tt_snap_thread next = {.tid = thread->tid, .stopped_ns = thread->stopped_ns, .private = thread->private};
-	int fd = thread_file(snap, thread->tid, "syscall");
-	struct counter counter = counter_open(snap, thread->tid);
-	enum tt_snap_fail fail = fd < 0 ? fail_of(&next, errno) : TT_SNAP_RUNNING;
-	for (int i = 0; fd >= 0 && i < ATTEMPTS && fail == TT_SNAP_RUNNING; i++)
-		fail = attempt(snap, &next, fd, &counter);
-	if (fd >= 0)
-		close(fd);
-	counter_close(&counter);
-	next.fail = fail;
-	next.how = fail == TT_SNAP_OK ? TT_SNAP_QUIET : TT_SNAP_NOT;
-	snap_memory_forget_late(thread);
-	*thread = next;
-	return fail == TT_SNAP_OK;
+	snap_quiet_read_all(snap, &thread, 1);
+	return thread->fail == TT_SNAP_OK;
 }

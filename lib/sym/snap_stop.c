@@ -9,6 +9,8 @@
  *     deadline. A thread that missed it cannot be detached either, for that needs a stopped thread; so the tracer is a
  *     thread of its own here, which then ends: that makes the kernel take back the request.
  *   - No signal is lost: one that arrives in place of our stop is passed on at the detach.
+ * Where that is allowed, the tracer runs before all ordinary threads (SCHED_FIFO), so that on a busy machine the target does
+ * not stand while the tracer waits for a processor.
  * No LISTEN is needed for a group-stop: nothing is resumed but by the detach, which leads back into it.
  * Called by snapshot.c.
  */
@@ -28,9 +30,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define SPIN_NS 300000u /* so long a stop is waited for without sleeping */
-#define NAP_NS  100000u
-#define ROUNDS  1000 /* of listing threads, with all known ones stopped */
+#define SHORT_NAP_NS 10000u
+#define SPIN_NS      300000u /* so long a stop is waited for without sleeping */
+#define NAP_NS       100000u
+#define ROUNDS       1000 /* of listing threads, with all known ones stopped */
 
 /* One thread on its way into a stop and out of it. */
 struct stop {
@@ -43,6 +46,7 @@ struct stop {
 
 struct session {
 	struct tt_snap *snap;
+	bool first; /* the tracer runs before all ordinary threads */
 	/* snap_stop_each */
 	struct tt_snap_thread **threads;
 	size_t count, done;
@@ -110,13 +114,20 @@ static bool stop_poll(struct stop *stop)
 	return true;
 }
 
-static void pause_briefly(uint64_t waited_ns)
+/* A tracer that goes before all others must sleep, for the thread that is to stop may need its processor. */
+static void pause_briefly(const struct session *session, uint64_t waited_ns)
 {
-	struct timespec nap = {.tv_nsec = NAP_NS};
-	if (waited_ns < SPIN_NS)
+	struct timespec nap = {.tv_nsec = waited_ns < SPIN_NS ? SHORT_NAP_NS : NAP_NS};
+	if (waited_ns < SPIN_NS && !session->first)
 		sched_yield();
 	else
 		nanosleep(&nap, NULL);
+}
+
+static void go_first(struct session *session)
+{
+	struct sched_param param = {.sched_priority = 1};
+	session->first = pthread_setschedparam(pthread_self(), SCHED_FIFO, &param) == 0;
 }
 
 void snap_set_registers(struct tt_snap_thread *thread, const struct user_regs_struct *r)
@@ -134,21 +145,27 @@ void snap_set_registers(struct tt_snap_thread *thread, const struct user_regs_st
 	memcpy(thread->args, args, sizeof(args));
 }
 
-/* Copies a stopped thread's registers and stack. */
-static void stop_capture(struct tt_snap *snap, struct stop *stop, enum tt_snap_how how)
+/* Reads a stopped thread's registers. */
+static bool stop_registers(struct stop *stop)
 {
 	struct tt_snap_thread *thread = stop->thread;
 	struct user_regs_struct regs;
 	struct iovec iov = {&regs, sizeof(regs)};
 	if (ptrace(PTRACE_GETREGSET, stop->tid, NT_PRSTATUS, &iov) || iov.iov_len != sizeof(regs)) {
 		stop_failed(stop, errno == ESRCH ? TT_SNAP_GONE : TT_SNAP_IO, errno);
-		return;
+		return false;
 	}
 	snap_memory_forget_late(thread);
 	snap_set_registers(thread, &regs);
 	thread->captured_ns = snap_now_ns();
 	thread->slices = 0;
-	int rc = snap_memory_copy_stack(snap, thread);
+	return true;
+}
+
+/* Takes note of the copy of its stack. */
+static void stop_copied(struct tt_snap *snap, struct stop *stop, enum tt_snap_how how, int rc)
+{
+	struct tt_snap_thread *thread = stop->thread;
 	thread->how = rc ? TT_SNAP_NOT : how;
 	if (rc == 0)
 		unwind_prefetch(snap, thread);
@@ -177,8 +194,9 @@ static uint64_t deadline_of(const struct tt_snap *snap)
 /* ------------------------------------------------------------------ each for itself */
 
 /* False: it never stopped, and the tracer has to end. */
-static bool stop_one(struct tt_snap *snap, struct tt_snap_thread *thread)
+static bool stop_one(const struct session *session, struct tt_snap_thread *thread)
 {
+	struct tt_snap *snap = session->snap;
 	struct stop stop = {.thread = thread, .tid = thread->tid};
 	if (!stop_begin(&stop))
 		return !stop.seized;
@@ -188,10 +206,10 @@ static bool stop_one(struct tt_snap *snap, struct tt_snap_thread *thread)
 			stop_failed(&stop, TT_SNAP_UNSTOPPABLE, 0);
 			return false;
 		}
-		pause_briefly(waited_ns);
+		pause_briefly(session, waited_ns);
 	}
-	if (stop.stopped)
-		stop_capture(snap, &stop, TT_SNAP_STOPPED);
+	if (stop.stopped && stop_registers(&stop))
+		stop_copied(snap, &stop, TT_SNAP_STOPPED, snap_memory_copy_stack(snap, thread));
 	stop_end(snap, &stop);
 	return true;
 }
@@ -200,8 +218,9 @@ static void *trace_each(void *arg)
 {
 	struct session *session = arg;
 	bool clean = true;
+	go_first(session);
 	while (clean && session->done < session->count)
-		clean = stop_one(session->snap, session->threads[session->done++]);
+		clean = stop_one(session, session->threads[session->done++]);
 	return NULL;
 }
 
@@ -245,7 +264,7 @@ static int begin_new(struct session *session)
 		bool is_new = false;
 		if (rc || !tt_hmap_insert(&session->seen, (uint64_t)*tid, &is_new))
 			rc = rc ? rc : -ENOMEM;
-		if (!is_new)
+		if (rc || !is_new)
 			continue;
 		struct stop stop = {.thread = snap_thread_add(session->snap, *tid), .tid = *tid};
 		if (!stop.thread || tt_vec_reserve(&session->stops, session->stops.len + 1)) {
@@ -274,29 +293,46 @@ static void await_all(struct session *session, uint64_t until_ns)
 		uint64_t now_ns = snap_now_ns();
 		if (!waiting || now_ns > until_ns)
 			return;
-		pause_briefly(now_ns - since_ns);
+		pause_briefly(session, now_ns - since_ns);
 	}
 }
 
 /* What did not stop may be blocked for good: that can be read as it is, and does not change while the others stand. */
-static void capture_all(struct session *session)
+static void capture_unstopped(struct tt_snap *snap, const struct stop *stop)
 {
-	struct stop *stop;
-	vec_for_each (stop, &session->stops) {
-		if (stop->stopped) {
-			stop_capture(session->snap, stop, TT_SNAP_TOGETHER);
-		} else if (stop->thread->fail != TT_SNAP_GONE) {
-			enum tt_snap_fail why = stop->seized ? TT_SNAP_UNSTOPPABLE : stop->thread->fail;
-			if (!snap_quiet_read(session->snap, stop->thread))
-				stop->thread->fail = why;
-		}
+	enum tt_snap_fail why = stop->seized ? TT_SNAP_UNSTOPPABLE : stop->thread->fail;
+	if (why != TT_SNAP_GONE && !snap_quiet_read(snap, stop->thread))
+		stop->thread->fail = why;
+}
+
+/* 0 or -ENOMEM. */
+static int capture_all(struct session *session)
+{
+	struct tt_snap *snap = session->snap;
+	struct snap_copy *copies = calloc(session->stops.len + 1, sizeof(*copies));
+	if (!copies)
+		return -ENOMEM;
+	for (size_t i = 0; i < session->stops.len; i++) {
+		struct stop *stop = &session->stops.data[i];
+		if (stop->stopped && stop_registers(stop))
+			copies[i].thread = stop->thread;
+		else if (!stop->stopped)
+			capture_unstopped(snap, stop);
 	}
+	snap_memory_copy_stacks(snap, copies, session->stops.len);
+	for (size_t i = 0; i < session->stops.len; i++) {
+		if (copies[i].thread)
+			stop_copied(snap, &session->stops.data[i], TT_SNAP_TOGETHER, copies[i].rc);
+	}
+	free(copies);
+	return 0;
 }
 
 static void *trace_all(void *arg)
 {
 	struct session *session = arg;
 	struct tt_snap *snap = session->snap;
+	go_first(session);
 	uint64_t since_ns = snap_now_ns(), until_ns = since_ns + deadline_of(snap);
 	int fresh = 1;
 	/* A thread that is not stopped yet can create another: until a list holds nothing new. */
@@ -306,21 +342,22 @@ static void *trace_all(void *arg)
 		if (snap_now_ns() > until_ns)
 			break;
 	}
-	capture_all(session);
+	int rc = capture_all(session);
 	if (snap->options.standing)
 		snap->options.standing(snap->options.arg, snap);
 	struct stop *stop;
 	vec_for_each (stop, &session->stops)
 		stop_end(snap, stop);
 	snap->pause.span_ns += snap_now_ns() - since_ns;
-	session->rc = fresh < 0 ? fresh : 0;
+	session->rc = fresh < 0 ? fresh : rc;
 	return NULL;
 }
 
 int snap_stop_all(struct tt_snap *snap)
 {
 	struct session session = {.snap = snap};
-	int rc = run_tracer(trace_all, &session);
+	int rc = tt_vec_reserve(&session.stops, snap->threads.len + 64);
+	rc = rc ? rc : run_tracer(trace_all, &session);
 	tt_vec_deinit(&session.stops);
 	tt_hmap_deinit(&session.seen);
 	return rc ? rc : session.rc;

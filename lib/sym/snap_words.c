@@ -34,7 +34,7 @@ const char *tt_snap_fail_text(enum tt_snap_fail fail)
 	return fail < TT_SNAP_FAIL_MAX ? texts[fail] : "unknown";
 }
 
-/* Calls whose interruption signal(7) lists as EINTR in any case. */
+/* Calls that a stop ends with EINTR in any case: signal(7), and what was tried. */
 static bool always_interrupted(int64_t number)
 {
 	switch (number) {
@@ -44,13 +44,9 @@ static bool always_interrupted(int64_t number)
 	case SYS_rt_sigtimedwait:
 	case SYS_semop:
 	case SYS_semtimedop:
-	case SYS_msgrcv:
-	case SYS_msgsnd:
 	case SYS_io_getevents:
 	case SYS_io_pgetevents:
 	case SYS_io_uring_enter:
-	case SYS_rt_sigsuspend:
-	case SYS_pause:
 		return true;
 	default:
 		return false;

@@ -245,9 +245,9 @@ static int read_from(struct tt_snap *snap, size_t first)
 {
 	TT_VEC(struct tt_snap_thread *) left = TT_VEC_INIT;
 	int rc = 0;
+	snap_quiet_read_all(snap, snap->threads.data + first, snap->threads.len - first);
 	for (size_t i = first; i < snap->threads.len; i++) {
-		struct tt_snap_thread *thread = snap->threads.data[i];
-		if (!snap_quiet_read(snap, thread) && thread->fail == TT_SNAP_RUNNING && tt_vec_push(&left, thread))
+		if (snap->threads.data[i]->fail == TT_SNAP_RUNNING && tt_vec_push(&left, snap->threads.data[i]))
 			rc = -ENOMEM;
 	}
 	if (rc == 0 && left.len && snap->options.mode != TT_SNAP_NEVER_STOP)
@@ -269,6 +269,16 @@ static int read_all_threads(struct tt_snap *snap)
 			return rc;
 	}
 	return rc;
+}
+
+/* Reading all without stops first makes room for the copies: with threads standing still that would take most of the time. */
+static int read_all_together(struct tt_snap *snap)
+{
+	int fresh = add_threads(snap);
+	if (fresh < 0)
+		return fresh;
+	snap_quiet_read_all(snap, snap->threads.data, snap->threads.len);
+	return snap_stop_all(snap);
 }
 
 /* Threads that ended meanwhile are none of the process's any more; those that were asked for by number stay, with the reason.
@@ -299,7 +309,7 @@ int tt_snap_take(pid_t pid, const struct tt_snap_options *options, struct tt_sna
 		snap->options = *options;
 	int rc = open_process(snap, err);
 	if (rc == 0) {
-		rc = snap->options.mode == TT_SNAP_CONSISTENT ? snap_stop_all(snap) : read_all_threads(snap);
+		rc = snap->options.mode == TT_SNAP_CONSISTENT ? read_all_together(snap) : read_all_threads(snap);
 		if (rc)
 			tt_err_set(err, -rc, "cannot read the threads of %d: %s", (int)pid, strerror(-rc));
 	}

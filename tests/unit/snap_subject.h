@@ -21,7 +21,7 @@
 
 #define SUBJECT_MAX 64
 
-enum subject_kind { SUBJECT_BLOCKED, SUBJECT_SPINNING };
+enum subject_kind { SUBJECT_BLOCKED, SUBJECT_SPINNING, SUBJECT_OWN };
 
 /* In memory that child and test share. */
 struct subject_shared {
@@ -38,10 +38,14 @@ struct subject {
 
 static struct subject_shared *subject_shared;
 static enum subject_kind subject_kind;
+static void (*subject_own)(size_t index); /* SUBJECT_OWN: what its threads do */
+static void (*subject_main_own)(void);    /* what the main thread does after that, before it pauses; NULL: nothing */
 
 static __attribute__((noinline)) void subject_stay(size_t index)
 {
 	__atomic_store_n(&subject_shared->tids[index], (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	if (subject_kind == SUBJECT_OWN)
+		subject_own(index);
 	while (subject_kind == SUBJECT_SPINNING)
 		__atomic_add_fetch(&subject_shared->beats[index], 1, __ATOMIC_RELAXED);
 	for (;;)
@@ -74,7 +78,7 @@ static void subject_wait(const struct subject *subject)
 		while (subject_kind == SUBJECT_BLOCKED && !subject_blocks(subject->pid, subject->tids[i]))
 			sched_yield();
 	}
-	while (!subject_blocks(subject->pid, subject->pid))
+	while (!subject_main_own && !subject_blocks(subject->pid, subject->pid))
 		sched_yield();
 }
 
@@ -91,6 +95,8 @@ static __attribute__((unused)) struct subject subject_start(enum subject_kind ki
 			if (pthread_create(&thread, NULL, subject_thread, (void *)(uintptr_t)i))
 				_exit(1);
 		}
+		if (subject_main_own)
+			subject_main_own();
 		for (;;)
 			pause();
 	}
