@@ -159,6 +159,17 @@ static bool dep_equal(const struct ttrec_dep *d, uint64_t hash, uint32_t wanted,
 	return true; /* the hash covers the uids */
 }
 
+/* The thread that has entry i did it again. */
+static void dep_again(struct ttrec_dep *d, unsigned i, uint32_t segment)
+{
+	uint32_t last = tt_load_relaxed(&d->threads[i].last_segment), after = last - d->threads[i].segment;
+	if (last == segment)
+		return;
+	if (after)
+		tt_or_relaxed(&d->between[i], (uint16_t)(1u << (after < 16 ? after - 1 : 15)));
+	tt_store_relaxed(&d->threads[i].last_segment, segment);
+}
+
 /*
  * The thread did it. An entry of threads[] is written by its own thread only: claimed by the count, valid by its serial. A
  * thread that is there already says until when; one that finds no room is counted.
@@ -169,7 +180,7 @@ static void dep_add_thread(struct tt_self *s, struct ttrec_dep *d)
 	uint16_t n = tt_load_acquire(&d->thread_count);
 	for (uint16_t i = 0; i < n && i < TTREC_DEP_THREADS; i++) {
 		if (tt_load_acquire(&d->threads[i].serial) == t->serial) {
-			tt_store_relaxed(&d->threads[i].last_segment, t->segment);
+			dep_again(d, i, t->segment);
 			return;
 		}
 	}

@@ -688,6 +688,8 @@ struct ttrec_dep {
 		uint32_t segment;      /* in which it did it first */
 		uint32_t last_segment; /* in which it did it last */
 	} threads[TTREC_DEP_THREADS];
+	/* Segments between the first and the last: bit k is segment + 1 + k; bit 15 is one or more from segment + 16 on. */
+	uint16_t between[TTREC_DEP_THREADS];
 	struct ttrec_dep_held held[]; /* outermost first */
 };
 

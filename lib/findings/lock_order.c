@@ -58,12 +58,18 @@ static bool share_thread(const struct tt_dep *a, const struct tt_dep *b)
  * The stack of a held lock's acquire: known when it was itself asked for while others were held. Those that are held below it
  * now, by the same thread: one wrapper (std::mutex::lock) may be the place where many functions take it.
  */
-static const struct tt_stack *held_stack(const struct context *x, const struct tt_dep *dep, const struct tt_dep_held *held)
+static const struct tt_dep *held_asked(const struct context *x, const struct tt_dep *dep, const struct tt_dep_held *held)
 {
 	unsigned below = (unsigned)(held - dep->held);
 	uint64_t key = asked_key(dep->process, held->uid, held->site, dep->held, below);
 	const struct tt_dep *asked = below ? tt_hmap_ptr(&x->asked, key) : NULL;
-	return asked && share_thread(asked, dep) ? asked->stack : NULL;
+	return asked && share_thread(asked, dep) ? asked : NULL;
+}
+
+static const struct tt_stack *held_stack(const struct context *x, const struct tt_dep *dep, const struct tt_dep_held *held)
+{
+	const struct tt_dep *asked = held_asked(x, dep, held);
+	return asked ? asked->stack : NULL;
 }
 
 static uint64_t hash_place(const struct tt_detect *d, uint64_t hash, const struct tt_site *site, const struct tt_stack *stack)
@@ -126,26 +132,36 @@ static void identify(const struct context *x, struct tt_finding *f, const struct
 
 /* ------------------------------------------------------------------ the steps */
 
-static bool names_twice(const struct tt_detect *d, const struct tt_order_cycle *c, const struct tt_lock *lock, const char *name)
+/* Names of locks -> a lock that has it, or NULL when several have. */
+static void note_names(const struct tt_detect *d, const struct tt_order_cycle *c, struct tt_smap *names)
 {
 	for (unsigned i = 0; i < c->length; i++) {
-		const struct tt_lock *other = c->steps[i].held->lock;
-		if (other != lock && strcmp(tt_detect_lock_name(d, other->class), name) == 0)
-			return true;
+		const struct tt_lock *lock = c->steps[i].held->lock;
+		const char *name = tt_detect_lock_name(d, lock->class);
+		bool is_new;
+		struct tt_smap_entry *e = tt_smap_insert(names, name, strlen(name), &is_new);
+		if (!e)
+			d->set->failed = true;
+		else if (is_new)
+			e->ptr = (void *)(uintptr_t)lock;
+		else if (e->ptr != lock)
+			e->ptr = NULL;
 	}
-	return false;
 }
 
-static const char *lock_name(const struct tt_detect *d, const struct tt_order_cycle *c, const struct tt_lock *lock)
+static const char *lock_name(const struct tt_detect *d, const struct tt_smap *names, const struct tt_lock *lock)
 {
-	const char *name = tt_findings_text(d->set, "%s", tt_detect_lock_name(d, lock->class));
-	if (!names_twice(d, c, lock, name))
-		return name;
+	const char *name = tt_detect_lock_name(d, lock->class);
+	const struct tt_smap_entry *e = tt_smap_find(names, name, strlen(name));
+	if (e && e->ptr)
+		return tt_findings_text(d->set, "%s", name);
 	return tt_findings_text(d->set, "%s at 0x%" PRIx64, name, lock->address);
 }
 
 static void word_steps(const struct tt_detect *d, const struct tt_order_cycle *c, struct order_words *w)
 {
+	struct tt_smap names = TT_SMAP_INIT;
+	note_names(d, c, &names);
 	for (unsigned i = 0; i < c->length; i++) {
 		const struct tt_order_step *s = &c->steps[i];
 		w[i].thread = "a thread that was not noted";
@@ -154,11 +170,24 @@ static void word_steps(const struct tt_detect *d, const struct tt_order_cycle *c
 				d->set, "%s", tt_detect_thread_name(d, c->process, s->by.thread, s->by.serial));
 		w[i].function = tt_detect_name(d, s->dep->site, s->dep->stack);
 		w[i].where = tt_detect_where(d, s->dep->site, s->dep->stack);
-		w[i].held = lock_name(d, c, s->held->lock);
+		w[i].held = lock_name(d, &names, s->held->lock);
 		w[i].held_class = tt_findings_text(d->set, "%s", tt_detect_lock_name(d, s->held->lock->class));
 	}
 	for (unsigned i = 0; i < c->length; i++)
 		w[i].wanted = w[(i + 1) % c->length].held;
+	tt_smap_deinit(&names);
+}
+
+/* "took L here". A fact that several threads share has the stack of the first: not that of the step's thread, maybe. */
+static const char *label(
+	const struct context *x, const struct tt_order_step *s, const struct tt_dep *asked, const char *did, const char *lock)
+{
+	struct tt_findings *set = x->d->set;
+	const struct tt_dep_thread *first = asked && asked->stack && asked->thread_count ? &asked->threads[0] : NULL;
+	if (!first || !s->by.serial || first->serial == s->by.serial)
+		return tt_findings_text(set, "%s %s here", did, lock);
+	const char *name = tt_detect_thread_name(x->d, asked->process, first->thread, first->serial);
+	return tt_findings_text(set, "%s %s here, as %s had done before it, whose stack this is", did, lock, name);
 }
 
 static void add_steps(
@@ -173,9 +202,9 @@ static void add_steps(
 			.wanted = s->dep->wanted,
 			.held_name = w[i].held,
 			.wanted_name = w[i].wanted,
-			.hold = {tt_findings_text(set, "took %s here", w[i].held), s->held->site,
+			.hold = {label(x, s, held_asked(x, s->dep, s->held), "took", w[i].held), s->held->site,
 				held_stack(x, s->dep, s->held)},
-			.want = {tt_findings_text(set, "asked for %s here", w[i].wanted), s->dep->site, s->dep->stack}};
+			.want = {label(x, s, s->dep, "asked for", w[i].wanted), s->dep->site, s->dep->stack}};
 		tt_finding_edge(set, f, &edge);
 		if (i < SHOWN_THREADS)
 			tt_finding_thread(set, f, s->by.thread);

@@ -79,9 +79,7 @@ const char *order_short_reason(const struct tt_order_cycle *c)
 	if (c->why & TT_ORDER_TRY)
 		return "but without waiting: a trylock is one of the steps";
 	if (c->why & TT_ORDER_WAITS)
-		return "all of them take a mutex again after a condition wait: each held it when its wait began, so the last "
-		       "to begin "
-		       "cannot have met one that holds it since before";
+		return "but only coming back from condition waits, which cannot all be";
 	if (c->why & TT_ORDER_THREAD)
 		return "but only within one thread";
 	return "but one after the other, by create and join";
@@ -136,6 +134,9 @@ const char *order_reason(const struct tt_detect *d, const struct tt_order_cycle 
 				return tt_findings_text(
 					d->set, "%s asks for %s with a trylock, which never waits", w[i].where, w[i].wanted);
 	}
+	if (c->why & TT_ORDER_WAITS)
+		return "each step takes a mutex again after a condition wait, which it held when the wait began: whoever began "
+		       "last cannot have met one that held it since before";
 	if (c->why & TT_ORDER_THREAD)
 		return tt_findings_text(d->set, "%s did both: a thread does not wait for itself here", w[c->pair[0]].thread);
 	return time_reason(d, c, w);
@@ -158,6 +159,9 @@ const char *order_confidence(const struct tt_detect *d, const struct tt_order_cy
 		return "it needs a writer that waits between two readers, which this kind of read-write lock does not let pass";
 	if (c->doubts & TT_ORDER_UNNAMED)
 		return "more threads took these locks than were noted, and the noted ones alone are too few";
+	if (c->doubts & TT_ORDER_BETWEEN)
+		return "a thread of it did its step between many threads that it created and joined; which of them lived then "
+		       "is not known in full";
 	if (c->doubts & TT_ORDER_LINEAGE)
 		return "who created or joined these threads was not seen in full: they may never run at once";
 	return tt_findings_text(d->set,

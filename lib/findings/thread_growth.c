@@ -3,7 +3,8 @@
  * thread_growth.c - rule thread-leak-growth: threads of one creation site that only accumulate.
  *
  * The time since the site's first creation is cut in four; when threads that still live at the end were created in each
- * quarter, their number rose all the time. A pool that fills once lies in one quarter or two and is not reported.
+ * quarter, their number rose all the time. A pool that fills once lies in one quarter or two and is not reported; nor is one
+ * that began with most of its threads and got some more as it was needed: of a leak about half come in the second half.
  */
 #include <inttypes.h>
 
@@ -77,6 +78,8 @@ static void judge(const struct tt_detect *d, const struct tt_group *g, const str
 	for (unsigned i = 0; i < QUARTERS; i++)
 		if (born[i] < 2)
 			return;
+	if ((born[2] + born[3]) * 5 < live * 2)
+		return;
 	report(d, g, part, live, born, span_ns);
 }
 

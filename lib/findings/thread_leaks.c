@@ -77,6 +77,15 @@ static void weigh_unjoined(
 		*stack_bytes += (part->unjoined - known) * DEFAULT_STACK_BYTES;
 }
 
+static uint64_t count_left_running(const struct tt_group *g, const struct tt_process *process)
+{
+	uint64_t n = 0;
+	struct tt_thread *const *t;
+	vec_for_each (t, &g->threads)
+		n += (*t)->process == process && is_left_running(*t);
+	return n;
+}
+
 static void report_unjoined(const struct tt_detect *d, const struct tt_group *g, const struct tt_group_part *part)
 {
 	bool exited = part->process->end == TT_END_EXITED;
@@ -87,11 +96,15 @@ static void report_unjoined(const struct tt_detect *d, const struct tt_group *g,
 	struct tt_finding *f = add(d, TT_RULE_THREAD_LEAK_UNJOINED, g, part->process);
 	if (!f)
 		return;
-	if (!exited) {
+	f->reason = exited ? "the program ended and had not joined them" : reason_not_exited(part->process->end);
+	/* A pool that shrinks, in a program that leaves its threads as they are when it ends. */
+	bool pool_stays = exited && count_left_running(g, part->process) >= 4 * part->unjoined;
+	if (pool_stays)
+		f->reason = "most of the same pool still ran when the program ended, which waits for none of them then";
+	if (!exited || pool_stays) {
 		f->level = TT_LEVEL_WARNING;
 		f->confidence = TT_POSSIBLE;
 	}
-	f->reason = exited ? "the program ended and had not joined them" : reason_not_exited(part->process->end);
 	f->title = tt_findings_text(d->set, "%" PRIu64 " thread%s of %s ended and %s never joined", part->unjoined,
 		part->unjoined == 1 ? "" : "s", tt_detect_pool_name(d, g), part->unjoined == 1 ? "was" : "were");
 	tt_finding_evidence(d->set, f, "%" PRIu64 " of %" PRIu64 " threads created in %s", part->unjoined, part->created,

@@ -60,6 +60,7 @@ void model_read_deps(struct tt_model *m, struct model_process *mp)
 			t->serial = r->threads[i].serial;
 			t->segment = r->threads[i].segment;
 			t->last_segment = r->threads[i].last_segment;
+			t->between = r->between[i];
 			t->thread = tt_hmap_ptr(&mp->threads, t->serial);
 		}
 	}

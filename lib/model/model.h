@@ -433,6 +433,7 @@ struct tt_dep_held {
 struct tt_dep_thread {
 	uint64_t serial;
 	uint32_t segment, last_segment; /* in which it did it first and last; 0 is also a thread's first segment */
+	uint16_t between;               /* as struct ttrec_dep says */
 	struct tt_thread *thread;       /* NULL: record gone */
 };
 

@@ -38,6 +38,7 @@ enum tt_order_doubt {
 	TT_ORDER_WRITER = 4,    /* closes only while some writer waits between two readers */
 	TT_ORDER_SEMAPHORE = 8, /* some lock of it is a semaphore */
 	TT_ORDER_LINEAGE = 16,  /* who created or joined some thread of it is not known */
+	TT_ORDER_BETWEEN = 64,  /* when some thread did its step is known only within a range of its segments */
 	TT_ORDER_STACK = 32,    /* some lock of it lies on a stack and was never initialised by a call: it may be several */
 };
 

@@ -61,7 +61,7 @@ static enum tt_order_link meets(const struct tt_thread *p, uint32_t segment, boo
 enum tt_order_link order_before(const struct order_point *x, const struct order_point *y, const struct tt_thread **at)
 {
 	const struct tt_thread *p = x->thread;
-	uint32_t segment = x->segment;
+	uint32_t segment = x->until;
 	for (unsigned i = 0; p && y->thread && i < LINE_MOST; i++) {
 		enum tt_order_link link = meets(p, segment, i > 0, y);
 		if (link) {
@@ -92,13 +92,24 @@ static void reached(struct order_lives *l, const struct tt_thread *t, uint32_t s
 /* Nobody joined the thread, and it created nobody afterwards: nothing of others comes after this. */
 static bool is_last_word(const struct order_point *x)
 {
-	return !x->thread->past && !x->thread->joiner_segment && x->thread->segment == x->segment;
+	return !x->thread->past && !x->thread->joiner_segment && x->thread->segment == x->until;
+}
+
+/*
+ * Neither created or joined anybody, so that all that comes after x goes through its joiner, and all before y through its
+ * creator: being one thread, that has them in the order of its segments, which order_before() looks at.
+ */
+static bool have_one_line(const struct tt_thread *x, const struct tt_thread *y)
+{
+	return x->segment == 0 && y->segment == 0 && x->joiner && x->joiner == y->creator;
 }
 
 bool order_before_all(struct order_lives *l, const struct order_point *x, const struct order_point *y)
 {
 	if (!x->thread || !y->thread || is_last_word(x))
 		return false;
+	if (have_one_line(x->thread, y->thread))
+		return order_before(x, y, NULL) != TT_LINK_NONE;
 	l->turn++;
 	l->queue.len = 0;
 	reached(l, y->thread, y->segment);
@@ -106,7 +117,7 @@ bool order_before_all(struct order_lives *l, const struct order_point *x, const 
 	for (size_t i = 0; i < l->queue.len && visits < VISITS_MAX; i++) {
 		const struct tt_thread *t = &l->model->threads.data[l->queue.data[i]];
 		uint32_t until = l->reach[t->id];
-		if (t == x->thread && x->segment < until) {
+		if (t == x->thread && x->until < until) {
 			l->visits += visits;
 			return true;
 		}

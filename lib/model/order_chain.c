@@ -2,8 +2,10 @@
 /*
  * order_chain.c - which chains of lock-order facts can close: modes, gates, trylocks, different threads, time. Part of order.c.
  *
- * Modes and gates are decided link by link. So are threads, in a bipartite matching of links and threads that grows by one
- * augmenting path per link, and time, for each pair. When the chain closes, threads are chosen that suit all of it at once.
+ * Modes and gates are decided link by link; for gates the links that hold each lock are counted. So are threads, in a bipartite
+ * matching of links and threads that grows by one augmenting path per link, and time, by comparing with the links before. Of
+ * workers of one thread two stand for all (struct order_life), so that a ring of them takes no longer than its length. When the
+ * chain closes, threads are chosen that suit all at once.
  */
 #include <stdlib.h>
 
@@ -17,7 +19,12 @@ int order_chain_init(struct order_chain *c, const struct order_graph *g, struct 
 	c->owner = calloc(g->people + 1u, sizeof(*c->owner));
 	c->from = calloc(g->people + 1u, sizeof(*c->from));
 	c->seen = calloc(g->people + 1u, sizeof(*c->seen));
-	return c->owner && c->from && c->seen ? 0 : -ENOMEM;
+	c->taken = calloc(g->people + 1u, sizeof(*c->taken));
+	c->lives_in = calloc(g->lives + 1u, sizeof(*c->lives_in));
+	c->excluding = calloc(g->locks.len + 1, sizeof(*c->excluding));
+	c->sharing = calloc(g->locks.len + 1, sizeof(*c->sharing));
+	bool good = c->owner && c->from && c->seen && c->taken && c->lives_in && c->excluding && c->sharing;
+	return good ? 0 : -ENOMEM;
 }
 
 void order_chain_deinit(struct order_chain *c)
@@ -27,6 +34,12 @@ void order_chain_deinit(struct order_chain *c)
 	free(c->owner);
 	free(c->from);
 	free(c->seen);
+	free(c->taken);
+	free(c->lives_in);
+	free(c->excluding);
+	free(c->sharing);
+	tt_vec_deinit(&c->apart);
+	tt_vec_deinit(&c->active);
 }
 
 static const struct order_edge *edge_at(const struct order_chain *c, size_t link)
@@ -165,22 +178,91 @@ static int match(struct order_chain *c, uint32_t last)
 
 /* ------------------------------------------------------------------ link by link */
 
-/* What the last link breaks in the chain before it. */
-static unsigned broken_by_last(struct order_chain *c)
+/* Is a lock that the fact holds held by a link, and not both for reading? */
+static bool is_gated(struct order_chain *c, const struct order_fact *f)
 {
-	size_t last = c->links.len - 1;
-	const struct order_fact *f = fact_at(c, last);
-	unsigned why = f->dep->is_try ? TT_ORDER_TRY : 0;
-	uint32_t at[2];
-	for (size_t i = 0; i < last; i++) {
-		const struct order_fact *other = fact_at(c, i);
-		c->work += 1 + (uint64_t)other->point_count * f->point_count;
-		if (find_gate(c->g, other, f, at))
-			why |= TT_ORDER_GATE;
-		if (!c->relaxed && (why || !can_meet(c, other, f)))
-			return why | TT_ORDER_TIME;
+	c->work += f->held_count / 8;
+	for (uint32_t i = f->held_first; i < f->held_first + f->held_count; i++) {
+		const struct order_held *h = &c->g->held.data[i];
+		if (c->excluding[h->node] || (!h->shared && c->sharing[h->node]))
+			return true;
 	}
-	return why;
+	return false;
+}
+
+static bool meets(struct order_chain *c, const struct order_fact *f, uint32_t link)
+{
+	const struct order_fact *other = fact_at(c, link);
+	c->work += (uint64_t)other->point_count * f->point_count;
+	return can_meet(c, other, f);
+}
+
+/* Can it meet all links of the chain? */
+static bool meets_all(struct order_chain *c, const struct order_fact *f)
+{
+	const uint32_t *at;
+	vec_for_each (at, &c->apart)
+		if (!meets(c, f, *at))
+			return false;
+	vec_for_each (at, &c->active) {
+		const struct order_life *life = &c->lives_in[*at];
+		if (!meets(c, f, life->soonest) || (life->latest != life->soonest && !meets(c, f, life->latest)))
+			return false;
+	}
+	return true;
+}
+
+static void count_locks(struct order_chain *c, const struct order_fact *f, uint32_t one)
+{
+	for (uint32_t i = f->held_first; i < f->held_first + f->held_count; i++) {
+		const struct order_held *h = &c->g->held.data[i];
+		*(h->shared ? &c->sharing[h->node] : &c->excluding[h->node]) += one;
+	}
+}
+
+static uint32_t joined_at(const struct tt_thread *t)
+{
+	return t->joiner ? t->joiner_segment : UINT32_MAX;
+}
+
+/* The last link takes its part in what later ones are compared with. -ENOMEM. */
+static int enter(struct order_chain *c)
+{
+	uint32_t n = (uint32_t)c->links.len - 1;
+	const struct order_fact *f = fact_at(c, n);
+	if (!f->life)
+		return tt_vec_push(&c->apart, n) ? -ENOMEM : 0;
+	struct order_life *life = &c->lives_in[f->life];
+	if (life->links == 0) {
+		if (tt_vec_push(&c->active, f->life))
+			return -ENOMEM;
+		life->soonest = life->latest = n;
+	}
+	struct order_link *l = &c->links.data[n];
+	l->soonest = life->soonest;
+	l->latest = life->latest;
+	const struct tt_thread *t = point_at(c, n, 0)->thread;
+	if (joined_at(t) < joined_at(point_at(c, life->soonest, 0)->thread))
+		life->soonest = n;
+	if (t->creator_segment > point_at(c, life->latest, 0)->thread->creator_segment)
+		life->latest = n;
+	life->links++;
+	return 0;
+}
+
+static void leave(struct order_chain *c)
+{
+	const struct order_link *l = &c->links.data[c->links.len - 1];
+	uint32_t number = fact_at(c, c->links.len - 1)->life;
+	struct order_life *life = &c->lives_in[number];
+	if (!number) {
+		c->apart.len--;
+		return;
+	}
+	life->soonest = l->soonest;
+	life->latest = l->latest;
+	if (--life->links == 0)
+		c->active.len--;
 }
 
 int order_chain_push(struct order_chain *c, uint32_t edge)
@@ -189,19 +271,29 @@ int order_chain_push(struct order_chain *c, uint32_t edge)
 	bool by_writer = false;
 	if (n && !follows(c, n - 1, &c->g->edges.data[edge], &by_writer))
 		return 0;
-	struct order_link link = {.edge = edge, .who = ORDER_NONE, .why = n ? c->links.data[n - 1].why : 0};
+	const struct order_fact *f = &c->g->facts.data[c->g->edges.data[edge].fact];
+	c->work++;
+	unsigned why = f->dep->is_try ? TT_ORDER_TRY : 0;
+	why |= is_gated(c, f) ? TT_ORDER_GATE : 0;
+	if (!c->relaxed && (why || !meets_all(c, f)))
+		return 0;
+	struct order_link link = {.edge = edge, .who = ORDER_NONE, .why = why | (n ? c->links.data[n - 1].why : 0)};
 	if (tt_vec_push(&c->links, link))
 		return -ENOMEM;
-	unsigned why = broken_by_last(c);
-	int rc = c->relaxed ? 1 : why ? 0 : match(c, (uint32_t)n);
-	c->links.data[n].why |= why;
-	if (rc <= 0)
+	int rc = c->relaxed ? 1 : match(c, (uint32_t)n);
+	if (rc > 0 && enter(c) < 0)
+		rc = -ENOMEM;
+	if (rc > 0)
+		count_locks(c, f, 1);
+	else
 		c->links.len = n;
 	return rc;
 }
 
 void order_chain_pop(struct order_chain *c)
 {
+	count_locks(c, fact_at(c, c->links.len - 1), UINT32_MAX); /* -1 */
+	leave(c);
 	uint32_t who = c->links.data[--c->links.len].who;
 	if (who != ORDER_NONE)
 		c->owner[who] = 0;
@@ -209,18 +301,43 @@ void order_chain_pop(struct order_chain *c)
 
 /* ------------------------------------------------------------------ the closed chain */
 
-/* Can the thread of this point be there at once with those chosen for the links before? */
-static bool fits(const struct order_chain *c, size_t link, const struct order_point *p)
+/* Can the points be there at once, by all that is known? */
+static bool meet_for_sure(struct order_chain *c, const struct order_point *p, const struct order_point *q)
 {
-	for (size_t i = 0; i < link; i++) {
-		const struct order_link *l = &c->links.data[i];
-		if (l->point == ORDER_NONE)
-			continue;
-		const struct order_point *q = point_at(c, i, l->point);
-		if (!unordered(p, q) || order_before_all(c->lives, p, q) || order_before_all(c->lives, q, p))
+	c->work++;
+	return unordered(p, q) && !order_before_all(c->lives, p, q) && !order_before_all(c->lives, q, p);
+}
+
+/*
+ * Can the thread of this point be there at once with those chosen for the links before, and with all of those that have but
+ * one?
+ */
+static bool fits(struct order_chain *c, size_t link, const struct order_point *p)
+{
+	if (c->taken[p->who])
+		return false;
+	for (size_t i = 0; i < c->apart.len && c->apart.data[i] < link; i++) {
+		uint32_t at = c->apart.data[i], point = c->links.data[at].point;
+		if (point != ORDER_NONE && !meet_for_sure(c, p, point_at(c, at, point)))
+			return false;
+	}
+	const uint32_t *number;
+	vec_for_each (number, &c->active) {
+		const struct order_life *life = &c->lives_in[*number];
+		if ((life->soonest != link && !meet_for_sure(c, p, point_at(c, life->soonest, 0))) ||
+			(life->latest != link && life->latest != life->soonest &&
+				!meet_for_sure(c, p, point_at(c, life->latest, 0))))
 			return false;
 	}
 	return true;
+}
+
+static void let_go(struct order_chain *c, size_t link)
+{
+	struct order_link *l = &c->links.data[link];
+	if (l->point != ORDER_NONE)
+		c->taken[point_at(c, link, l->point)->who] = false;
+	l->point = ORDER_NONE;
 }
 
 /*
@@ -231,16 +348,17 @@ static uint32_t next_fit(struct order_chain *c, size_t link, uint32_t from)
 {
 	const struct order_fact *f = fact_at(c, link);
 	struct order_link *l = &c->links.data[link];
-	l->point = ORDER_NONE;
+	let_go(c, link);
 	if (l->who == ORDER_NONE) /* some thread that is not named */
 		return from == 0 ? 0 : ORDER_NONE;
 	uint32_t n = f->point_count;
 	for (uint32_t i = from; i < 2 * n; i++) {
 		uint32_t k = i < n ? i : i - n;
 		const struct order_point *p = point_at(c, link, k);
-		c->work += link + 1;
+		c->work++;
 		if ((p->who == l->who) == (i < n) && fits(c, link, p)) {
 			l->point = k;
+			c->taken[p->who] = true;
 			return i;
 		}
 	}
@@ -248,7 +366,7 @@ static uint32_t next_fit(struct order_chain *c, size_t link, uint32_t from)
 }
 
 /* Chooses a point for every link, so that all can be at once. Tries for a while. */
-static bool choose(struct order_chain *c)
+static bool choose_points(struct order_chain *c)
 {
 	size_t n = c->links.len, at = 0;
 	uint32_t from = 0;
@@ -266,6 +384,18 @@ static bool choose(struct order_chain *c)
 		}
 	}
 	return false;
+}
+
+static bool choose(struct order_chain *c)
+{
+	struct order_link *l;
+	vec_for_each (l, &c->links)
+		l->point = ORDER_NONE;
+	bool good = choose_points(c);
+	for (size_t i = 0; i < c->links.len; i++)
+		if (c->links.data[i].point != ORDER_NONE)
+			c->taken[point_at(c, i, c->links.data[i].point)->who] = false;
+	return good;
 }
 
 /* Two links that cannot be at once because one comes before the other: says so in *ret. */
@@ -351,10 +481,9 @@ static unsigned doubts_of(const struct order_chain *c)
 		/* A std::mutex has neither birth nor death: the next call's may lie at the same place. */
 		if (held->flags & TTREC_LOCK_ON_STACK && !(held->flags & TTREC_LOCK_INIT_SEEN))
 			doubts |= TT_ORDER_STACK;
-		if (l->point == ORDER_NONE)
-			doubts |= TT_ORDER_UNNAMED;
-		else if (order_lineage_gone(point_at(c, i, l->point)))
-			doubts |= TT_ORDER_LINEAGE;
+		const struct order_point *p = l->point == ORDER_NONE ? NULL : point_at(c, i, l->point);
+		doubts |= !p ? TT_ORDER_UNNAMED : p->until != p->segment ? TT_ORDER_BETWEEN : 0;
+		doubts |= p && order_lineage_gone(p) ? TT_ORDER_LINEAGE : 0;
 	}
 	return doubts;
 }

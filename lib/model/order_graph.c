@@ -14,6 +14,7 @@ struct build {
 	struct tt_hmap nodes;  /* uid -> node */
 	struct tt_hmap people; /* serial -> who */
 	struct tt_hmap keys;   /* step key -> number */
+	struct tt_hmap lives;  /* creator and joiner -> number */
 	TT_VEC(struct order_edge) edges;
 };
 
@@ -63,6 +64,46 @@ static void settle_held(struct order_graph *g, struct order_fact *f)
 	f->held_count = (uint32_t)kept;
 }
 
+static int add_point(struct order_graph *g, struct order_point p, uint32_t segment, uint32_t until)
+{
+	p.segment = segment;
+	p.until = until;
+	return tt_vec_push(&g->points, p) ? -ENOMEM : 0;
+}
+
+/* The segments in which the thread did it, one by one; what is only known roughly comes last. */
+static int add_segments(struct order_graph *g, struct order_point p, const struct tt_dep_thread *t)
+{
+	uint32_t first = t->segment, last = t->last_segment;
+	int rc = add_point(g, p, first, first);
+	for (unsigned k = 0; k < 15 && rc == 0; k++)
+		if (t->between & 1u << k && first + 1 + k < last)
+			rc = add_point(g, p, first + 1 + k, first + 1 + k);
+	if (last > first && rc == 0)
+		rc = add_point(g, p, last, last);
+	if (t->between & 1u << 15 && last > first && last - first > 16 && rc == 0)
+		rc = add_point(g, p, first + 16, last - 1);
+	return rc;
+}
+
+/* See struct order_life. 0: the thread has none. */
+static int life_of(struct build *b, const struct order_point *p, uint32_t *ret)
+{
+	const struct tt_thread *t = p->thread;
+	*ret = 0;
+	if (!t || t->segment != 0 || !t->creator)
+		return 0;
+	uint64_t part[] = {t->creator->id, t->joiner ? t->joiner->id : UINT64_MAX};
+	bool is_new;
+	struct tt_hmap_entry *e = tt_hmap_insert(&b->lives, tt_hash_stable(TT_HASH_STABLE_INIT, part, sizeof(part)), &is_new);
+	if (!e)
+		return -ENOMEM;
+	if (is_new)
+		e->value = b->g->lives++;
+	*ret = (uint32_t)e->value;
+	return 0;
+}
+
 static int add_points(struct build *b, struct order_fact *f)
 {
 	const struct tt_dep *d = f->dep;
@@ -74,18 +115,14 @@ static int add_points(struct build *b, struct order_fact *f)
 			return -ENOMEM;
 		if (is_new)
 			e->value = b->g->people++;
-		struct order_point p = {d->threads[i].thread, (uint32_t)e->value, d->threads[i].segment, &d->threads[i]};
-		if (tt_vec_push(&b->g->points, p))
+		struct order_point p = {.thread = d->threads[i].thread, .who = (uint32_t)e->value, .by = &d->threads[i]};
+		if (add_segments(b->g, p, &d->threads[i]))
 			return -ENOMEM;
-		if (d->threads[i].last_segment > p.segment) {
-			p.segment = d->threads[i].last_segment;
-			if (tt_vec_push(&b->g->points, p))
-				return -ENOMEM;
-		}
 	}
 	f->point_count = (uint32_t)b->g->points.len - f->point_first;
 	f->unnamed = d->thread_count == 0 || (d->thread_count == TTREC_DEP_THREADS && d->seen > TTREC_DEP_THREADS);
-	return 0;
+	bool alone = f->point_count == 1 && !f->unnamed;
+	return alone ? life_of(b, &b->g->points.data[f->point_first], &f->life) : 0;
 }
 
 /* The wait of a condition variable has a deadline; taking its mutex again has none. */
@@ -302,7 +339,7 @@ static int finish(struct build *b)
 
 int order_graph_init(struct order_graph *g, const struct tt_dep *deps, size_t count, const struct tt_order_opts *opts)
 {
-	*g = (struct order_graph){.process = count ? deps->process : NULL};
+	*g = (struct order_graph){.process = count ? deps->process : NULL, .lives = 1};
 	struct build b = {.g = g, .opts = opts};
 	int rc = 0;
 	for (size_t i = 0; i < count && rc == 0; i++)
@@ -312,6 +349,7 @@ int order_graph_init(struct order_graph *g, const struct tt_dep *deps, size_t co
 	tt_hmap_deinit(&b.nodes);
 	tt_hmap_deinit(&b.people);
 	tt_hmap_deinit(&b.keys);
+	tt_hmap_deinit(&b.lives);
 	tt_vec_deinit(&b.edges);
 	return rc;
 }

@@ -14,7 +14,7 @@
 struct order_point {
 	const struct tt_thread *thread; /* NULL: its record is gone */
 	uint32_t who;                   /* number of the thread within the graph */
-	uint32_t segment;
+	uint32_t segment, until; /* until: the same, or the end of a range of which it is only known that some are meant */
 	const struct tt_dep_thread *by;
 };
 
@@ -54,7 +54,8 @@ struct order_fact {
 	uint32_t held_count;
 	uint32_t point_first; /* in graph->points */
 	uint32_t point_count;
-	bool unnamed; /* more threads did it than are named */
+	uint32_t life; /* of its only thread, see struct order_life; 0: none */
+	bool unnamed;  /* more threads did it than are named */
 	bool timed;
 };
 struct order_edge {
@@ -74,6 +75,7 @@ struct order_graph {
 	uint32_t *in, *in_edges;         /* the same by `to`: positions in in_edges, which holds positions in edges */
 	uint32_t *component;             /* by node */
 	uint32_t people;                 /* threads: struct order_point.who is below */
+	uint32_t lives;                  /* struct order_fact.life is below */
 	uint32_t keys;                   /* struct order_edge.key is below */
 };
 /* The facts deps[0 .. count-1], all of one process. 0 or -ENOMEM; deinit either way. */
@@ -84,11 +86,20 @@ void order_graph_deinit(struct order_graph *g);
 
 struct order_link {
 	uint32_t edge;
-	uint32_t next;  /* search: the edge to try next from the node where this link begins */
-	uint32_t who;   /* the thread that the matching gave it; ORDER_NONE: one that is not named */
-	uint32_t point; /* of the thread chosen, among those of the fact; ORDER_NONE: not named */
-	uint32_t tried; /* which try that was */
-	unsigned why;   /* of the chain up to here */
+	uint32_t next;            /* search: the edge to try next from the node where this link begins */
+	uint32_t who;             /* the thread that the matching gave it; ORDER_NONE: one that is not named */
+	uint32_t point;           /* of the thread chosen, among those of the fact; ORDER_NONE: not named */
+	uint32_t tried;           /* which try that was */
+	uint32_t soonest, latest; /* of its life, before it came */
+	unsigned why;             /* of the chain up to here */
+};
+/*
+ * Threads that created and joined nobody, and have one creator and one joiner. They differ in when they were created and
+ * joined: what meets the one that was joined soonest, and the one that was created last, meets all of them.
+ */
+struct order_life {
+	uint32_t links;           /* of the chain, that were done by such a thread and no other */
+	uint32_t soonest, latest; /* two of these links */
 };
 /* The chain being built. */
 struct order_chain {
@@ -96,8 +107,13 @@ struct order_chain {
 	struct order_lives *lives;
 	bool relaxed; /* take links that violate a rule, and say so */
 	TT_VEC(struct order_link) links;
-	uint32_t *owner;       /* by who: link + 1 that has it */
-	uint32_t *from, *seen; /* scratch of the matching, by who */
+	TT_VEC(uint32_t) apart;        /* links without a life */
+	TT_VEC(uint32_t) active;       /* lives with links */
+	struct order_life *lives_in;   /* by life */
+	uint32_t *excluding, *sharing; /* by node: links that hold it */
+	bool *taken;                   /* by who: chosen for a link */
+	uint32_t *owner;               /* by who: link + 1 that has it */
+	uint32_t *from, *seen;         /* scratch of the matching, by who */
 	uint32_t turn;
 	TT_VEC(uint32_t) queue;
 	uint64_t work; /* steps done */

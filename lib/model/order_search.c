@@ -11,7 +11,7 @@
 
 #include "lib/model/order_private.h"
 
-#define WORK_DEFAULT 20000000 /* edges looked at and pairs compared: some tenths of a second */
+#define WORK_DEFAULT 16000000 /* edges looked at and pairs compared: some tenths of a second */
 #define WORK_OF_KEY  200000   /* for one key, when not everything can be tried */
 #define CYCLES_MAX   1000     /* sets of keys told per graph */
 #define FAR_FROM     8        /* rounds of this length on look twice as far back as they need, so that few rounds are needed */

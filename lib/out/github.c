@@ -29,6 +29,11 @@ static void put_line(struct tt_buf *out, const char *lead, const char *text)
 	put_data(out, text, "");
 }
 
+static void put_step(void *to, const char *line)
+{
+	put_line(to, "- ", line);
+}
+
 static void put_finding(struct tt_buf *out, struct tt_report *r, const struct tt_finding *f)
 {
 	static const char *const commands[] = {
@@ -47,12 +52,7 @@ static void put_finding(struct tt_buf *out, struct tt_report *r, const struct tt
 	const char *const *line;
 	vec_for_each (line, &f->evidence)
 		put_line(out, "- ", *line);
-	const struct tt_finding_edge *e;
-	vec_for_each (e, &f->edges) {
-		TT_BUF_AUTO(step);
-		tt_locate_step(r, e, &step);
-		put_line(out, "- ", tt_buf_str(&step));
-	}
+	tt_locate_steps(r, f, put_step, out);
 	put_line(out, "why: ", f->why);
 	put_line(out, "do: ", f->advice);
 	TT_BUF_AUTO(mute);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/out/html.h"
+#include "lib/out/locate.h"
 
 static void put_stack(struct tt_html *h, const char *key, const struct tt_finding_stack *s)
 {
@@ -54,6 +55,11 @@ static void put_finding(struct tt_html *h, const struct tt_finding *f)
 	const char *const *line;
 	vec_for_each (line, &f->evidence)
 		tt_jsonw_text(j, NULL, *line);
+	if (f->edges.len > TT_LOCATE_FLOWS) {
+		char cut[64];
+		snprintf(cut, sizeof(cut), "of %zu steps the first %u are shown", f->edges.len, TT_LOCATE_FLOWS);
+		tt_jsonw_text(j, NULL, cut);
+	}
 	tt_jsonw_end(j, ']');
 	tt_jsonw_begin(j, "stacks", '[');
 	const struct tt_finding_stack *s;
@@ -61,9 +67,8 @@ static void put_finding(struct tt_html *h, const struct tt_finding *f)
 		put_stack(h, NULL, s);
 	tt_jsonw_end(j, ']');
 	tt_jsonw_begin(j, "edges", '[');
-	const struct tt_finding_edge *e;
-	vec_for_each (e, &f->edges)
-		put_edge(h, e);
+	for (size_t i = 0; i < f->edges.len && i < TT_LOCATE_FLOWS; i++)
+		put_edge(h, &f->edges.data[i]);
 	tt_jsonw_end(j, ']');
 	tt_jsonw_end(j, '}');
 }

@@ -75,6 +75,11 @@ static void put_stacks(struct junit *j, const struct tt_finding *f)
 	}
 }
 
+static void put_step(void *to, const char *line)
+{
+	put_line(to, "- ", line);
+}
+
 static void put_body(struct junit *j, const struct tt_finding *f)
 {
 	TT_BUF_AUTO(mute);
@@ -82,12 +87,7 @@ static void put_body(struct junit *j, const struct tt_finding *f)
 	put_line(j, "", f->title);
 	vec_for_each (line, &f->evidence)
 		put_line(j, "- ", *line);
-	const struct tt_finding_edge *e;
-	vec_for_each (e, &f->edges) {
-		TT_BUF_AUTO(step);
-		tt_locate_step(j->r, e, &step);
-		put_line(j, "- ", tt_buf_str(&step));
-	}
+	tt_locate_steps(j->r, f, put_step, j);
 	put_line(j, "why: ", f->why);
 	tt_buf_printf(&j->out, "sure: %s, ", tt_confidence_name(f->confidence));
 	put_line(j, "", f->reason);

@@ -95,7 +95,7 @@ bool tt_locate_stack(const struct tt_finding *f, size_t i, struct tt_finding_sta
 		return true;
 	}
 	i -= f->stacks.len;
-	if (i / 2 >= f->edges.len)
+	if (i / 2 >= f->edges.len || i / 2 >= TT_LOCATE_FLOWS)
 		return false;
 	const struct tt_finding_edge *e = &f->edges.data[i / 2];
 	*ret = i % 2 ? e->want : e->hold;
@@ -129,14 +129,28 @@ static void put_where(struct tt_report *r, const struct tt_finding_stack *s, con
 		tt_buf_printf(out, " (%s:%u)", spot.file, spot.line);
 }
 
-int tt_locate_step(struct tt_report *r, const struct tt_finding_edge *e, struct tt_buf *out)
+static void put_step(struct tt_report *r, const struct tt_finding_edge *e, struct tt_buf *out)
 {
 	tt_buf_printf(
 		out, "%s holds %s", e->thread_name ? e->thread_name : "a thread", e->held_name ? e->held_name : "something");
 	put_where(r, &e->hold, ", taken in ", out);
 	tt_buf_printf(out, ", and wants %s", e->wanted_name ? e->wanted_name : "something");
 	put_where(r, &e->want, " in ", out);
-	return tt_buf_failed(out) ? -ENOMEM : 0;
+}
+
+void tt_locate_steps(struct tt_report *r, const struct tt_finding *f, void (*put)(void *to, const char *line), void *to)
+{
+	size_t shown = f->edges.len > TT_LOCATE_STEPS ? TT_LOCATE_STEPS : f->edges.len;
+	for (size_t i = 0; i < shown; i++) {
+		TT_BUF_AUTO(line);
+		put_step(r, &f->edges.data[i], &line);
+		put(to, tt_buf_str(&line));
+	}
+	if (shown < f->edges.len) {
+		TT_BUF_AUTO(line);
+		tt_buf_printf(&line, "... and %zu steps more", f->edges.len - shown);
+		put(to, tt_buf_str(&line));
+	}
 }
 
 int tt_locate_uri(struct tt_buf *out, const char *path)

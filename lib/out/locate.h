@@ -30,11 +30,18 @@ struct tt_spot tt_locate_place(struct tt_report *r, const struct tt_place *place
 /* Appends a path as the path of a URI: what is not unreserved becomes %XX. */
 int tt_locate_uri(struct tt_buf *out, const char *path);
 
-/* The i-th stack of a finding: its own, then hold and want of each step of a cycle. False beyond the last. */
+/* Steps that are shown with their stacks, where a reader takes all of a document: the JSON report alone has all. */
+#define TT_LOCATE_FLOWS 200u
+
+/* The i-th stack of a finding: its own, then hold and want of each step of a cycle. False beyond the last that is shown. */
 bool tt_locate_stack(const struct tt_finding *f, size_t i, struct tt_finding_stack *ret);
 
-/* Appends a step of a cycle in words: who holds what, taken where, and wants what where. Raw text. */
-int tt_locate_step(struct tt_report *r, const struct tt_finding_edge *e, struct tt_buf *out);
+/*
+ * The steps of a cycle in words, a line each: who holds what, taken where, and wants what where. Of a long one the first, and
+ * how many more there are. Raw text, valid during the call of put.
+ */
+#define TT_LOCATE_STEPS 20u
+void tt_locate_steps(struct tt_report *r, const struct tt_finding *f, void (*put)(void *to, const char *line), void *to);
 
 /* Who writes the report and for which program, as a name of a suite: "threadcheck: redis-server". Valid as the names. */
 const char *tt_locate_program(const struct tt_report *r);

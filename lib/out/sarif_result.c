@@ -9,6 +9,11 @@
 
 #define FRAMES_MAX 64 /* per stack */
 
+static void put_step_line(void *to, const char *line)
+{
+	tt_buf_printf(to, "\n- %s", line);
+}
+
 static void put_result_message(struct tt_sarif *s, const struct tt_finding *f)
 {
 	TT_BUF_AUTO(text);
@@ -16,12 +21,7 @@ static void put_result_message(struct tt_sarif *s, const struct tt_finding *f)
 	tt_buf_printf(&text, "%s.", f->title);
 	vec_for_each (line, &f->evidence)
 		tt_buf_printf(&text, "\n- %s", *line);
-	const struct tt_finding_edge *e;
-	vec_for_each (e, &f->edges) {
-		TT_BUF_AUTO(step);
-		tt_locate_step(s->r, e, &step);
-		tt_buf_printf(&text, "\n- %s", tt_buf_str(&step));
-	}
+	tt_locate_steps(s->r, f, put_step_line, &text);
 	tt_buf_printf(&text, "\n%s", f->advice);
 	tt_sarif_message(s->j, "message", tt_buf_str(&text));
 }
@@ -75,14 +75,13 @@ static void put_thread_flow(struct tt_sarif *s, const struct tt_finding_edge *e,
 
 static void put_flows(struct tt_sarif *s, const struct tt_finding *f)
 {
-	const struct tt_finding_edge *e;
 	if (!f->edges.len)
 		return;
 	tt_jsonw_begin(s->j, "codeFlows", '[');
 	tt_jsonw_begin(s->j, NULL, '{');
 	tt_jsonw_begin(s->j, "threadFlows", '[');
-	vec_for_each (e, &f->edges)
-		put_thread_flow(s, e, (size_t)(e - f->edges.data) + 1);
+	for (size_t i = 0; i < f->edges.len && i < TT_LOCATE_FLOWS; i++)
+		put_thread_flow(s, &f->edges.data[i], i + 1);
 	tt_jsonw_end(s->j, ']');
 	tt_jsonw_end(s->j, '}');
 	tt_jsonw_end(s->j, ']');

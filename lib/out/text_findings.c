@@ -10,15 +10,17 @@ static const enum tt_style level_styles[] = {
 /* The steps of a cycle: who holds what and asks for what, and where. */
 static void put_edges(struct tt_text *t, const struct tt_finding *f)
 {
-	unsigned step = 0;
-	const struct tt_finding_edge *e;
-	vec_for_each (e, &f->edges) {
+	uint64_t rows = tt_text_rows(t, f->edges.len);
+	for (uint64_t i = 0; i < rows; i++) {
+		const struct tt_finding_edge *e = &f->edges.data[i];
 		const char *held = e->held_name ? e->held_name : "nothing that is known";
 		const char *wanted = e->wanted_name ? e->wanted_name : "something that is not known";
-		tt_text_sentence(t, 3, "", TT_STYLE_NONE, "%u. %s holds %s and wants %s", ++step, e->thread_name, held, wanted);
+		tt_text_sentence(
+			t, 3, "", TT_STYLE_NONE, "%" PRIu64 ". %s holds %s and wants %s", i + 1, e->thread_name, held, wanted);
 		tt_text_stack(t, 6, e->hold.label, e->hold.site, e->hold.stack);
 		tt_text_stack(t, 6, e->want.label, e->want.site, e->want.stack);
 	}
+	tt_text_more(t, 3, rows, f->edges.len);
 }
 
 /* again: the rule was explained already. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order_cond_both_ok.c - a pool's lock is held while its start waits for its workers; one of them then keeps the other lock.
 // EXPECT: none
-// ALLOW: lock-held-blocking
+// ALLOW: lock-held-blocking lock-contention
 // FORBID: lock-order-cycle
 // As tor's pool of workers: taking either mutex again after the wait contradicts the other, but not both can be waiting.
 #include "tests/corpus/corpus.h"

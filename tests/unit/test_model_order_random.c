@@ -17,6 +17,7 @@
 #define HELD     3
 #define PROGRAMS 1500
 #define SETS     4096
+#define SEGMENTS (2 * THREADS) /* of one thread, at most: it creates and joins all others */
 
 static uint32_t seed;
 static unsigned any(unsigned below)
@@ -35,7 +36,7 @@ struct fact {
 	unsigned wanted, held[HELD], held_count;
 	enum ttrec_op op, held_op[HELD];
 	unsigned place;
-	struct when when[2 * TTREC_DEP_THREADS];
+	struct when when[TTREC_DEP_THREADS * SEGMENTS];
 	unsigned times;
 	struct ttrec_dep *dep;
 };
@@ -115,7 +116,7 @@ static struct fact *new_fact(void)
 	return f;
 }
 
-/* As the recorder does: the first and the last time of up to four threads. */
+/* As the recorder does: of up to four threads, the first and the last segment in which they did it, and those between. */
 static void happens(struct fact *f, struct thread *t)
 {
 	unsigned n = f->dep->thread_count, i = 0;
@@ -126,15 +127,19 @@ static void happens(struct fact *f, struct thread *t)
 	t->clock[t->record->serial]++;
 	struct when now = {.thread = (unsigned)t->record->serial};
 	memcpy(now.clock, t->clock, sizeof(now.clock));
-	f->dep->threads[i].last_segment = t->record->segment;
-	f->when[2 * i + 1] = now;
-	if (i < n)
+	uint32_t segment = t->record->segment, last = f->dep->threads[i].last_segment;
+	if (i < n && segment == last) /* nothing that orders lies between */
 		return;
+	f->when[f->times++] = now;
+	f->dep->threads[i].last_segment = segment;
+	if (i < n) {
+		if (last != f->dep->threads[i].segment)
+			f->dep->between[i] |= (uint16_t)(1u << (last - f->dep->threads[i].segment - 1));
+		return;
+	}
 	f->dep->threads[i].serial = t->record->serial;
-	f->dep->threads[i].segment = t->record->segment;
-	f->when[2 * i] = now;
+	f->dep->threads[i].segment = segment;
 	f->dep->seen = ++f->dep->thread_count;
-	f->times = 2 * f->dep->thread_count;
 }
 
 static void make_program(void)

@@ -208,7 +208,8 @@ int main(void)
 {
 	test_ring(40);
 	test_ring(1000);
-	test_ring(3000);
+	test_ring(10000);
+	test_ring(30000);
 	test_wide_ring();
 	test_deep();
 	test_healthy();

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// order_start_and_end_ok.c - a program takes two locks at its start and at its end, and between them a thread in reverse.
+// EXPECT: none
+// FORBID: lock-order-cycle
+#include "tests/corpus/corpus.h"
+
+static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
+
+static void a_then_b(void)
+{
+	MUST(pthread_mutex_lock(&a));
+	MUST(pthread_mutex_lock(&b));
+	MUST(pthread_mutex_unlock(&b));
+	MUST(pthread_mutex_unlock(&a));
+}
+
+static void *b_then_a(void *arg)
+{
+	MUST(pthread_mutex_lock(&b));
+	MUST(pthread_mutex_lock(&a));
+	MUST(pthread_mutex_unlock(&a));
+	MUST(pthread_mutex_unlock(&b));
+	return arg;
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+int main(void)
+{
+	a_then_b(); /* alone */
+	for (int i = 0; i < 20; i++)
+		join(spawn(nothing, NULL));
+	pthread_t t = spawn(b_then_a, NULL);
+	join(t);
+	for (int i = 0; i < 20; i++)
+		join(spawn(nothing, NULL));
+	a_then_b(); /* alone again */
+}
