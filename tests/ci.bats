@@ -380,6 +380,28 @@ xml()
 	assert_status 0
 }
 
+@test "SARIF is valid by the official schema, as far as that could be fetched" {
+	local official=${XDG_CACHE_HOME:-$HOME/.cache}/threadtools/sarif-official.json
+	require_file "$official"
+	cp "$official" "$BATS_TEST_TMPDIR"
+	SCHEMA=$BATS_TEST_TMPDIR
+	local scenario
+	for scenario in lock-order-inversion leaked-thread contended-mutex misuse; do
+		recorded "$scenario"
+	done
+	local name=$'{0}[a](1)evil\e[2J\n&"%0A'
+	mkdir "$name"
+	cp "$MKTHREADS" "$name/$name"
+	preloaded "$REC" "$name/$name" leaked-thread >/dev/null
+	echo 'thread-leak-unjoined # as it is' >list
+	reported --fail-on never --explain --budget 'threads_peak<1' --suppressions list --report "sarif=$OUT"
+	assert_json "$OUT" '.runs[0].results | length > 5'
+	validate_json "$OUT" sarif-official.json
+	run "$BIN/threadcheck" -q --report "sarif=$OUT" -- "$MKTHREADS" deadlock-3
+	assert_json "$OUT" '.runs[0].results[0].codeFlows[0].threadFlows | length == 3'
+	validate_json "$OUT" sarif-official.json
+}
+
 # ------------------------------------------------------------------ comparing
 
 # recorded_as NAME SCENARIO... - recordings of their own.
