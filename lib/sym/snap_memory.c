@@ -140,7 +140,9 @@ static size_t read_pieces(struct tt_snap *snap, struct snap_copy *copies, size_t
 		local[used] = (struct iovec){piece->bytes, piece->end - piece->start};
 		remote[used] = (struct iovec){(void *)piece->start, piece->end - piece->start};
 	}
-	ssize_t got = used ? process_vm_readv(snap->via, local, used, remote, used, 0) : 0;
+	if (used == 0)
+		return 0;
+	ssize_t got = process_vm_readv(snap->via, local, used, remote, used, 0);
 	while (got > 0 && whole < used && (size_t)got >= local[whole].iov_len)
 		got -= (ssize_t)local[whole++].iov_len;
 	return whole;
