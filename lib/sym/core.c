@@ -393,6 +393,8 @@ static int map_core(struct snap_core *core, const char *path, struct tt_err *err
 
 static int check_header(const struct snap_core *core, const char *path, Elf64_Ehdr *ehdr, struct tt_err *err)
 {
+	if (!core->data)
+		return tt_err_set(err, EIO, "cannot map '%s'", path);
 	memcpy(ehdr, core->data, sizeof(*ehdr));
 	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_type != ET_CORE)
 		return tt_err_set(err, ENOEXEC, "'%s' is not a core file", path);

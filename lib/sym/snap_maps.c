@@ -96,7 +96,7 @@ int snap_maps_parse(struct snap_maps *maps, char *text)
 {
 	maps->text = text;
 	bool sorted = true;
-	for (char *line = text, *end; *line; line = end) {
+	for (char *line = text, *end; line && *line; line = end) {
 		struct tt_snap_map map = {0};
 		end = strchrnul(line, '\n');
 		if (*end)
@@ -164,9 +164,8 @@ static int read_all(const char *path, char **ret)
 	close(fd);
 	if (rc)
 		return rc;
-	text.data[text.len] = '\0';
 	*ret = tt_buf_steal(&text);
-	return 0;
+	return *ret ? 0 : -ENOMEM;
 }
 
 int snap_maps_read(struct tt_snap *snap)

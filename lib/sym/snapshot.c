@@ -121,7 +121,7 @@ int snap_list_tids(const struct tt_snap *snap, snap_tids *ret)
 	if (!dir && fd >= 0)
 		close(fd);
 	struct dirent *entry;
-	while (rc == 0 && (entry = readdir(dir))) {
+	while (dir && rc == 0 && (entry = readdir(dir))) {
 		if (isdigit((unsigned char)entry->d_name[0]) && ret->len < SNAP_THREADS_MAX)
 			rc = tt_vec_push(ret, (pid_t)strtol(entry->d_name, NULL, 10));
 	}
