@@ -326,3 +326,119 @@ deadlocked()
 	dump 0 "$bg_pid"
 	assert_json "$D" '[.threads[] | select(.state == "stopped" or .state == "traced")] | length == 0'
 }
+
+# ------------------------------------------------------------------ other places: namespaces, cores, runtimes, the recorder
+
+@test "in a pid and a mount namespace of its own, owners are named by our numbers" {
+	require_root
+	require unshare
+	local inner
+	bg unshare --pid --mount --fork --mount-proc sh -c \
+		'mount -t tmpfs none /mnt && cp "$1" /mnt/dumpme-inside && exec /mnt/dumpme-inside deadlock chain' sh "$PROGRAMS/dumpme" >"$TRUTH"
+	poll_until 30 complete
+	inner=$(cat "/proc/$bg_pid/task/$bg_pid/children")
+	dump 1 "${inner// /}"
+	assert_equal "$(json "$D" '.process.ns_pid')" 1 "its own number"
+	assert_equal "$(json "$D" '[.deadlocks[0].tids[] as $t | .threads[] | select(.tid == $t) | .ns_tid] | sort | tostring')" \
+		"$(json "$TRUTH" '[.threads[] | select(.name != "behind") | .tid] | sort | tostring')" "members as they number themselves"
+	assert_json "$D" '[.threads[].frames[].function] | index("lock_mutex") != null'
+	kill -KILL "${inner// /}"
+}
+
+@test "a core file shows waits, owners and deadlocks as the live process did" {
+	require gcore
+	there "$PROGRAMS/dumpme" deadlock chain
+	gcore -o core "$bg_pid" >/dev/null 2>&1
+	dump 1 "core.$bg_pid"
+	assert_equal "$(json "$D" '[.deadlocks[].tids[]] | sort | tostring')" \
+		"$(json "$TRUTH" '[.threads[] | select(.name != "behind") | .tid] | sort | tostring')" members
+	assert_equal "$(json "$D" '.deadlocks[0].behind')" 3
+	assert_equal "$(json "$D" '.process.core')" "core.$bg_pid"
+	run --separate-stderr threaddump "$TRUTH"
+	assert_status 2
+	assert_contains "$stderr" "is not a core file"
+}
+
+@test "a crash is said first, with its signal, address and thread" {
+	ulimit -c unlimited
+	[ "$(cat /proc/sys/kernel/core_pattern)" = core ] || skip "the kernel gives its cores to another program"
+	run "$PROGRAMS/dumpme" crash
+	local core
+	core=$(ls core*)
+	run threaddump "$core"
+	assert_status 0
+	assert_matches "${lines[3]}" '^  ended by SIGSEGV at address 0x10: thread [0-9]+ dumpme, in '
+	assert_contains "$output" "got SIGSEGV"
+	assert_contains "$output" "sleep of 1d 03h"
+}
+
+@test "a thread in vfork() is in state D, and no reason to worry" {
+	there "$PROGRAMS/dumpme" vfork
+	poll_until 10 grep -q '^State:[[:space:]]*D' "/proc/$bg_pid/status"
+	dump 0 "$bg_pid"
+	assert_json "$D" '.threads[0] | .wait.text == "vfork: until the child has started its program" and .doing == "other"'
+	assert_json "$D" '.threads[0].frames | length > 0'
+}
+
+@test "a JVM's threads have their names, stacks and monitors with holders; its deadlock is reported" {
+	require java
+	bg java -Xmx64m "$TOP/tests/programs/DumpMe.java" dead >ready
+	poll_until 60 grep -q ready ready
+	dump 1 "$bg_pid"
+	assert_json "$D" '.process.runtime | startswith("Full thread dump")'
+	assert_equal "$(json "$D" '[.waits[] | select(.text | contains("held by thread")) | .tids | length] | max')" 5 "threads that queue"
+	assert_json "$D" '(.threads[] | select(.runtime_name == "holder") | .tid) as $h |
+		[.threads[] | select(.runtime_name // "" | startswith("wants \"it\" nid=0x1 ")) | .wait.owner_tid == $h] | length == 5 and all'
+	assert_json "$D" '.deadlocks[-1].text | contains("dead-a")'
+	run threaddump "$bg_pid"
+	assert_status 1
+	assert_matches "$output" '5 threads wait up to [0-9.]+ m?s for monitor <0x[0-9a-f]+> \(a java.lang.Object\), held by thread [0-9]+ holder; that one .*Thread.sleep'
+	assert_contains "$output" "at DumpMe.wantsShared(DumpMe.java:"
+	assert_contains "$output" "Found one Java-level deadlock:"
+	[ ! -e "/tmp/.attach_pid$bg_pid" ] || fail "the attach file was left"
+	run threaddump --never-stop "$bg_pid"
+	assert_status 0
+	refute_contains "$output" "DumpMe.wantsShared"
+}
+
+@test "a JVM that must not be asked is not, and lives on" {
+	require java
+	bg java -Xmx64m -XX:+DisableAttachMechanism "$TOP/tests/programs/DumpMe.java" >ready
+	poll_until 60 grep -q ready ready
+	run threaddump --summary "$bg_pid"
+	assert_status 0
+	assert_contains "$output" "no Java stacks: the JVM was started with -XX:+DisableAttachMechanism"
+	kill -0 "$bg_pid"
+}
+
+@test "JavaScript functions have their names by the map that node writes, interpreters are marked" {
+	require node
+	bg node --perf-basic-prof --interpreted-frames-native-stack -e 'function spinsHere() { for (;;) { Math.sqrt(2) } } console.log("{}"); spinsHere()' >"$TRUTH"
+	poll_until 30 complete
+	poll_until 30 grep -q spinsHere "/tmp/perf-$bg_pid.map"
+	run threaddump "$bg_pid"
+	assert_status 0
+	assert_contains "$output" "spinsHere"
+	assert_matches "$output" "JavaScript (runtime|interpreter)"
+	rm -f "/tmp/perf-$bg_pid.map"
+	require_file /usr/bin/python3
+	bg /usr/bin/python3 -c 'print("{}", flush=True); import time; time.sleep(1000)' >"$TRUTH"
+	poll_until 30 complete
+	run threaddump "$bg_pid"
+	assert_contains "$output" "Python interpreter"
+}
+
+@test "with the recorder loaded, held locks, their sites and exact times are shown" {
+	local d=$BATS_TEST_TMPDIR/rec
+	mkdir -p "$d"
+	: >"$TRUTH"
+	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$d/" "$MKTHREADS" deadlock-ab-ba >"$TRUTH"
+	poll_until 30 complete
+	dump 1 "$bg_pid"
+	assert_equal "$(json "$D" '[.deadlocks[].tids[]] | sort | tostring')" "$(json "$TRUTH" '[.edges[].tid] | sort | tostring')"
+	assert_json "$D" '.process.recorded'
+	assert_json "$D" '[.deadlocks[0].tids[] as $t | .threads[] | select(.tid == $t) |
+		.wait.since_exact and (.holds | length == 1) and .holds[0].kind == "mutex" and .holds[0].site == "takes_first"] | all'
+	run threaddump "$bg_pid"
+	assert_matches "$output" 'holds mutex ring_mutex.*, taken in takes_first'
+}

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/dump/dump.h"
 #include "lib/out/dump.h"
+#include "lib/sym/core.h"
 #include "lib/util/cli.h"
 #include "lib/util/parse.h"
 
@@ -56,14 +58,16 @@ static const struct tt_opt options[] = {
 	TT_OPT_FLAG(0, "inlines", &opt.dump.inlines, "also functions that were inlined"),
 	TT_OPT_CHOICE(
 		0, "args", "WHEN", &opt.args, switch_names, "parameters in the names of C++ functions: on (default) or off"),
+	TT_OPT_STR(0, "sysroot", "DIR", &opt.dump.sysroot, "where the files are that belong to a core file made elsewhere"),
 	TT_OPT_STR(0, "debug-dir", "DIR", &opt.dump.debug_dirs, "where separate debug files are (/usr/lib/debug)"),
 	TT_OPT_END,
 };
 
 static const struct tt_cli cli = {
 	.tool = "threaddump",
-	.usage = {"[OPTION]... PID|NAME...", "[OPTION]... --cgroup PATH"},
-	.summary = "Show what every thread of a running program does, what it waits for and who holds that.",
+	.usage = {"[OPTION]... PID|NAME|CORE...", "[OPTION]... --cgroup PATH"},
+	.summary =
+		"Show what every thread of a running program, or of a core file, does, what it waits for and who holds that.",
 	.options = options,
 	.footer = "The program is not changed, and its blocked threads are not stopped.\n"
 		  "Status: 0 nothing found, 1 a deadlock, 2 trouble.\n",
@@ -99,12 +103,27 @@ static int add_pid(struct tt_pids *pids, const char *text)
 	return tt_vec_push(&pids->list, pid) < 0 ? tt_cli_error(&cli, "out of memory") : 0;
 }
 
+static TT_VEC(const char *) cores;
+
+/* The name of processes; or of a core file, which a name with a slash always is. */
 static int add_name(struct tt_pids *pids, const char *name)
 {
+	struct stat st;
+	bool is_path = strchr(name, '/');
+	if (tt_snap_is_core(name))
+		return tt_vec_push(&cores, name) < 0 ? tt_cli_error(&cli, "out of memory") : 0;
+	if (is_path && stat(name, &st) == 0)
+		return tt_cli_error(&cli, "'%s' is not a core file of x86-64 Linux", name);
+	if (is_path)
+		return tt_cli_error(&cli, "cannot open '%s': %s", name, strerror(errno));
 	size_t before = pids->list.len;
 	if (tt_pids_by_name(pids, name) < 0)
 		return tt_cli_error(&cli, "cannot list processes: %s", strerror(errno));
-	return pids->list.len > before ? 0 : tt_cli_error(&cli, "no process named '%s'", name);
+	if (pids->list.len > before)
+		return 0;
+	return tt_cli_error(&cli,
+		stat(name, &st) == 0 ? "no process is named '%s', and that file is no core file" : "no process named '%s'",
+		name);
 }
 
 /* What can be found is dumped, also when something else cannot. 0, or TT_EXIT_FAILED with the words said. */
@@ -152,7 +171,7 @@ static int write_dump(struct tt_dump *d, struct tt_buf *text)
 }
 
 /* Dumps one process, and keeps the dump for the next of a series. */
-static int dump_one(pid_t pid, struct tt_dump **kept, bool first)
+static int dump_one(pid_t pid, const char *core, struct tt_dump **kept, bool first)
 {
 	const struct tt_dump_filter filter = {.names = opt.threads.items,
 		.name_count = opt.threads.len,
@@ -162,7 +181,7 @@ static int dump_one(pid_t pid, struct tt_dump **kept, bool first)
 	struct tt_err err;
 	struct tt_dump *d;
 	TT_BUF_AUTO(text);
-	if (tt_dump_take(pid, &opt.dump, &d, &err) < 0)
+	if ((core ? tt_dump_core(core, &opt.dump, &d, &err) : tt_dump_take(pid, &opt.dump, &d, &err)) < 0)
 		return tt_cli_error(&cli, "%s", err.msg);
 	tt_dump_filter(d, &filter);
 	if (*kept)
@@ -211,7 +230,7 @@ static int run(struct tt_pids *pids)
 		opt.view.number = (unsigned)n;
 		opt.view.of = opt.repeat > 1 ? (unsigned)opt.repeat : 0;
 		for (size_t i = 0; i < pids->list.len; i++) {
-			int status = dump_one(pids->list.data[i], &kept[i], first);
+			int status = dump_one(pids->list.data[i], NULL, &kept[i], first);
 			worst = status > worst ? status : worst;
 			first = false;
 		}
@@ -222,6 +241,19 @@ static int run(struct tt_pids *pids)
 	return worst;
 }
 
+static int run_cores(void)
+{
+	int worst = TT_EXIT_OK;
+	opt.view.of = 0;
+	for (size_t i = 0; i < cores.len; i++) {
+		struct tt_dump *kept = NULL;
+		int status = dump_one(0, cores.data[i], &kept, i == 0);
+		worst = status > worst ? status : worst;
+		tt_dump_destroy(kept);
+	}
+	return worst;
+}
+
 int main(int argc, char **argv)
 {
 	struct tt_pids pids = {0};
@@ -229,7 +261,7 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	if (first == argc && opt.cgroups.len == 0)
-		return tt_cli_misuse(&cli, "which process? Give a PID or a NAME");
+		return tt_cli_misuse(&cli, "which process? Give a PID, a NAME or a CORE file");
 	if (opt.consistent && opt.never_stop)
 		return tt_cli_misuse(&cli, "--consistent and --never-stop exclude each other");
 	if (opt.json && opt.folded)
@@ -239,8 +271,10 @@ int main(int argc, char **argv)
 	opt.dump.short_names = !opt.args;
 	opt.dump.max_frames = opt.frames;
 	status = find_processes(&pids, argc - first, argv + first);
-	int done = pids.list.len ? run(&pids) : status;
+	int done = pids.list.len ? run(&pids) : TT_EXIT_OK, done_cores = run_cores();
+	done = done_cores > done ? done_cores : done;
 	tt_vec_deinit(&pids.list);
+	tt_vec_deinit(&cores);
 	tt_cli_list_deinit(&opt.threads);
 	tt_cli_list_deinit(&opt.functions);
 	tt_cli_list_deinit(&opt.states);

@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
-#include "lib/core/attrs.h"
+#include "lib/sym/core.h"
 
 #define WINDOW_NS UINT64_C(25000000) /* least time between the looks when something runs, or seems stuck */
 
@@ -77,6 +78,14 @@ void tt_dump_destroy(struct tt_dump *d)
 
 /* ------------------------------------------------------------------ steps */
 
+static int open_names(struct tt_dump *d, struct tt_err *err)
+{
+	const struct tt_sym_options options = {
+		.debug_dirs = d->options->debug_dirs, .sysroot = d->core ? d->options->sysroot : NULL};
+	int rc = tt_sym_create(&options, &d->sym, err);
+	return rc < 0 ? rc : tt_snap_add_modules(d->snap, d->sym, err);
+}
+
 static int check_kind(const struct tt_proc *p, struct tt_err *err)
 {
 	if (p->kernel)
@@ -114,19 +123,12 @@ static int add_threads(struct tt_dump *d, const struct tt_tasks *tasks)
 	return rc;
 }
 
-static int make_names(struct tt_dump *d, struct tt_err *err)
+static void add_generated_names(struct tt_dump *d)
 {
-	const struct tt_sym_options options = {.debug_dirs = d->options->debug_dirs};
-	int rc = tt_sym_create(&options, &d->sym, err);
-	if (rc == 0)
-		rc = tt_snap_add_modules(d->snap, d->sym, err);
-	if (rc < 0 || d->core)
-		return rc;
 	struct tt_err why;
-	int perf = tt_sym_add_perf_map(d->sym, d->proc.pid, &why);
-	if (perf < 0 && perf != -ENOENT)
+	int rc = tt_sym_add_perf_map(d->sym, d->proc.pid, &why);
+	if (rc < 0 && rc != -ENOENT)
 		dump_note(d, "names of generated code: %s", why.msg);
-	return 0;
 }
 
 static bool something_runs(const struct tt_dump *d)
@@ -192,7 +194,9 @@ static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
 	if (rc == 0 && (add_threads(d, &tasks) < 0 || tt_fds_create(pid, &d->fds) < 0))
 		rc = tt_err_set(err, ENOMEM, "out of memory");
 	tt_tasks_deinit(&tasks);
-	rc = rc < 0 ? rc : make_names(d, err);
+	rc = rc < 0 ? rc : open_names(d, err);
+	if (rc == 0)
+		add_generated_names(d);
 	rc = rc < 0 ? rc : dump_stacks(d, err);
 	if (rc < 0)
 		return rc;
@@ -202,18 +206,79 @@ static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
 	return rc < 0 ? tt_err_set(err, -rc, "out of memory") : 0;
 }
 
-int tt_dump_take(pid_t pid, const struct tt_dump_options *options, struct tt_dump **ret, struct tt_err *err)
+static struct tt_dump *create(const struct tt_dump_options *options, struct tt_err *err)
 {
 	struct tt_dump *d = calloc(1, sizeof(*d));
-	if (!d)
-		return tt_err_set(err, ENOMEM, "out of memory");
-	d->options = options;
-	d->taken_real_ns = now_ns(CLOCK_REALTIME);
-	int rc = take_live(d, pid, err);
-	if (rc < 0) {
-		tt_dump_destroy(d);
-		return rc;
+	if (!d) {
+		tt_err_set(err, ENOMEM, "out of memory");
+		return NULL;
 	}
-	*ret = d;
-	return 0;
+	d->options = options;
+	d->core_thread = TT_DUMP_NONE;
+	d->taken_real_ns = now_ns(CLOCK_REALTIME);
+	return d;
+}
+
+static int finish(struct tt_dump *d, int rc, struct tt_dump **ret)
+{
+	if (rc < 0)
+		tt_dump_destroy(d);
+	else
+		*ret = d;
+	return rc;
+}
+
+int tt_dump_take(pid_t pid, const struct tt_dump_options *options, struct tt_dump **ret, struct tt_err *err)
+{
+	struct tt_dump *d = create(options, err);
+	return d ? finish(d, take_live(d, pid, err), ret) : -ENOMEM;
+}
+
+/* ------------------------------------------------------------------ cores */
+
+/* A core knows neither names nor times of threads; who was inside a system call was blocked, or as good as that. */
+static int add_core_threads(struct tt_dump *d, const struct tt_snap_core_info *info)
+{
+	int rc = 0;
+	for (size_t i = 0; i < tt_snap_thread_count(d->snap) && rc == 0; i++) {
+		const struct tt_snap_thread *s = tt_snap_thread(d->snap, i);
+		struct tt_task task = {.tid = s->tid, .ns_tid = s->tid, .state = s->in_syscall ? 'S' : 'R'};
+		snprintf(task.name, sizeof(task.name), "%s", info->name ? info->name : "");
+		if (info->signal && s->tid == info->signal_tid)
+			d->core_thread = (uint32_t)d->threads.len;
+		rc = add_thread(d, &task);
+	}
+	return rc;
+}
+
+static int take_core(struct tt_dump *d, const char *path, struct tt_err *err)
+{
+	struct tt_snap_core_info info = {0};
+	struct stat st;
+	int rc = tt_snap_open_core(path, d->options->sysroot, &d->snap, err);
+	if (rc < 0)
+		return rc;
+	tt_snap_core_info(d->snap, &info);
+	d->core = dump_text(d, path);
+	d->proc.pid = d->proc.tgid = d->proc.ns_pid = info.pid;
+	snprintf(d->proc.name, sizeof(d->proc.name), "%s", info.name ? info.name : "");
+	d->proc.command = info.command ? strdup(info.command) : NULL;
+	d->core_signal = info.signal;
+	d->core_address = info.address;
+	if (stat(path, &st) == 0)
+		d->taken_real_ns = (uint64_t)st.st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st.st_mtim.tv_nsec;
+	if (info.truncated)
+		dump_note(d, "the core file is cut off: parts of the memory are missing");
+	rc = add_core_threads(d, &info);
+	rc = rc < 0 ? tt_err_set(err, ENOMEM, "out of memory") : open_names(d, err);
+	rc = rc < 0 ? rc : dump_stacks(d, err);
+	if (rc == 0 && complete(d) < 0)
+		rc = tt_err_set(err, ENOMEM, "out of memory");
+	return rc;
+}
+
+int tt_dump_core(const char *path, const struct tt_dump_options *options, struct tt_dump **ret, struct tt_err *err)
+{
+	struct tt_dump *d = create(options, err);
+	return d ? finish(d, take_core(d, path, err), ret) : -ENOMEM;
 }

@@ -30,6 +30,7 @@ struct tt_dump_options {
 	bool managed;           /* ask a JVM for its own dump, which stops it at a safepoint */
 	size_t max_frames;      /* per stack; 0: 4096 */
 	const char *debug_dirs; /* as of tt_sym_options */
+	const char *sysroot;    /* of a core: prefix of the paths of files that belong to it; NULL: none */
 };
 
 struct tt_dump_frame {
@@ -93,6 +94,8 @@ struct tt_dump_thread {
 	uint32_t group, pool;
 	struct tt_dump_held *held;
 	size_t held_count;
+	const char *kernel_stack; /* in an uninterruptible wait, when we may see it: the kernel's functions, innermost first, by
+	                             lines */
 	const char *managed_name; /* what its runtime calls it */
 	const char *managed_wait; /* what it waits for, as its runtime says: "monitor <0x1f> (a java.lang.Object)"; NULL: see
 	                             wait */
@@ -136,7 +139,9 @@ struct tt_dump_deadlock {
 struct tt_dump {
 	struct tt_proc proc;
 	const char *core;       /* path of the core file; NULL: a live process */
-	int core_signal;        /* that ended it; 0 */
+	int core_signal;        /* that ended it; 0: none (made by gcore) */
+	uint32_t core_thread;   /* position of the thread that had it, or TT_DUMP_NONE */
+	uint64_t core_address;  /* of a fault; 0: unknown */
 	uint64_t taken_real_ns; /* CLOCK_REALTIME; of a core: when its file was written */
 	uint64_t window_ns;     /* over which cpu_pct was measured and steadiness seen */
 	TT_VEC(struct tt_dump_thread) threads;
@@ -165,6 +170,10 @@ struct tt_dump {
  * check), -ECHILD a zombie, -ENOTSUP a kernel thread or a 32-bit program, -ENOMEM.
  */
 int tt_dump_take(pid_t pid, const struct tt_dump_options *options, struct tt_dump **ret, struct tt_err *err);
+
+/* The same of a core file. options: mode and managed mean nothing here. 0 or -errno with words. */
+int tt_dump_core(const char *path, const struct tt_dump_options *options, struct tt_dump **ret, struct tt_err *err);
+
 void tt_dump_destroy(struct tt_dump *d);
 
 /* The name that people know the thread by: its runtime's, else the kernel's. */

@@ -19,7 +19,7 @@ static int group_key(const struct tt_dump_thread *t, struct tt_buf *key)
 	vec_for_each (f, &t->frames)
 		tt_buf_add(key, &f->pc, sizeof(f->pc));
 	/* A thread with a story of its own stays alone. */
-	if (t->held_count || t->managed || t->deadlock != TT_DUMP_NONE || !t->frames.len)
+	if (t->held_count || t->managed || (t->snap && t->snap->signal) || t->deadlock != TT_DUMP_NONE || !t->frames.len)
 		tt_buf_add(key, &t->task.tid, sizeof(t->task.tid));
 	return tt_buf_failed(key) ? -ENOMEM : 0;
 }

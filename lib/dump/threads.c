@@ -2,11 +2,13 @@
 /* threads.c - what each thread of a dump waits for, is at, is called. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "lib/core/attrs.h"
 #include "lib/dump/dump_private.h"
+#include "lib/proc/rootfile.h"
 #include "lib/util/glob.h"
 
 #define NAMES 12 /* frames that the decoder of waits is told */
@@ -105,13 +107,31 @@ static enum tt_doing doing_of(const struct tt_dump_thread *t)
 	case 'R':
 		return TT_DOING_RUNNING;
 	case 'D':
-		return TT_DOING_DISK;
+		/* vfork() waits like that for its child to go on, which is no reason to worry. */
+		return t->wait.kind == TT_WAIT_CHILD ? TT_DOING_OTHER : TT_DOING_DISK;
 	case 'T':
 	case 't':
 		return TT_DOING_STOPPED;
 	default:
 		return doing_of_wait(&t->wait);
 	}
+}
+
+/* "[<0>] io_schedule+0x46/0x70" by lines: without the address, which is always hidden. */
+static void read_kernel_stack(struct tt_dump *d, struct tt_dump_thread *t)
+{
+	char path[64];
+	TT_BUF_AUTO(raw);
+	TT_BUF_AUTO(text);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", (int)d->proc.pid, (int)t->task.tid);
+	if (d->core || t->doing != TT_DOING_DISK || tt_rootfile_read(NULL, path, &raw) < 0)
+		return;
+	for (const char *at = tt_buf_str(&raw); *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		const char *name = strncmp(at, "[<0>] ", 6) == 0 ? at + 6 : at;
+		tt_buf_add(&text, name, strcspn(name, "\n"));
+		tt_buf_addc(&text, '\n');
+	}
+	t->kernel_stack = text.len ? dump_text(d, tt_buf_str(&text)) : NULL;
 }
 
 /* The list of threads was made a little before the stacks: what the capture saw is what counts. */
@@ -141,6 +161,7 @@ int dump_waits(struct tt_dump *d)
 			t->lock_name = dump_variable(d, t->wait.address);
 		t->doing = doing_of(t);
 		d->doing[t->doing]++;
+		read_kernel_stack(d, t);
 	}
 	return rc;
 }

@@ -18,6 +18,8 @@ static void write_process(struct tt_jsonw *w, const struct tt_dump *d)
 	tt_jsonw_text(w, "exe", p->exe);
 	tt_jsonw_text(w, "command", p->command);
 	tt_jsonw_text(w, "core", d->core);
+	if (d->core_signal)
+		tt_jsonw_int(w, "signal", d->core_signal);
 	tt_jsonw_u64(w, "age_ns", p->age_ns);
 	tt_jsonw_u64(w, "taken_ns", d->taken_real_ns);
 	tt_jsonw_bool(w, "recorded", d->recorded);
@@ -175,6 +177,8 @@ static void write_thread(struct tt_jsonw *w, const struct tt_dump *d, const stru
 	write_wait(w, d, t);
 	write_held(w, t);
 	write_capture(w, t);
+	if (t->kernel_stack)
+		tt_jsonw_text(w, "kernel_stack", t->kernel_stack);
 	if (t->managed)
 		tt_jsonw_text(w, "runtime_stack", t->managed);
 	write_frames(w, t);

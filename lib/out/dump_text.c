@@ -115,11 +115,10 @@ static void write_header(struct dump_out *o)
 	if (d->core) {
 		dump_out_say(o, TT_STYLE_NONE, "  from ");
 		dump_out_raw(o, TT_STYLE_NONE, d->core);
-		tt_buf_addc(o->out, '\n');
-		return;
+	} else {
+		dump_out_say(o, TT_STYLE_NONE, "  up %s; ", tt_ns(p->age_ns).s);
+		say_pause(o);
 	}
-	dump_out_say(o, TT_STYLE_NONE, "  up %s; ", tt_ns(p->age_ns).s);
-	say_pause(o);
 	if (d->recorded)
 		dump_out_say(o, TT_STYLE_NONE, "; it records itself: times of waits are exact");
 	tt_buf_addc(o->out, '\n');
@@ -267,6 +266,20 @@ static void say_counts(struct dump_out *o)
 	tt_buf_addc(o->out, '\n');
 }
 
+static void say_signal(struct dump_out *o)
+{
+	const char *name = sigabbrev_np(o->d->core_signal);
+	dump_out_say(o, TT_STYLE_ERROR, "  ended by SIG%s", name ? name : "?");
+	if (o->d->core_address)
+		dump_out_say(o, TT_STYLE_NONE, " at address 0x%" PRIx64, o->d->core_address);
+	if (o->d->core_thread != TT_DUMP_NONE) {
+		dump_out_say(o, TT_STYLE_NONE, ": ");
+		name_thread(o, &o->d->threads.data[o->d->core_thread]);
+		say_place(o, &o->d->threads.data[o->d->core_thread]);
+	}
+	tt_buf_addc(o->out, '\n');
+}
+
 static void write_verdict(struct dump_out *o)
 {
 	struct tt_dump *d = o->d;
@@ -274,6 +287,10 @@ static void write_verdict(struct dump_out *o)
 	const struct tt_dump_jam *j;
 	unsigned said = 0;
 	tt_buf_addc(o->out, '\n');
+	if (d->core_signal) {
+		say_signal(o);
+		said++;
+	}
 	vec_for_each (k, &d->deadlocks) {
 		say_deadlock(o, k);
 		said++;

@@ -198,11 +198,23 @@ static void write_held(struct dump_out *o, const struct tt_dump_thread *t)
 	}
 }
 
+static void write_kernel_stack(struct dump_out *o, const struct tt_dump_thread *t)
+{
+	for (const char *at = t->kernel_stack; at && *at; at += *at == '\n') {
+		size_t n = strcspn(at, "\n");
+		dump_out_say(o, TT_STYLE_DIM, "      k  ");
+		tt_text_escape(o->out, at, n);
+		tt_buf_addc(o->out, '\n');
+		at += n;
+	}
+}
+
 static void write_body(struct dump_out *o, const struct tt_dump_thread *t)
 {
 	write_held(o, t);
 	if (t->managed)
 		write_managed(o, t);
+	write_kernel_stack(o, t);
 	if (!t->managed || o->view->native || !strstr(t->managed, "\tat "))
 		dump_out_stack(o, t, 0);
 }
@@ -248,7 +260,7 @@ static void write_group(struct dump_out *o, const uint32_t *members, size_t coun
 struct shown {
 	uint32_t *members;
 	size_t count;
-	bool deadlock;
+	bool first; /* it had the signal that ended the program, or is deadlocked */
 	enum tt_doing doing;
 };
 
@@ -256,8 +268,8 @@ struct shown {
 static int by_interest(const void *a, const void *b)
 {
 	const struct shown *x = a, *y = b;
-	if (x->deadlock != y->deadlock)
-		return x->deadlock ? -1 : 1;
+	if (x->first != y->first)
+		return x->first ? -1 : 1;
 	if (x->doing != y->doing)
 		return x->doing < y->doing ? -1 : 1;
 	if (x->count != y->count)
@@ -281,7 +293,7 @@ static void write_groups(struct dump_out *o)
 		if (!s->count)
 			continue;
 		s->doing = d->threads.data[s->members[0]].doing;
-		s->deadlock = d->threads.data[s->members[0]].deadlock != TT_DUMP_NONE;
+		s->first = d->threads.data[s->members[0]].deadlock != TT_DUMP_NONE || s->members[0] == d->core_thread;
 		n++;
 	}
 	if (!list || !ids)

@@ -8,6 +8,8 @@
  *   dumpme convoy N           N threads queue for one mutex, whose holder sleeps
  *   dumpme busy SECONDS       healthy locking in one order, as hard as it can; prints whether all sums are right
  *   dumpme names              threads with hostile names
+ *   dumpme crash              writes to address 16 in a thread, beside another one
+ *   dumpme vfork              is stuck in vfork(), in state D
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -624,6 +626,36 @@ static int run_names(void)
 	return 0;
 }
 
+static void in_crash(void)
+{
+	static volatile uintptr_t nowhere = 16;
+	usleep(100000);
+	*(int *)nowhere = 1;
+}
+
+static int run_crash(void)
+{
+	add("bystander", "sleep", in_sleep, NULL, false);
+	add("crasher", "none", in_crash, NULL, false)->runs = true;
+	start_all();
+	print_truth();
+	stay();
+	return 0;
+}
+
+static int run_vfork(void)
+{
+	printf("{\"pid\": %d}\n", (int)getpid());
+	fflush(stdout);
+	pid_t parent = getpid();
+	if (vfork() == 0) {
+		while (getppid() == parent)
+			syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = 20000000}, NULL);
+		_exit(0);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "", *arg = argc > 2 ? argv[2] : "";
@@ -637,6 +669,10 @@ int main(int argc, char **argv)
 		return run_busy(atoi(arg));
 	if (strcmp(what, "names") == 0)
 		return run_names();
-	fprintf(stderr, "usage: dumpme waits DIR | deadlock KIND | convoy N | busy SECONDS | names\n");
+	if (strcmp(what, "crash") == 0)
+		return run_crash();
+	if (strcmp(what, "vfork") == 0)
+		return run_vfork();
+	fprintf(stderr, "usage: dumpme waits DIR | deadlock KIND | convoy N | busy SECONDS | names | crash | vfork\n");
 	return 3;
 }
