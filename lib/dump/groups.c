@@ -86,8 +86,11 @@ static const char *start_of(const struct tt_dump_thread *t)
 		return NULL;
 	for (size_t i = t->frames.len; i-- > 0;) {
 		const struct tt_dump_frame *f = &t->frames.data[i];
-		if (!f->function && !dump_is_library(f))
+		if (!f->function) {
+			if (dump_is_library(f))
+				continue;
 			return NULL; /* it has no name; what it calls is not it */
+		}
 		if (dump_is_own(f) && strcmp(f->function, "_start") != 0)
 			return f->function;
 	}

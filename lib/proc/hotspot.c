@@ -71,6 +71,18 @@ static int check_signal(const struct tt_proc *p, struct tt_err *err)
 	return 0;
 }
 
+/* An empty new file. JVMs before 11 want it to be their user's own. */
+static int make_file(const char *path, uid_t uid)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (geteuid() == 0)
+		(void)!fchown(fd, uid, (gid_t)-1);
+	close(fd);
+	return 0;
+}
+
 /* Makes the JVM listen, and connects. The process is held by a pidfd meanwhile, so that no other can get the signal. */
 static int make_listen(const struct tt_proc *p, uint64_t until_ns, struct tt_err *err)
 {
@@ -85,23 +97,19 @@ static int make_listen(const struct tt_proc *p, uint64_t until_ns, struct tt_err
 			close(pidfd);
 		return tt_err_set(err, ESRCH, "the JVM is gone");
 	}
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool ours = fd >= 0;
-	if (!ours && errno != EEXIST) {
+	rc = make_file(path, p->uid);
+	bool ours = rc == 0;
+	if (!ours && rc != -EEXIST) {
 		close(pidfd);
-		return tt_err_set(err, errno, "cannot create %s: %s", path, strerror(errno));
+		return tt_err_set(err, -rc, "cannot create %s: %s", path, strerror(-rc));
 	}
-	if (ours && geteuid() == 0)
-		(void)!fchown(fd, p->uid, (gid_t)-1); /* JVMs before 11 want it to be their user's own */
 	rc = syscall(SYS_pidfd_send_signal, pidfd, SIGQUIT, NULL, 0) < 0 ? -errno : -ENOENT;
 	while ((rc == -ENOENT || rc == -ECONNREFUSED) && now_ns() < until_ns) {
 		poll(NULL, 0, BEAT_MS);
 		rc = join_socket(p);
 	}
-	if (ours) {
+	if (ours)
 		unlink(path);
-		close(fd);
-	}
 	close(pidfd);
 	if (rc == -ENOENT || rc == -ECONNREFUSED)
 		return tt_err_set(err, ETIMEDOUT, "the JVM did not open its attach socket in time");
@@ -145,9 +153,6 @@ static int take_status(struct tt_buf *answer, struct tt_err *err)
 	const char *text = tt_buf_str(answer), *end = strchr(text, '\n');
 	if (!end || text[0] != '0' || end != text + 1)
 		return tt_err_set(err, EPROTO, "the JVM refused: %.200s", end ? end + 1 : text);
-	size_t len = answer->len - 2;
-	memmove(answer->data, answer->data + 2, len);
-	tt_buf_truncate(answer, len);
 	return 0;
 }
 
@@ -167,5 +172,5 @@ int tt_hotspot_dump(const struct tt_proc *p, uint64_t limit_ns, struct tt_buf *o
 	int rc = ask(fd, until_ns, &answer, err);
 	close(fd);
 	rc = rc < 0 ? rc : take_status(&answer, err);
-	return rc < 0 ? rc : tt_buf_add(out, tt_buf_str(&answer), answer.len);
+	return rc < 0 ? rc : tt_buf_add(out, tt_buf_str(&answer) + strlen("0\n"), answer.len - strlen("0\n"));
 }

@@ -48,7 +48,9 @@ struct wanted {
 /* The last part of a path that ends at a blank. */
 static bool last_part_is(const char *path, const char *name)
 {
-	size_t len = path ? strcspn(path, " ") : 0, n = strlen(name);
+	if (!path)
+		return false;
+	size_t len = strcspn(path, " "), n = strlen(name);
 	return len >= n && memcmp(path + len - n, name, n) == 0 && (len == n || path[len - n - 1] == '/');
 }
 

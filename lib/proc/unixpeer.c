@@ -20,26 +20,31 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 
+static int diag_socket(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return -errno;
+	return fd;
+}
+
 /* A netlink socket in the network namespace of pid: -errno, or a descriptor. */
 static int diag_open(pid_t pid)
 {
 	char path[64];
 	struct stat own, other;
-	int fd, rc = -EPERM;
+	int rc = -EPERM;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 	if (stat("/proc/self/ns/net", &own) < 0 || stat(path, &other) < 0)
 		return -errno;
-	if (own.st_ino == other.st_ino) {
-		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-		return fd < 0 ? -errno : fd;
-	}
+	if (own.st_ino == other.st_ino)
+		return diag_socket();
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = open(path, O_RDONLY | O_CLOEXEC);
 	if (home >= 0 && there >= 0 && setns(there, CLONE_NEWNET) == 0) { /* for the one call: only with CAP_SYS_ADMIN */
-		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-		rc = fd < 0 ? -errno : fd;
-		if (setns(home, CLONE_NEWNET) < 0 && fd >= 0) {
-			close(fd);
-			rc = -errno;
+		rc = diag_socket();
+		if (setns(home, CLONE_NEWNET) < 0 && rc >= 0) {
+			close(rc);
+			rc = -EPERM;
 		}
 	}
 	if (home >= 0)

@@ -281,7 +281,7 @@ static void in_fcntl(void)
 static void in_semop(void)
 {
 	struct sembuf op = {.sem_op = -1};
-	semop(set, &op, 1);
+	MUST(semop(set, &op, 1) == 0);
 }
 static void in_msgrcv(void)
 {
