@@ -190,6 +190,16 @@ named_in()
 	named_in "$(sed -n 's/^TT_TOP_COLUMN(\([a-z_]*\),.*/\1/p' tools/threadtop/columns.def)" man/threadtop.1
 }
 
+@test "every key of threadtop is described in threadtop(1)" {
+	require mandoc col
+	local help text missing=
+	text=$(page man/threadtop.1 | tr -s ' \n' '  ')
+	while read -r help; do
+		[[ $text == *"${help^}."* ]] || missing+="$help"$'\n'
+	done < <(sed -nE 's/^TT_TOP_KEY\(.*, "([^"]*)"\)$/\1/p' tools/threadtop/keys.def)
+	assert_empty "$missing" "not in threadtop(1)"
+}
+
 @test "every chunk, record, event, state and kind of the recording is named in ttrec(5)" {
 	require mandoc col
 	named_in "$(sed -nE 's/^[[:space:]]*X\([A-Z0-9_]+, *[0-9]+, *"([a-z0-9_-]+)"\).*/\1/p' lib/core/ttrec_format.h | sort -u)" man/ttrec.5

@@ -313,13 +313,74 @@ ring()
 	local line ran=0
 	while read -r line; do
 		line=${line%%  #*}
+		line=${line%"${line##*[![:space:]]}"}
 		line=${line//'$(pidof memcached)'/$bg_pid}
 		line=${line//4711/$bg_pid}
 		line=${line//for 10s/for 200ms}
 		line=${line//-n 10 -d 500ms/-n 2 -d 50ms}
+		# The last two are for a terminal.
+		[ "$line" = '$ threadtop' ] && line='$ threadtop --screen 80x24 -d 50ms'
+		[[ $line == *--replay* ]] && threadtop -b --record night.rec -n 1 -d 50ms >/dev/null && line+=' --screen 80x24'
 		run bash -c "${line#'$ '}"
 		[[ $line == *--until* ]] && assert_status 1 || assert_status 0
 		ran=$((ran + 1))
 	done < <(sed -n '/^## What threads do right now/,/^## /p' "$TOP/README.md" | grep '^\$ threadtop' )
-	assert_equal $ran 5 "commands"
+	assert_equal $ran 7 "commands"
+}
+
+@test "a recording is what was seen: replayed, filtered, and honest about damage" {
+	bg "$MKTHREADS" threads-live threads=3 hold_us=20000000 --timeout 30 >/dev/null
+	poll_until 8 asleep "$bg_pid" 4
+	threadtop --json -p "$bg_pid" -n 5 -d 50ms --record r.rec >seen
+	threadtop --json --replay r.rec >played
+	assert_equal "$(jq -c 'del(.summary.warnings, .summary.on_locks)' played)" "$(jq -c 'del(.summary.warnings, .summary.on_locks)' seen)" "played"
+	threadtop --json --replay r.rec --where "tid=$bg_pid" -n 1 >one.json
+	validate_json one.json top-1.json
+	assert_json one.json '.threads | length == 1'
+	head -c $(($(stat -c %s r.rec) - 10)) r.rec >cut.rec
+	run --separate-stderr threadtop --json --replay cut.rec
+	assert_status 0
+	assert_contains "$stderr" "the recording is damaged: 1 frame of it cannot be shown, it ends in the middle of one"
+	assert_equal "$(wc -l <<<"$output")" 4 "frames that are whole"
+	echo text >text
+	run threadtop --replay text -b
+	assert_status 2
+	assert_contains "$output" "'text' is no recording of threadtop"
+	run threadtop --record text -b -n 1 -d 10ms
+	assert_status 2
+	assert_contains "$output" "'text' exists and is no recording of threadtop"
+	assert_equal "$(cat text)" text "not written over"
+}
+
+@test "columns of the shim: contention, hottest lock, locks held, start routine" {
+	mkdir rec
+	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$PWD/rec/" "$MKTHREADS" contended-mutex hold_us=300000 rounds=60 waiters=2 --timeout 30 >/dev/null
+	local pid=$bg_pid
+	shown()
+	{
+		top -p "$pid" -n 1 -d 100ms -o tid,name,pool,contention_pct,hottest_lock,locks_held,start_routine
+		jq -e '[.threads[] | select(.contention_pct > 50 and (.hottest_lock | test("the_mutex")) and .start_routine == "contend_waiter")] | length == 2' "$F" >/dev/null
+	}
+	poll_until 10 shown
+	assert_json "$F" "[.threads[] | select(.tid == $pid)][0].locks_held == 1"
+	assert_json "$F" '[.threads[] | select(.pool == "contend_waiter")] | length == 2'
+}
+
+@test "threads and processes that end at every moment: no crash, no leak, nothing of one shown for another" {
+	require valgrind
+	cat >bomb.sh <<-'EOF'
+		for i in 1 2 3 4 5 6 7 8; do (for k in $(seq 200); do /bin/true; done) & done
+		wait
+	EOF
+	bash bomb.sh 3>&- &
+	bg_pids+=("$!")
+	run --separate-stderr valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+		"$BIN/threadtop" --json -n 8 -d 30ms -o +voluntary_per_s,read_bytes_per_s,wchan,stack_used_bytes,command,cgroup --record r.rec
+	assert_status 0
+	printf '%s\n' "$output" >"$F"
+	frame
+	assert_json one.json '[.threads[] | .pid > 0 and .name != null and (.cpu_pct == null or .cpu_pct < 250)] | all'
+	run --separate-stderr valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+		"$BIN/threadtop" --replay r.rec --screen 100x30 -n 9 --keys '12345wq1<Enter>q,,;:4'
+	assert_status 0
 }

@@ -85,7 +85,8 @@ struct tt_top_proc {
 	uint32_t pid, ppid, uid;
 	bool kernel;
 	uint64_t start_ns;
-	char *name, *command; /* command: arguments joined by blanks; NULL: has none */
+	uint64_t at_ns, span_ns; /* since boot: when this refresh reached it; since the one before */
+	char *name, *command;    /* command: arguments joined by blanks; NULL: has none */
 	char *user;
 	char *cgroup, *container;
 	int64_t quota_milli;                       /* thousandths of a CPU that its cgroup may use; -1 no limit, 0 not known */

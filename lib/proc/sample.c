@@ -100,6 +100,13 @@ void tt_sampler_set(struct tt_sampler *s, uint32_t needs, bool kernel)
 			(*p)->asked = 0;
 }
 
+void tt_sampler_ask_again(struct tt_sampler *s)
+{
+	struct tt_live_proc **p;
+	vec_for_each (p, &s->all)
+		(*p)->asked = 0;
+}
+
 struct tt_top_frame *tt_sampler_frame(struct tt_sampler *s)
 {
 	return &s->frame;
@@ -233,6 +240,8 @@ static int refresh_proc(struct tt_sampler *s, struct tt_live_proc *p)
 	p->at_ns = tt_boot_ns();
 	if (!p->before_ns)
 		p->before_ns = s->tick_ns; /* its first refresh: its threads may be as old as the last one of all */
+	p->pub.at_ns = p->at_ns;
+	p->pub.span_ns = p->at_ns - p->before_ns;
 	size_t count = count_threads(p), known = p->pub.tasks.len;
 	bool same = refresh_known(s, p);
 	if (same && known && known == count)
@@ -309,4 +318,26 @@ int tt_sampler_refresh(struct tt_sampler *s, struct tt_err *err)
 		return tt_err_set(err, -rc, "cannot watch the threads: %s", strerror(-rc));
 	sweep_idle(s);
 	return 0;
+}
+
+static bool started_at(const char *path, uint64_t start_ticks)
+{
+	char text[1024];
+	struct tt_stat st;
+	return tt_read_at(AT_FDCWD, path, text, sizeof(text)) > 0 && tt_stat_parse(text, &st) == 0 &&
+	       st.start_ticks == start_ticks;
+}
+
+bool tt_sampler_same_process(const struct tt_top_proc *proc)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%u/stat", proc->pid);
+	return started_at(path, ((const struct tt_live_proc *)proc)->start_ticks);
+}
+
+bool tt_sampler_same_thread(const struct tt_top_task *task)
+{
+	char path[48];
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", task->proc->pid, task->tid);
+	return started_at(path, ((const struct tt_live_task *)task)->start_ticks);
 }

@@ -48,6 +48,9 @@ void tt_sampler_destroy(struct tt_sampler *s);
 /* Changes opts.needs, opts.kernel, for the next refresh. */
 void tt_sampler_set(struct tt_sampler *s, uint32_t needs, bool kernel);
 
+/* opts.want decides otherwise now: the next refresh asks it about all processes. */
+void tt_sampler_ask_again(struct tt_sampler *s);
+
 /* Makes the next frame. Pointers to tasks and processes from before that are in it no more are invalid. 0 or -ENOMEM. */
 int tt_sampler_refresh(struct tt_sampler *s, struct tt_err *err);
 
@@ -71,6 +74,10 @@ bool tt_sampler_idle(const struct tt_top_task *task);
 
 /* The number of the frame that found that it had run since the one before. */
 uint64_t tt_sampler_ran(const struct tt_top_task *task);
+
+/* Whether what has this pid or tid now is still the process or thread of the frame: by its start time, read anew. */
+bool tt_sampler_same_process(const struct tt_top_proc *proc);
+bool tt_sampler_same_thread(const struct tt_top_task *task);
 
 /* The parent of a process, also of one that is not wanted, as of the last look at it; 0 not known. */
 uint32_t tt_sampler_parent(const struct tt_sampler *s, uint32_t pid);

@@ -300,8 +300,7 @@ static int first_reading(struct tt_sampler *s, struct tt_live_task *t)
 	t->pub.known |= TT_NEED_SCHED;
 	if (s->opts.needs & ~(TT_NEED_SCHED | TT_NEED_STAT))
 		tt_top_task_read_more(s, t, s->opts.needs);
-	if (fresh)
-		tt_top_task_remember(&t->pub, s->tick);
+	tt_top_task_remember(&t->pub, s->tick);
 	return 0;
 }
 

@@ -60,11 +60,17 @@ int top_app_next(struct top_app *app, size_t first, size_t visible, struct tt_er
 	if (rc != 0)
 		return rc;
 	top_source_waits(app->source, app->view.kind == TOP_VIEW_LOCKS ? UINT32_MAX : WAITS_PER_FRAME);
+	/* Pools are told apart by start routines where the shim knows them: names alone do not tell node's threads. */
+	needs |= top_columns_needs(top_view_columns(&app->view));
+	if ((needs & TT_NEED_SHIM) || app->view.kind == TOP_VIEW_POOLS || app->metrics)
+		top_source_shim(app->source);
 	if (top_app_view(app) < 0)
 		return tt_err_set(err, ENOMEM, "out of memory");
 	check_alarm(app);
-	top_app_fill(app, first, visible);
-	if (app->metrics)
+	top_app_fill(app, first, app->recorder ? SIZE_MAX : visible);
+	if (app->recorder)
+		rc = tt_recorder_add(app->recorder, top_source_frame(app->source), err);
+	if (app->metrics && rc == 0)
 		rc = top_metrics_write(app->metrics, &app->view, &app->facts, app->metrics_pools, err);
 	return rc;
 }
@@ -72,6 +78,7 @@ int top_app_next(struct top_app *app, size_t first, size_t visible, struct tt_er
 void top_app_deinit(struct top_app *app)
 {
 	top_source_destroy(app->source);
+	tt_recorder_destroy(app->recorder, NULL);
 	top_facts_deinit(&app->facts);
 	top_alarm_deinit(&app->alarm);
 	top_view_deinit(&app->view);

@@ -6,6 +6,7 @@
 #ifndef TT_TOP_APP_H
 #define TT_TOP_APP_H
 
+#include "lib/proc/record.h"
 #include "tools/threadtop/batch.h"
 #include "tools/threadtop/source.h"
 
@@ -15,7 +16,8 @@ struct top_app {
 	struct top_facts facts;
 	struct top_alarm alarm; /* no terms: no --until */
 	struct top_source *source;
-	const char *metrics; /* --openmetrics; NULL none */
+	struct tt_recorder *recorder; /* --record; NULL none */
+	const char *metrics;          /* --openmetrics; NULL none */
 	unsigned metrics_pools;
 	uint64_t delay_ns;
 	struct top_row alarm_row; /* the row that made --until true */

@@ -40,7 +40,7 @@ static void put_threads(struct tt_buf *out, const struct tt_top_frame *f, const 
 	put_count(out, facts->on_locks, "on locks");
 	put_count(out, facts->disk, "uninterruptible");
 	put_count(out, facts->stopped, "stopped");
-	put_count(out, facts->zombie, "zombies");
+	put_count(out, facts->zombie, "ended");
 	put_count(out, facts->idle, "idle");
 	if (f->machine.started || f->machine.ended)
 		tt_buf_printf(out, "  (+%u -%u)", f->machine.started, f->machine.ended);

@@ -122,9 +122,12 @@ static void put_row(struct tt_jsonw *j, const struct top_view *v, const struct t
 		else if (c->kind == TOP_TEXT)
 			tt_jsonw_text(j, c->id, value.text);
 		else if (c->kind == TOP_PCT || c->kind == TOP_RATE)
-			tt_jsonw_real(j, c->id, (double)(int64_t)(value.number * 100 + 0.5) / 100);
+			tt_jsonw_real(j, c->id, floor(value.number * 100 + 0.5) / 100);
 		else
-			tt_jsonw_int(j, c->id, (int64_t)value.number);
+			tt_jsonw_int(j, c->id,
+				value.number >= 9e18    ? INT64_MAX
+				: value.number <= -9e18 ? INT64_MIN
+							: (int64_t)value.number);
 	}
 	if (v->kind == TOP_VIEW_LOCKS) {
 		tt_jsonw_u64(j, "depth", r->depth);

@@ -154,6 +154,12 @@ bool top_value_known(enum top_column_id id, struct top_value v)
 	return top_columns[id].kind == TOP_TEXT ? v.text != NULL : !isnan(v.number);
 }
 
+/* A damaged or hostile recording may hold anything. */
+static uint64_t whole(double n)
+{
+	return n <= 0 ? 0 : n >= 1.8e19 ? UINT64_MAX : (uint64_t)n;
+}
+
 static void print_number(enum top_kind kind, double n, struct tt_buf *out)
 {
 	switch (kind) {
@@ -164,13 +170,13 @@ static void print_number(enum top_kind kind, double n, struct tt_buf *out)
 		if (n < 9999.5)
 			tt_buf_printf(out, n < 9.95 && n > 0 ? "%.1f" : "%.0f", n);
 		else
-			tt_buf_adds(out, tt_count((uint64_t)n).s);
+			tt_buf_adds(out, tt_count(whole(n)).s);
 		break;
 	case TOP_NS:
-		tt_buf_adds(out, tt_ns((uint64_t)n).s);
+		tt_buf_adds(out, tt_ns(whole(n)).s);
 		break;
 	case TOP_BYTES:
-		tt_buf_adds(out, tt_bytes((uint64_t)n).s);
+		tt_buf_adds(out, tt_bytes(whole(n)).s);
 		break;
 	case TOP_COUNT:
 	case TOP_NUMBER:

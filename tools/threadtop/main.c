@@ -14,7 +14,7 @@
 #include "lib/util/cli.h"
 #include "lib/util/parse.h"
 #include "lib/util/text.h"
-#include "tools/threadtop/app.h"
+#include "tools/threadtop/ui.h"
 
 static struct top_app app = {.delay_ns = 1000000000u};
 
@@ -22,11 +22,14 @@ static struct {
 	struct tt_cli_list pids;
 	const char *name, *thread, *cgroup, *container, *user, *states, *where;
 	const char *columns, *sort, *until;
-	uint64_t iterations, top, pools;
-	int view;
-	bool batch, csv, json;
+	const char *record, *replay, *screen, *keys, *config;
+	uint64_t iterations, top, pools, record_max;
+	int view, theme;
+	bool batch, csv, json, no_config;
 	enum tt_color color;
-} opt = {.pools = 50};
+} opt = {.pools = 50, .view = -1, .theme = -1, .record_max = 256u << 20};
+
+static struct top_ui ui;
 
 static int list_columns(void *value, const char *arg, struct tt_err *err)
 {
@@ -67,13 +70,23 @@ static const struct tt_opt options[] = {
 	TT_OPT_STR(0, "until", "CONDITION", &opt.until, "end with status 1 when it becomes true: 'run_queue_pct>50 for 10s'"),
 	TT_OPT_STR(0, "openmetrics", "FILE", &app.metrics, "write pools for Prometheus's node exporter into FILE"),
 	TT_OPT_U64(0, "metrics-pools", "N", &opt.pools, 1, 10000, "at most N pools there, the rest as one (50)"),
+	TT_OPT_GROUP("Recordings"),
+	TT_OPT_STR(0, "record", "FILE", &opt.record, "keep all refreshes in FILE"),
+	TT_OPT_SIZE(0, "record-max", "SIZE", &opt.record_max, 65536, UINT64_MAX, "the newest SIZE of them (256M)"),
+	TT_OPT_STR(0, "replay", "FILE", &opt.replay, "show a recording instead of this machine"),
+	TT_OPT_GROUP("Screen"),
+	TT_OPT_CHOICE(0, "theme", "THEME", &opt.theme, top_theme_names, "colours: default, light, contrast or mono"),
+	TT_OPT_STR(0, "config", "FILE", &opt.config, "the configuration file, instead of the user's"),
+	TT_OPT_FLAG(0, "no-config", &opt.no_config, "read and write no configuration file"),
+	TT_OPT_STR(0, "screen", "COLSxROWS", &opt.screen, "print the screen of this size as text, with -n"),
+	TT_OPT_STR(0, "keys", "KEYS", &opt.keys, "act as if these had been typed first: '3', 'P', '<F1>'"),
 	TT_OPT_COLOR(&opt.color),
 	TT_OPT_END,
 };
 
 static const struct tt_cli cli = {
 	.tool = "threadtop",
-	.usage = {"[OPTION]...", "-b|--json|--csv [-n N] [-d TIME] [OPTION]..."},
+	.usage = {"[OPTION]...", "-b|--json|--csv [-n N] [-d TIME] [OPTION]...", "--replay FILE [OPTION]..."},
 	.summary = "Show live what threads do: CPU, waiting for a CPU, what blocks them, who holds it.",
 	.options = options,
 	.footer = "Status: 0, 1 when --until became true, 2 trouble.\n",
@@ -109,7 +122,7 @@ static int take_pids(void)
 				return tt_cli_misuse(&cli, "--pid: %s", err.msg);
 			}
 			snprintf(path, sizeof(path), "/proc/%u/task", (unsigned)pid);
-			if (access(path, F_OK) < 0) {
+			if (!opt.replay && access(path, F_OK) < 0) {
 				free(copy);
 				return tt_cli_error(&cli, "there is no process %u", (unsigned)pid);
 			}
@@ -175,7 +188,8 @@ static int take_view(void)
 {
 	struct tt_err err;
 	struct top_view *v = &app.view;
-	v->kind = (enum top_view_kind)opt.view;
+	if (opt.view >= 0)
+		v->kind = (enum top_view_kind)opt.view;
 	bool pools = v->kind == TOP_VIEW_POOLS;
 	struct top_column_set *set = pools ? &v->pool_columns : v->kind == TOP_VIEW_LOCKS ? &v->lock_columns : &v->columns;
 	if (opt.columns && top_columns_parse(opt.columns, set, &err) < 0)
@@ -193,10 +207,61 @@ static int take_view(void)
 	return 0;
 }
 
+/* What only writes files or waits needs no screen. */
+static bool is_batch(void)
+{
+	bool files = app.metrics || opt.record;
+	return opt.batch || opt.json || opt.csv || opt.until ||
+	       (files && !opt.screen && (opt.iterations || !isatty(STDOUT_FILENO)));
+}
+
 static int check_modes(void)
 {
 	if (opt.json + opt.csv > 1)
 		return tt_cli_misuse(&cli, "--json and --csv exclude each other");
+	if (opt.screen && is_batch())
+		return tt_cli_misuse(&cli, "--screen and -b, --json, --csv exclude each other");
+	if (opt.record && opt.replay)
+		return tt_cli_misuse(&cli, "--record and --replay exclude each other");
+	if (opt.config && opt.no_config)
+		return tt_cli_misuse(&cli, "--config and --no-config exclude each other");
+	return 0;
+}
+
+/* The user's settings, before what the command line says. Without a screen only a file that is named counts: scripts get
+ * the same columns everywhere. */
+static int take_config(void)
+{
+	struct top_config config;
+	struct tt_err err;
+	static char *path;
+	if (opt.no_config || (!opt.config && (is_batch() || opt.screen)))
+		return 0;
+	path = opt.config ? strdup(opt.config) : top_config_path();
+	ui.config = path;
+	int rc = path ? top_config_read(path, &config, &err) : 0;
+	if (path && rc == 0) {
+		rc = top_config_apply(&config, &app, &ui.theme, &err);
+		if (rc < 0)
+			tt_err_prefix(&err, "%s", path);
+	}
+	if (path)
+		top_config_deinit(&config);
+	return rc < 0 ? tt_cli_error(&cli, "%s", err.msg) : 0;
+}
+
+static int open_source(void)
+{
+	struct tt_err err;
+	int rc = opt.replay ? top_source_replay(opt.replay, &app.select, &app.source, &err)
+	                    : top_source_live(&app.select, &app.source, &err);
+	if (rc == 0 && opt.record)
+		rc = tt_recorder_create(opt.record, opt.record_max, &app.recorder, &err);
+	if (rc < 0)
+		return tt_cli_error(&cli, "%s", err.msg);
+	app.view.check_procs = opt.replay != NULL;
+	if (top_source_problem(app.source))
+		fprintf(stderr, "threadtop: %s\n", top_source_problem(app.source));
 	return 0;
 }
 
@@ -257,50 +322,150 @@ static bool all_ended(void)
 	return app.select.pids.len && top_source_frame(app.source)->procs.len == 0;
 }
 
-/* The first frame has nothing to compare with, and is not printed. */
+/* The first frame has nothing to compare with, and is not printed; of a recording only when it has no span either. */
 static int run_batch(void)
 {
 	struct tt_err err;
 	struct tt_term term = tt_term_get(STDOUT_FILENO, opt.color);
 	struct timespec due;
-	bool quiet = opt.until && !opt.batch && !opt.json && !opt.csv;
-	quiet |= app.metrics && !opt.batch && !opt.json && !opt.csv;
+	bool quiet = !opt.batch && !opt.json && !opt.csv, printed = false;
 	size_t rows = quiet ? 0 : opt.top ? opt.top : SIZE_MAX;
 	clock_gettime(CLOCK_MONOTONIC, &due);
-	for (uint64_t i = 0; !opt.iterations || i <= opt.iterations; i++) {
-		if (i > 0)
-			sleep_until_due(&due);
-		if (top_app_next(&app, 0, rows, &err) < 0)
+	for (uint64_t shown = 0; !opt.iterations || shown < opt.iterations;) {
+		int rc = top_app_next(&app, 0, rows, &err);
+		if (rc < 0)
 			return tt_cli_error(&cli, "%s", err.msg);
-		if (all_ended())
+		if (rc > 0 || (!opt.replay && all_ended()))
 			return TT_EXIT_OK;
-		int status = i > 0 && !quiet ? print_frame(&term, i == 1) : 0;
+		bool first = top_source_frame(app.source)->span_ns == 0;
+		int status = first || quiet ? 0 : print_frame(&term, !printed);
+		shown += !first;
+		printed |= !first;
 		if (status)
 			return status;
 		if (app.alarmed)
 			return tell_alarm();
+		if (!opt.replay && (!opt.iterations || shown < opt.iterations))
+			sleep_until_due(&due);
 	}
 	return TT_EXIT_OK;
 }
 
-int main(int argc, char **argv)
+/* ------------------------------------------------------------------ screen */
+
+/* "abc<F1><Enter><Down>": one key per character, names in angle brackets. 0 at the end, -1 for a name that is none. */
+static int next_key(const char **p)
+{
+	static const struct {
+		const char *name;
+		int key;
+	} names[] = {{"<Enter>", '\n'}, {"<Esc>", 27}, {"<Tab>", '\t'}, {"<Space>", ' '}, {"<Up>", TOP_KEY_UP},
+		{"<Down>", TOP_KEY_DOWN}, {"<Left>", TOP_KEY_LEFT}, {"<Right>", TOP_KEY_RIGHT}, {"<PgUp>", TOP_KEY_PAGE_UP},
+		{"<PgDn>", TOP_KEY_PAGE_DOWN}, {"<Home>", TOP_KEY_HOME}, {"<End>", TOP_KEY_END},
+		{"<Backspace>", TOP_KEY_BACKSPACE}, {"<lt>", '<'}};
+	const char *text = *p;
+	unsigned f;
+	int len = 0;
+	if (!*text)
+		return 0;
+	if (*text != '<') {
+		*p = text + 1;
+		return (unsigned char)*text;
+	}
+	if (sscanf(text, "<F%2u>%n", &f, &len) == 1 && len && f >= 1 && f <= 12) {
+		*p = text + len;
+		return TOP_F((int)f);
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strncmp(text, names[i].name, strlen(names[i].name)) == 0) {
+			*p = text + strlen(names[i].name);
+			return names[i].key;
+		}
+	return -1;
+}
+
+/* Bad names are known before the screen is opened. */
+static int check_keys(void)
+{
+	int key;
+	for (const char *p = opt.keys ? opt.keys : ""; (key = next_key(&p)) != 0;)
+		if (key < 0)
+			return tt_cli_misuse(&cli, "--keys: '%s' begins with no key's name", p);
+	return 0;
+}
+
+static void type_keys(void)
+{
+	int key;
+	for (const char *p = opt.keys ? opt.keys : ""; (key = next_key(&p)) > 0;)
+		top_ui_key(&ui, key);
+}
+
+/* Screens as text: after the first frame, the keys, and n - 1 frames more. */
+static int run_text_screen(void)
 {
 	struct tt_err err;
+	struct timespec due;
+	unsigned cols, rows;
+	char end;
+	if (sscanf(opt.screen, "%3ux%3u%c", &cols, &rows, &end) != 2 || cols < 1 || rows < 1)
+		return tt_cli_misuse(&cli, "--screen: '%s' is no size: 80x24", opt.screen);
+	ui.cols = (int)cols;
+	ui.rows = (int)rows;
+	clock_gettime(CLOCK_MONOTONIC, &due);
+	for (uint64_t i = 0; i <= (opt.iterations ? opt.iterations : 1); i++) {
+		int rc = top_ui_next(&ui, &err);
+		if (rc < 0)
+			return tt_cli_error(&cli, "%s", err.msg);
+		if (rc > 0)
+			break;
+		if (!opt.replay && i < (opt.iterations ? opt.iterations : 1))
+			sleep_until_due(&due);
+	}
+	/* The first drawing tells how many rows there are. */
+	top_ui_draw(&ui);
+	type_keys();
+	top_ui_draw(&ui);
+	top_canvas_print(&ui.canvas, stdout);
+	return TT_EXIT_OK;
+}
+
+static int run_screen(void)
+{
+	struct tt_err err;
+	ui.type_first = type_keys;
+	int status = top_ui_run(&ui, opt.color, &err);
+	if (status == TT_EXIT_FAILED)
+		return tt_cli_error(&cli, "%s", err.msg);
+	return app.alarmed ? tell_alarm() : status;
+}
+
+int main(int argc, char **argv)
+{
 	top_view_init(&app.view, &app.select);
+	top_ui_init(&ui, &app, 80, 24);
 	int first = tt_cli_start(&cli, argc, argv);
 	if (first < argc)
 		return tt_cli_misuse(&cli, "unexpected operand '%s': processes are named by --pid or --name", argv[first]);
 	app.metrics_pools = (unsigned)opt.pools;
-	int status = take_selection();
+	int status = check_modes();
+	if (status == 0)
+		status = take_config();
+	if (status == 0)
+		status = take_selection();
 	if (status == 0)
 		status = take_view();
+	if (opt.theme >= 0)
+		ui.theme = opt.theme;
 	if (status == 0)
-		status = check_modes();
-	if (status == 0 && top_source_live(&app.select, &app.source, &err) < 0)
-		status = tt_cli_error(&cli, "%s", err.msg);
+		status = check_keys();
 	if (status == 0)
-		status = run_batch();
+		status = open_source();
+	if (status == 0)
+		status = is_batch() ? run_batch() : opt.screen ? run_text_screen() : run_screen();
+	top_ui_deinit(&ui);
 	top_app_deinit(&app);
+	free((char *)ui.config);
 	tt_cli_list_deinit(&opt.pids);
 	return tt_cli_finish(&cli, status);
 }

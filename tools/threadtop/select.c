@@ -65,6 +65,8 @@ bool top_select_proc(const struct top_select *s, const struct tt_top_proc *p, ui
 
 bool top_select_task(const struct top_select *s, const struct tt_top_frame *f, const struct tt_top_task *t)
 {
+	if (s->has_user && t->proc->uid != s->uid)
+		return false;
 	if (s->states && (!t->state || !strchr(s->states, t->state)))
 		return false;
 	if (s->has_thread && !matches(&s->thread, t->name))

@@ -204,7 +204,10 @@ struct top_view {
 	int pool_sort;
 	bool descending, pool_descending;
 	const struct top_select *select;
-	char *filter;             /* part of thread name, process name or ids, as typed; NULL none */
+	bool check_procs;  /* processes were not selected when the frame was made: a recording */
+	char *filter;      /* part of thread name, process name or ids, as typed; NULL none */
+	uint32_t only_pid; /* threads of one process, and of one pool of it; 0, NULL: all */
+	char *only_pool;
 	struct tt_hmap folded;    /* process ids whose threads are not shown in the tree */
 	struct tt_hmap saturated; /* pool key -> boot_ns + 1 since when all are busy */
 	/* made by top_view_build */

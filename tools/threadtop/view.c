@@ -18,7 +18,7 @@ void top_view_init(struct top_view *v, const struct top_select *select)
 		.pool_descending = true};
 	struct tt_err err;
 	top_columns_parse(
-		"pid,tid,user,state,cpu_pct,run_queue_pct,blocked_pct,cpu,process,name,wait,wait_target,owner,wait_ns",
+		"pid,tid,process,name,state,cpu_pct,run_queue_pct,wait,owner,wait_ns,wait_target,blocked_pct,cpu,user",
 		&v->columns, &err);
 	top_columns_parse(
 		"pid,process,pool,threads,busy,idle,cpu_pct,run_queue_pct,highest_pct,highest_tid,busy_for_ns,throttled_pct",
@@ -56,6 +56,7 @@ void top_view_deinit(struct top_view *v)
 	tt_hmap_deinit(&v->folded);
 	tt_hmap_deinit(&v->saturated);
 	free(v->filter);
+	free(v->only_pool);
 }
 
 const struct top_column_set *top_view_columns(const struct top_view *v)
@@ -205,11 +206,24 @@ static bool holds_text(const char *text, const char *part)
 static bool passes_filter(const struct top_view *v, const struct tt_top_task *t)
 {
 	char ids[32];
+	if (v->only_pid && t->proc->pid != v->only_pid)
+		return false;
+	if (v->only_pool && strcmp(top_pool_name(t) ? top_pool_name(t) : "", v->only_pool) != 0)
+		return false;
 	if (!v->filter || !*v->filter)
 		return true;
 	snprintf(ids, sizeof(ids), "%u %u", t->proc->pid, t->tid);
 	return holds_text(t->name, v->filter) || holds_text(t->proc->name, v->filter) ||
 	       holds_text(t->proc->command, v->filter) || holds_text(t->proc->user, v->filter) || holds_text(ids, v->filter);
+}
+
+/* A group is shown when one of its threads is. */
+static bool group_passes(const struct top_view *v, const struct top_pool *g)
+{
+	for (size_t i = 0; i < g->tasks.len; i++)
+		if (passes_filter(v, g->tasks.data[i]))
+			return true;
+	return false;
 }
 
 static struct top_row row_of_task(struct tt_top_task *t)
@@ -285,6 +299,8 @@ static int add_tasks_of(struct top_view *v, const struct tt_top_frame *f, struct
 	struct tt_top_task **t;
 	vec_for_each (t, &g->tasks) {
 		struct top_row row = row_of_task(*t);
+		if (!passes_filter(v, *t))
+			continue;
 		row.depth = depth;
 		if (tt_vec_push(&v->rows, row) < 0)
 			return -ENOMEM;
@@ -361,7 +377,7 @@ static int build_tree(struct top_view *v, const struct tt_top_frame *f)
 	struct top_pool **g;
 	int rc = make_groups(v, false);
 	vec_for_each (g, &v->procs)
-		if (rc == 0)
+		if (rc == 0 && group_passes(v, *g))
 			rc = tt_vec_push(&rows, top_row_of_group(*g, TOP_ROW_PROC));
 	t.rows = rows.data;
 	t.count = rows.len;
@@ -409,13 +425,21 @@ static int build_pools(struct top_view *v, const struct tt_top_frame *f)
 	struct top_pool **g;
 	vec_for_each (g, &v->pools) {
 		struct top_pool *p = *g;
-		bool shown = !v->filter || !*v->filter || holds_text(p->name, v->filter);
-		for (size_t i = 0; i < p->tasks.len && !shown; i++)
-			shown = passes_filter(v, p->tasks.data[i]);
-		if (shown && tt_vec_push(&v->rows, top_row_of_group(p, TOP_ROW_POOL)) < 0)
+		if ((group_passes(v, p) || (v->filter && holds_text(p->name, v->filter))) &&
+			tt_vec_push(&v->rows, top_row_of_group(p, TOP_ROW_POOL)) < 0)
 			return -ENOMEM;
 	}
 	return sort_rows(v->rows.data, v->rows.len, f, v->pool_sort, v->pool_descending);
+}
+
+static uint32_t parent_of(void *ctx, uint32_t pid)
+{
+	const struct tt_top_frame *f = ctx;
+	struct tt_top_proc *const *p;
+	vec_for_each (p, &f->procs)
+		if ((*p)->pid == pid)
+			return (*p)->ppid;
+	return 0;
 }
 
 int top_view_build(struct top_view *v, const struct tt_top_frame *f)
@@ -423,9 +447,17 @@ int top_view_build(struct top_view *v, const struct tt_top_frame *f)
 	struct tt_top_task **t;
 	v->rows.len = v->tasks.len = 0;
 	clear_pools(v);
-	vec_for_each (t, &f->tasks)
-		if (top_select_task(v->select, f, *t) && tt_vec_push(&v->tasks, row_of_task(*t)) < 0)
+	const struct tt_top_proc *asked = NULL;
+	bool wanted = true;
+	vec_for_each (t, &f->tasks) {
+		if (v->check_procs && (*t)->proc != asked) {
+			asked = (*t)->proc;
+			wanted = (!asked->kernel || v->select->kernel) &&
+			         top_select_proc(v->select, asked, parent_of, (void *)f);
+		}
+		if (wanted && top_select_task(v->select, f, *t) && tt_vec_push(&v->tasks, row_of_task(*t)) < 0)
 			return -ENOMEM;
+	}
 	int rc = make_groups(v, true);
 	if (rc == 0)
 		rc = note_saturation(v, f);

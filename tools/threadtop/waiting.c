@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/proc/waits.h"
 #include "lib/util/text.h"
@@ -252,6 +253,10 @@ void top_waiting_read(struct top_waiting *w, struct tt_top_task *t)
 	char text[256];
 	struct tt_wait_call call = {.waited_ns = t->blocked_ns};
 	struct target target = {w, t->proc};
+	if (t->proc->pid == (uint32_t)getpid()) {
+		forget(t); /* what we are in is the reading of that very file */
+		return;
+	}
 	ssize_t n = tt_sampler_file(w->sampler, t, "syscall", text, sizeof(text));
 	if (n <= 0 || !parse_call(text, &call)) {
 		/* It runs, or it is not ours to look at: the latter stays unknown. */
