@@ -191,7 +191,7 @@ TT_EXPORT int sem_trywait(sem_t *sem)
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT));
-	int r = REAL(sem_trywait)(sem);
+	int r = tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted(s, (uintptr_t)sem, HOOK_SITE(OP_TRY_FAILED), &sem_birth);
 	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT)))
