@@ -117,7 +117,7 @@ static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)
 static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	uint32_t hash = tt_lock_hash(lock);
-	struct ttrec_count *home = &s->table[tt_home(s, hash)], *e = &s->table[tt_entry(s, hash, site)];
+	struct ttrec_count *home = tt_home(s, hash), *e = &s->table[tt_entry(s, hash, site)];
 	if (!home->lock)
 		return home;
 	if (!home[1].lock)
@@ -137,7 +137,7 @@ static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock, uint64_t 
 static void table_grow(struct tt_self *s)
 {
 	struct ttrec_thread *t = s->t;
-	uint32_t entries = (s->table_mask + 1) * 4;
+	uint32_t entries = tt_table_entries(s) * 4;
 	uint64_t bytes = (uint64_t)entries * sizeof(struct ttrec_count);
 	if (entries > TABLE_MAX)
 		return;
@@ -152,8 +152,8 @@ static void table_grow(struct tt_self *s)
 		return;
 	}
 	struct ttrec_count *old = s->table, *table = (void *)((uint8_t *)(c + 1) + 32);
-	struct tt_self grown = {.table = table, .table_mask = entries - 1};
-	for (uint32_t i = 0; i <= s->table_mask; i++) {
+	struct tt_self grown = {.table = table, .table_lines = (uint32_t)bytes - 64};
+	for (uint32_t i = 0; i < entries / 4; i++) {
 		struct ttrec_count *from = &old[i];
 		if (!from->lock)
 			continue;
@@ -168,7 +168,7 @@ static void table_grow(struct tt_self *s)
 	uint64_t both = (uint64_t)(entries - 1) << 32 | tt_ref(table);
 	tt_store_release((uint64_t *)(void *)&t->table_ref, both);
 	s->table = table;
-	s->table_mask = entries - 1;
+	s->table_lines = grown.table_lines;
 	if (old_ref) {
 		tt_sub_relaxed(&tt_g.p->table_bytes, (uint64_t)entries / 4 * sizeof(struct ttrec_count));
 		tt_block_free((struct ttrec_chunk *)(void *)((uint8_t *)old - 32) - 1);
@@ -211,7 +211,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 		tt_drop(TTREC_DROP_COUNT);
 		return NULL;
 	}
-	if (s->pressure > s->table_mask / 8) {
+	if (s->pressure >= tt_table_entries(s) / 8) {
 		s->pressure = 0;
 		table_grow(s);
 	}
@@ -270,7 +270,7 @@ void tt_count_forget(struct tt_self *s, uint64_t lock)
 /* Entries whose lock died or was born again since; for threads that missed more deaths than the ring holds. */
 static void table_check_all(struct tt_self *s)
 {
-	for (uint32_t i = 0; i <= s->table_mask; i++) {
+	for (uint32_t i = 0; i < tt_table_entries(s); i++) {
 		struct ttrec_count *e = &s->table[i];
 		if (!e->lock)
 			continue;

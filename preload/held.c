@@ -103,7 +103,7 @@ uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 		tt_store_relaxed(&to->lock, from->lock);
 		tt_store_relaxed(&to->site, tt_load_relaxed(&from->site));
 		to->since_ns = from->since_ns;
-		uint64_t own = (from->hash ^ from->hash >> 32) * TT_HASH_INVERSE - below;
+		uint64_t own = tt_held_hash_own(below, from->hash);
 		below = from->hash;
 		to->hash = tt_held_hash(i > 1 ? to[-1].hash : 0, own);
 	}

@@ -61,10 +61,9 @@ TT_EXPORT void mtx_destroy(mtx_t *m)
 
 TT_EXPORT int mtx_lock(mtx_t *m)
 {
-	struct tt_self *s = tt_enter();
-	if (!s)
-		return REAL(mtx_lock)(m);
-	return c11_result(tt_mutex_lock_hook(s, mutex_of(m), HOOK_SITE(OP_LOCK), HOOK_CFA()));
+	if (likely(tt_mutex_lock_fast(&tt_self, mutex_of(m), HOOK_SITE(OP_LOCK))))
+		return thrd_success;
+	return tt_enter() ? c11_result(tt_mutex_lock_out(mutex_of(m), HOOK_SITE(OP_LOCK), HOOK_CFA())) : REAL(mtx_lock)(m);
 }
 
 TT_EXPORT int mtx_trylock(mtx_t *m)
@@ -84,8 +83,9 @@ TT_EXPORT int mtx_timedlock(mtx_t *restrict m, const struct timespec *restrict u
 
 TT_EXPORT int mtx_unlock(mtx_t *m)
 {
-	struct tt_self *s = tt_enter();
-	return s ? c11_result(tt_mutex_unlock_hook(s, mutex_of(m), HOOK_SITE(OP_LOCK), HOOK_CFA())) : REAL(mtx_unlock)(m);
+	if (likely(tt_mutex_unlock_fast(&tt_self, mutex_of(m))))
+		return thrd_success;
+	return tt_enter() ? c11_result(tt_mutex_unlock_out(mutex_of(m), HOOK_SITE(OP_LOCK), HOOK_CFA())) : REAL(mtx_unlock)(m);
 }
 
 TT_EXPORT int cnd_init(cnd_t *c)

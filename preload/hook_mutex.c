@@ -31,29 +31,34 @@ int tt_mutex_inline_kind = -2;
 bool tt_mutex_inline_ok;
 const struct tt_mutex_until tt_mutex_for_ever;
 
-/* Does the library do to a mutex what mutex.h thinks it does, and does it accept what mutex.h does? */
-void tt_mutex_check(bool wanted)
+/* Does the library do to a mutex of that kind what mutex.h thinks it does, and does it accept what mutex.h does? */
+static bool inline_agrees(int kind)
 {
 	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+	m.__data.__kind = kind;
 	int tid = (int)tt_self.tid;
-	bool same = wanted && REAL(pthread_mutex_lock)(&m) == 0;
-	same = same && m.__data.__kind == 0 && m.__data.__lock == 1 && m.__data.__owner == tid && m.__data.__nusers == 1;
+	bool same = REAL(pthread_mutex_lock)(&m) == 0;
+	same = same && m.__data.__kind == kind && m.__data.__lock == 1 && m.__data.__owner == tid && m.__data.__nusers == 1;
 	same = same && REAL(pthread_mutex_unlock)(&m) == 0;
 	same = same && m.__data.__lock == 0 && m.__data.__owner == 0 && m.__data.__nusers == 0;
 	if (!same)
-		return;
+		return false;
 	m.__data.__lock = 1;
 	m.__data.__owner = tid;
 	m.__data.__nusers = 1;
 	same = REAL(pthread_mutex_trylock)(&m) == EBUSY && REAL(pthread_mutex_unlock)(&m) == 0;
-	same = same && m.__data.__lock == 0 && m.__data.__owner == 0 && m.__data.__nusers == 0 && m.__data.__kind == 0;
-	if (!same)
+	return same && m.__data.__lock == 0 && m.__data.__owner == 0 && m.__data.__nusers == 0 && m.__data.__kind == kind;
+}
+
+void tt_mutex_check(bool wanted)
+{
+	if (!wanted || !inline_agrees(0) || !inline_agrees(TT_MUTEX_NO_ELISION))
 		return;
 	tt_store_relaxed(&tt_mutex_inline_kind, 0);
 	/* Likewise semaphores: struct new_sem, 64-bit: value in the low half of the first word, waiters in the high half. */
 	sem_t sem;
 	uint64_t data;
-	same = REAL(sem_init)(&sem, 0, 1) == 0 && REAL(sem_post)(&sem) == 0;
+	bool same = REAL(sem_init)(&sem, 0, 1) == 0 && REAL(sem_post)(&sem) == 0;
 	__builtin_memcpy(&data, &sem, sizeof(data));
 	same = same && data == 2 && REAL(sem_trywait)(&sem) == 0;
 	__builtin_memcpy(&data, &sem, sizeof(data));
@@ -122,15 +127,31 @@ TT_NOINLINE int tt_mutex_lock_slow(
 	return r;
 }
 
-TT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
+TT_NOINLINE int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
-	return likely(s) ? tt_mutex_lock_hook(s, m, HOOK_SITE(OP_LOCK), HOOK_CFA()) : REAL(pthread_mutex_lock)(m);
+	if (unlikely(!s))
+		return REAL(pthread_mutex_lock)(m);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, true);
+	int r = tt_mutex_trylock(s, m);
+	if (unlikely(r))
+		return tt_mutex_lock_slow(s, m, site, cfa, r, &tt_mutex_for_ever);
+	if (unlikely(!ready.e))
+		return tt_mutex_got(s, m, site, cfa, 0);
+	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
+	return 0;
+}
+
+TT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
+{
+	return likely(tt_mutex_lock_fast(&tt_self, m, HOOK_SITE(OP_LOCK)))
+	               ? 0
+	               : tt_mutex_lock_out(m, HOOK_SITE(OP_LOCK), HOOK_CFA());
 }
 
 int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, true);
 	int r = m->__data.__kind & (16 | 64) ? REAL(pthread_mutex_trylock)(m) : tt_mutex_trylock(s, m);
 	if (r == 0 && ready.e)
 		tt_acquire_commit(s, &ready, (uintptr_t)m, site);
@@ -221,10 +242,22 @@ TT_NOINLINE int tt_mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint
 	return r;
 }
 
-TT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
+TT_NOINLINE int tt_mutex_unlock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
-	return likely(s) ? tt_mutex_unlock_hook(s, m, HOOK_SITE(OP_LOCK), HOOK_CFA()) : REAL(pthread_mutex_unlock)(m);
+	if (unlikely(!s))
+		return REAL(pthread_mutex_unlock)(m);
+	if (!tt_release_is_plain(s, (uintptr_t)m))
+		return tt_mutex_unlock_slow(s, m, site, cfa);
+	int r = REAL(pthread_mutex_unlock)(m); /* another kind, or somebody waits */
+	if (r == 0)
+		tt_release_plain(s);
+	return r;
+}
+
+TT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
+{
+	return likely(tt_mutex_unlock_fast(&tt_self, m)) ? 0 : tt_mutex_unlock_out(m, HOOK_SITE(OP_LOCK), HOOK_CFA());
 }
 
 /* Before an init call: what was held there is over, and that is worth a note. */

@@ -122,7 +122,7 @@ static const struct rwlock_until read_for_ever = {.write = false}, write_for_eve
 
 TT_INLINE int rwlock_lock(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, const struct rwlock_until *u)
 {
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)rw, site);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)rw, site, true);
 	int r = u->write ? REAL(pthread_rwlock_trywrlock)(rw) : rwlock_tryrdlock(rw);
 	if (unlikely(r))
 		return rwlock_slow(s, rw, site, cfa, r, u);

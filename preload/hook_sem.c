@@ -167,7 +167,7 @@ TT_INLINE bool sem_try(sem_t *sem)
 
 TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
 	/* glibc's sem_clockwait is a cancellation point only when it waits. */
 	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();
@@ -190,7 +190,7 @@ TT_EXPORT int sem_trywait(sem_t *sem)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT));
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT), true);
 	int r = tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted(s, (uintptr_t)sem, HOOK_SITE(OP_TRY_FAILED), &sem_birth);

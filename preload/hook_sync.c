@@ -84,7 +84,7 @@ TT_EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
 	if (unlikely(!s))
 		return REAL(pthread_spin_lock)(l);
 	uint64_t site = HOOK_SITE(OP_LOCK);
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)l, site);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)l, site, true);
 	if (unlikely(REAL(pthread_spin_trylock)(l)))
 		return spin_slow(s, l, site, HOOK_CFA());
 	if (likely(ready.e))

@@ -2,11 +2,12 @@
 /*
  * mutex.h - the plain mutex of glibc, locked and unlocked without a call; and what other hooks share with hook_mutex.c.
  *
- * A mutex of kind 0 (normal, private, neither robust nor PI nor PP) is three words since glibc 2.4, nptl/pthread_mutex_lock.c
- * and sysdeps/nptl/lowlevellock.h: __lock is 0 free, 1 taken, 2 taken with waiters; __owner and __nusers belong to the holder.
- * Doing the same here saves two calls per pair, which on machines without branch prediction for indirect calls is all
- * the difference. Anything but the plain case (other kinds, taken, waiters) is left to the C library. tt_mutex_check() proves
- * on a mutex of ours, at start, that library and shim mean the same; if not, every call goes to the library.
+ * A mutex of kind 0 or 512 (normal, private, neither robust nor PI nor PP) is three words since glibc 2.4,
+ * nptl/pthread_mutex_lock.c and sysdeps/nptl/lowlevellock.h: __lock is 0 free, 1 taken, 2 taken with waiters; __owner and
+ * __nusers belong to the holder. Doing the same here saves two calls per pair, which on machines without branch prediction for
+ * indirect calls is all the difference. Anything but the plain case (other kinds, taken, waiters) is left to the C library.
+ * tt_mutex_check() proves on a mutex of ours, at start, that library and shim mean the same; if not, every call goes to the
+ * library.
  */
 #ifndef TT_PRELOAD_MUTEX_H
 #define TT_PRELOAD_MUTEX_H
@@ -59,58 +60,74 @@ static inline int tt_mutex_try_other(pthread_mutex_t *m)
 	return REAL(pthread_mutex_trylock)(m);
 }
 
+#define TT_MUTEX_NO_ELISION 512 /* PTHREAD_MUTEX_NO_ELISION_NP, nptl/pthreadP.h */
+
+/* Locked inline? What pthread_mutexattr_settype(NORMAL) and mtx_init leave is just as plain. */
+TT_INLINE bool tt_mutex_is_plain(const pthread_mutex_t *m)
+{
+	return likely((tt_load_relaxed(&m->__data.__kind) & ~TT_MUTEX_NO_ELISION) == tt_mutex_inline_kind);
+}
+
+/* A plain mutex that is free, as the library would take it. */
+TT_INLINE bool tt_mutex_take(const struct tt_self *s, pthread_mutex_t *m)
+{
+	int taken = 0;
+	if (unlikely(!__atomic_compare_exchange_n(&m->__data.__lock, &taken, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+		return false;
+	tt_store_relaxed(&m->__data.__owner, (int)s->tid);
+	m->__data.__nusers++;
+	return true;
+}
+
 /* As pthread_mutex_trylock, or TT_TRY_NOT. */
 TT_INLINE int tt_mutex_trylock(struct tt_self *s, pthread_mutex_t *m)
 {
-	if (unlikely(tt_load_relaxed(&m->__data.__kind) != tt_mutex_inline_kind))
+	if (!tt_mutex_is_plain(m))
 		return tt_mutex_try_other(m);
-	int taken = 0;
-	if (unlikely(!__atomic_compare_exchange_n(&m->__data.__lock, &taken, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
-		return EBUSY;
-	tt_store_relaxed(&m->__data.__owner, (int)s->tid);
-	m->__data.__nusers++;
-	return 0;
+	return tt_mutex_take(s, m) ? 0 : EBUSY;
 }
 
-/* As pthread_mutex_unlock. Nothing of *m is touched once it is free. */
-TT_INLINE int tt_mutex_unlock(pthread_mutex_t *m)
+/* A plain mutex for which nobody waits, as the library would release it. Nothing of *m is touched once it is free. */
+TT_INLINE bool tt_mutex_give(pthread_mutex_t *m)
 {
 	int taken = 1;
-	if (unlikely(tt_load_relaxed(&m->__data.__kind) != tt_mutex_inline_kind || tt_load_relaxed(&m->__data.__lock) != 1))
-		return REAL(pthread_mutex_unlock)(m);
+	if (!tt_mutex_is_plain(m) || unlikely(tt_load_relaxed(&m->__data.__lock) != 1))
+		return false;
 	int owner = tt_load_relaxed(&m->__data.__owner);
 	tt_store_relaxed(&m->__data.__owner, 0);
 	m->__data.__nusers--;
 	if (likely(__atomic_compare_exchange_n(&m->__data.__lock, &taken, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
-		return 0;
-	/* A waiter came: the mutex is still ours, as it was; the library wakes him. */
+		return true;
+	/* A waiter came: the mutex is still ours, as it was; the library is to wake him. */
 	m->__data.__nusers++;
 	tt_store_relaxed(&m->__data.__owner, owner);
-	return REAL(pthread_mutex_unlock)(m);
+	return false;
 }
 
-/* As pthread_mutex_lock, recorded. */
-TT_INLINE int tt_mutex_lock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+/*
+ * pthread_mutex_lock and _unlock, recorded, when there is nothing special about it: all that most calls need, and no call in
+ * it. False: nothing was done, and tt_mutex_lock_out() or tt_mutex_unlock_out() is to do all.
+ */
+TT_INLINE bool tt_mutex_lock_fast(struct tt_self *s, pthread_mutex_t *m, uint64_t site)
 {
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site);
-	int r = tt_mutex_trylock(s, m);
-	if (unlikely(r))
-		return tt_mutex_lock_slow(s, m, site, cfa, r, &tt_mutex_for_ever);
-	if (unlikely(!ready.e))
-		return tt_mutex_got(s, m, site, cfa, 0);
+	if (!tt_entered(s) || !tt_mutex_is_plain(m))
+		return false;
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, false);
+	if (unlikely(!ready.e || !tt_mutex_take(s, m)))
+		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
-	return 0;
+	return true;
+}
+TT_INLINE bool tt_mutex_unlock_fast(struct tt_self *s, pthread_mutex_t *m)
+{
+	if (unlikely(!tt_entered(s) || !tt_release_is_plain(s, (uintptr_t)m) || !tt_mutex_give(m)))
+		return false;
+	tt_release_plain(s);
+	return true;
 }
 
-/* As pthread_mutex_unlock, recorded. */
-TT_INLINE int tt_mutex_unlock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
-{
-	if (unlikely(!tt_release_is_plain(s, (uintptr_t)m)))
-		return tt_mutex_unlock_slow(s, m, site, cfa);
-	int r = tt_mutex_unlock(m);
-	if (likely(r == 0))
-		tt_release_plain(s);
-	return r;
-}
+/* C11's own functions of the library, for when the recorder is off, differ. */
+int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
+int tt_mutex_unlock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 
 #endif

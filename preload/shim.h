@@ -154,7 +154,7 @@ struct tt_self {
 	struct ttrec_count *table;
 	const tt_dep_set *deps; /* known dependencies; tt_no_deps until the first nested acquire */
 	uint64_t deps_salt;     /* changes with the thread's segment */
-	uint32_t table_mask;    /* entries - 1 */
+	uint32_t table_lines;   /* bytes of the table - 64: masks the offset of a line */
 	uint32_t deps_mask;     /* sets - 1 */
 	uint32_t saved_epoch;
 	uint8_t refused; /* no record could be had: pass through (until the epoch changes) */
@@ -346,6 +346,12 @@ struct tt_self *tt_enter_slow(struct tt_self *s);
 /* The state core's half of it: brings a registered thread up to date with the epoch, or registers it. NULL: pass through. */
 struct tt_self *tt_self_update(struct tt_self *s);
 
+/* The hook's first question, for those that have a way out: false: nothing is as it was, go there. */
+TT_INLINE bool tt_entered(const struct tt_self *s)
+{
+	return likely(s->epoch == tt_load_relaxed(&tt_epoch));
+}
+
 /* NULL: the hook only passes through. Otherwise the thread is registered and its caches are valid. */
 TT_INLINE struct tt_self *tt_enter(void)
 {
@@ -387,13 +393,17 @@ TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
 {
 	return (uint32_t)(lock >> 3) * 0x9e3779b1u;
 }
+TT_INLINE uint32_t tt_table_entries(const struct tt_self *s)
+{
+	return (s->table_lines + 64) / (uint32_t)sizeof(struct ttrec_count);
+}
+TT_INLINE struct ttrec_count *tt_home(const struct tt_self *s, uint32_t hash)
+{
+	return (struct ttrec_count *)(void *)((uint8_t *)s->table + (hash >> 13 & s->table_lines));
+}
 TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
-	return (hash >> 12) & s->table_mask & ~(TT_WINDOW - 1u);
-}
-TT_INLINE uint32_t tt_home(const struct tt_self *s, uint32_t hash)
-{
-	return tt_window(s, hash) | (hash >> 27 & (TT_WINDOW - 2u));
+	return (hash >> 13 & s->table_lines) / (uint32_t)sizeof(struct ttrec_count) & ~(TT_WINDOW - 1u);
 }
 TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint32_t hash, uint64_t site)
 {
@@ -404,7 +414,7 @@ TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint32_t hash, uint64_t sit
 TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	uint32_t hash = tt_lock_hash(lock);
-	struct ttrec_count *e = s->table + tt_home(s, hash);
+	struct ttrec_count *e = tt_home(s, hash);
 	if (likely(e->lock == lock && e->site == site))
 		return e;
 	if (e[1].lock == lock && e[1].site == site)
@@ -419,20 +429,25 @@ TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t l
  */
 #define TT_HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
 #define TT_HASH_INVERSE    UINT64_C(0xf1de83e19937733d)
+#define TT_HASH_BELOW      UINT64_C(0xd6e8feb86659fd93)
 TT_INLINE uint64_t tt_held_own(uint32_t uid, uint64_t site)
 {
 	return (uint64_t)uid << 8 | TTREC_SITE_OP(site);
 }
 TT_INLINE uint64_t tt_held_hash(uint64_t below, uint64_t own)
 {
-	uint64_t x = (below + own) * TT_HASH_MULTIPLIER;
-	return x ^ x >> 32;
+	uint64_t x = (below * TT_HASH_BELOW + own) * TT_HASH_MULTIPLIER;
+	return below ? x ^ x >> 32 : own;
+}
+TT_INLINE uint64_t tt_held_hash_own(uint64_t below, uint64_t hash)
+{
+	return below ? (hash ^ hash >> 32) * TT_HASH_INVERSE - below * TT_HASH_BELOW : hash;
 }
 
 /* The key of a dependency: below, uid and site are multiplied apart, so that what they have in common does not cancel out. */
 TT_INLINE uint64_t tt_order_key(uint64_t below, uint32_t uid, uint64_t site)
 {
-	uint64_t x = below * UINT64_C(0xd6e8feb86659fd93) + site * TT_HASH_MULTIPLIER + uid * UINT64_C(0xc2b2ae3d27d4eb4f);
+	uint64_t x = below * TT_HASH_BELOW + site * TT_HASH_MULTIPLIER + uid * UINT64_C(0xc2b2ae3d27d4eb4f);
 	return x ^ x >> 32;
 }
 
@@ -446,7 +461,7 @@ TT_INLINE uint32_t tt_dep_tag(const struct tt_self *s, uint64_t below, uint32_t 
 }
 TT_INLINE const tt_dep_set *tt_dep_place(const struct tt_self *s, uint64_t below, uint64_t lock)
 {
-	return &s->deps[(below + lock) * TT_HASH_MULTIPLIER >> 40 & s->deps_mask];
+	return &s->deps[((below << 24 | below >> 40) + lock) * TT_HASH_MULTIPLIER >> 40 & s->deps_mask];
 }
 TT_INLINE bool tt_dep_known(const tt_dep_set *set, uint32_t tag)
 {
@@ -475,7 +490,9 @@ struct tt_ready {
 	uint32_t depth;
 };
 
-TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t lock, uint64_t site)
+/* far: look in all places that the entry may be in. Without it nothing is called, so that a hook that leaves by a jump when it
+ * is not done saves no registers. */
+TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t lock, uint64_t site, bool far)
 {
 	struct tt_ready r = {.e = NULL};
 	const struct ttrec_thread *t = s->t;
@@ -493,7 +510,7 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
 		__builtin_prefetch(known);
 	}
 	struct ttrec_count *e = tt_count_probe(s, lock, site);
-	if (unlikely(!e) && !(e = tt_count_find(s, lock, site)))
+	if (unlikely(!e) && (!far || !(e = tt_count_find(s, lock, site))))
 		return r;
 	if (unlikely((uint16_t)(e->n + 1) == e->next))
 		return r;

@@ -36,7 +36,7 @@ static uint64_t lock_address(unsigned i)
 
 static void acquire(struct tt_self *s, uint64_t lock, uint64_t site)
 {
-	struct tt_ready ready = tt_acquire_prepare(s, lock, site);
+	struct tt_ready ready = tt_acquire_prepare(s, lock, site, true);
 	if (ready.e)
 		tt_acquire_commit(s, &ready, lock, site);
 	else

@@ -30,7 +30,7 @@ static void acquire(unsigned i, uint64_t site)
 {
 	struct tt_self *s = tt_enter();
 	uint64_t lock = lock_address(i);
-	struct tt_ready ready = tt_acquire_prepare(s, lock, site);
+	struct tt_ready ready = tt_acquire_prepare(s, lock, site, true);
 	if (ready.e)
 		tt_acquire_commit(s, &ready, lock, site);
 	else
