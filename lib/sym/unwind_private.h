@@ -4,6 +4,7 @@
  *
  *   unwind.c         from frame to frame, by the best way that works
  *   unwind_tables.c  .eh_frame in the process's memory, by libunwind
+ *   unwind_rules.c   what libunwind would do, learned from it
  *   unwind_cfi.c     .debug_frame and the like in files, by libdw
  *   unwind_code.c    what the machine code itself tells: signal trampolines, calls, prologues
  *   unwind_calls.c   whom a call calls, where threads begin
@@ -33,11 +34,27 @@ enum unwind_step {
 	STEP_MEMORY,   /* a word of the stack is not there */
 };
 
+#define UNWIND_SAVED 6         /* registers that functions keep for their callers */
+#define UNWIND_SAME  INT32_MIN /* not saved: it has the caller's value */
+
+/* Where a function's caller has its frame: the common cases (unwind_rules.c). */
+struct unwind_rule {
+	enum {
+		RULE_UNKNOWN,
+		RULE_NONE,
+		RULE_STACK,
+		RULE_FRAME
+	} kind; /* distance is from the stack or from the frame pointer */
+	int64_t cfa_at;
+	int32_t saved_at[UNWIND_SAVED]; /* from there */
+};
+
 /* What is known of the code at one address, kept for the next thread that comes along. */
 struct unwind_place {
 	uint64_t start, end; /* the function's bounds, by its unwind table */
 	bool has_table;      /* that unwind_tables_step understands */
 	bool trampoline;     /* a signal handler returns to here */
+	struct unwind_rule rule;
 };
 
 /* Words of a stack that may be return addresses. */
@@ -63,6 +80,8 @@ struct tt_unwinder {
 	const struct unwind_state *state;
 	uint64_t lookup; /* the address that libunwind takes for the program counter */
 	bool missing_register, missing_memory;
+	bool probing; /* the stack is made up */
+	unsigned probe_reads;
 	bool standing; /* threads stand still while this one unwinds: what it reads is of the same moment */
 	/* Of the search that is under way. */
 	unsigned depth; /* searches within searches */
@@ -112,6 +131,15 @@ struct unwind_place unwind_place_at(struct tt_unwinder *u, uint64_t lookup, uint
 
 /* One step by the unwind tables in memory; state becomes the caller's, when there is one. */
 enum unwind_step unwind_tables_step(struct tt_unwinder *u, struct unwind_state *state);
+
+/* ------------------------------------------------------------------ unwind_rules.c */
+
+/* Asks libunwind what it does at this place, whatever the stack holds. */
+void unwind_rule_learn(struct tt_unwinder *u, const struct unwind_state *state, struct unwind_rule *rule);
+enum unwind_step unwind_rule_step(struct tt_unwinder *u, const struct unwind_rule *rule, struct unwind_state *state);
+
+/* A word of the made-up stack; false: there is none, or the address lies elsewhere. */
+bool unwind_probe_word(struct tt_unwinder *u, uint64_t address, uint64_t *ret);
 
 /* ------------------------------------------------------------------ unwind_cfi.c */
 

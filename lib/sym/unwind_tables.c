@@ -42,7 +42,7 @@ static int access_mem(unw_addr_space_t space, unw_word_t address, unw_word_t *va
 {
 	struct tt_unwinder *u = arg;
 	(void)space;
-	if (!write && snap_memory_word(u->snap, u->thread, address, value))
+	if (!write && (unwind_probe_word(u, address, value) || snap_memory_word(u->snap, u->thread, address, value)))
 		return 0;
 	u->missing_memory = true;
 	return -UNW_EINVAL;
@@ -180,20 +180,31 @@ static struct unwind_place place_look(struct tt_unwinder *u, uint64_t lookup, ui
 	return place;
 }
 
-struct unwind_place unwind_place_at(struct tt_unwinder *u, uint64_t lookup, uint64_t pc)
+/* The remembered place; NULL: out of memory. Valid until the next call. */
+static struct unwind_place *place_of(struct tt_unwinder *u, uint64_t lookup, uint64_t pc)
 {
 	uint64_t index, key = lookup << 1 | (pc != lookup);
 	if (tt_hmap_get(&u->places, key, &index))
-		return u->place_list.data[index];
+		return &u->place_list.data[index];
 	struct unwind_place place = place_look(u, lookup, pc);
 	if (u->place_list.len >= PLACES_MAX)
 		unwind_tables_flush(u);
-	if (tt_vec_push(&u->place_list, place) == 0 && tt_hmap_put(&u->places, key, u->place_list.len - 1))
-		u->place_list.len--; /* it is only not remembered */
-	return place;
+	if (tt_vec_push(&u->place_list, place))
+		return NULL;
+	if (tt_hmap_put(&u->places, key, u->place_list.len - 1)) {
+		u->place_list.len--;
+		return NULL;
+	}
+	return &u->place_list.data[u->place_list.len - 1];
 }
 
-/* ------------------------------------------------------------------ the step */
+struct unwind_place unwind_place_at(struct tt_unwinder *u, uint64_t lookup, uint64_t pc)
+{
+	const struct unwind_place *place = place_of(u, lookup, pc);
+	return place ? *place : (struct unwind_place){0};
+}
+
+/* ------------------------------------------------------------------ the step, by libunwind */
 
 /* What the caller's frame has kept. Registers that functions may change freely are gone, unless a signal frame saved them. */
 static void take_registers(unw_cursor_t *cursor, struct tt_regs *regs)
@@ -212,7 +223,7 @@ static void take_registers(unw_cursor_t *cursor, struct tt_regs *regs)
 	*regs = next;
 }
 
-enum unwind_step unwind_tables_step(struct tt_unwinder *u, struct unwind_state *state)
+static enum unwind_step library_step(struct tt_unwinder *u, struct unwind_state *state)
 {
 	unw_cursor_t cursor;
 	u->state = state;
@@ -231,4 +242,14 @@ enum unwind_step unwind_tables_step(struct tt_unwinder *u, struct unwind_state *
 	state->regs = regs;
 	state->is_call = true;
 	return STEP_OK;
+}
+
+enum unwind_step unwind_tables_step(struct tt_unwinder *u, struct unwind_state *state)
+{
+	struct unwind_place *place = place_of(u, state_lookup(state), state_pc(state));
+	if (place && place->rule.kind == RULE_UNKNOWN)
+		unwind_rule_learn(u, state, &place->rule);
+	if (place && place->rule.kind != RULE_NONE)
+		return unwind_rule_step(u, &place->rule, state);
+	return library_step(u, state);
 }
