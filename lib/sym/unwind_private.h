@@ -80,7 +80,8 @@ struct tt_unwinder {
 	const struct unwind_state *state;
 	uint64_t lookup; /* the address that libunwind takes for the program counter */
 	bool missing_register, missing_memory;
-	bool probing; /* the stack is made up */
+	bool probing;             /* the stack is made up */
+	struct unwind_state made; /* the registers that go with it */
 	unsigned probe_reads;
 	bool standing; /* threads stand still while this one unwinds: what it reads is of the same moment */
 	/* Of the search that is under way. */

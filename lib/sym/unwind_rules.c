@@ -14,8 +14,9 @@
 
 #include <string.h>
 
-#define PROBE_STACK UINT64_C(0x600000000000) /* where the made-up stack lies: no Linux process has a mapping there by chance \
-	                                      */
+#define PROBE_STACK                                                                                              \
+	UINT64_C(0x600000000000) /* where the made-up stack lies: no Linux process has a mapping there by chance \
+	                          */
 #define PROBE_REACH ((uint64_t)1 << 30)
 #define PROBE_MOVE  ((uint64_t)4096 + 16)
 
@@ -55,14 +56,14 @@ static bool probe_register(unw_cursor_t *cursor, enum tt_reg reg, uint64_t cfa, 
 static bool probe_step(
 	struct tt_unwinder *u, const struct unwind_state *state, uint64_t rsp, const uint64_t *rbp, struct probe *ret)
 {
-	struct unwind_state made = {.is_call = state->is_call};
 	unw_cursor_t cursor;
-	unw_word_t cfa;
-	reg_set(&made.regs, TT_REG_RIP, state_pc(state));
-	reg_set(&made.regs, TT_REG_RSP, rsp);
+	unw_word_t cfa = 0;
+	u->made = (struct unwind_state){.is_call = state->is_call};
+	reg_set(&u->made.regs, TT_REG_RIP, state_pc(state));
+	reg_set(&u->made.regs, TT_REG_RSP, rsp);
 	if (rbp)
-		reg_set(&made.regs, TT_REG_RBP, *rbp);
-	u->state = &made;
+		reg_set(&u->made.regs, TT_REG_RBP, *rbp);
+	u->state = &u->made;
 	u->lookup = state_lookup(state);
 	u->probing = true;
 	u->probe_reads = 0;

@@ -140,6 +140,7 @@ static void test_group_stop(void)
 	struct subject subject = subject_start(SUBJECT_SPINNING, 2);
 	kill(subject.pid, SIGSTOP);
 	await_state(subject.pid, 'T');
+	await_state(subject.tids[0], 'T');
 	struct tt_snap *snap = take(subject.pid, TT_SNAP_AUTO);
 	is_int(how_of(snap, subject.tids[0]), TT_SNAP_QUIET, "a thread of a stopped process is read as it is");
 	tt_snap_destroy(snap);
