@@ -255,7 +255,8 @@ static int refresh_proc(struct tt_sampler *s, struct tt_live_proc *p)
 /* ------------------------------------------------------------------ threads that were woken and got no CPU since */
 
 #define SWEEP_SHARE 8
-#define SWEEP_MOST  500
+#define SWEEP_MOST  250
+#define SWEEP_SOME  32 /* when only some processes are watched: the kernel's count is of all */
 
 /*
  * Such a thread's schedstat is unchanged, and it would be taken for blocked. While the kernel counts more runnable threads than
@@ -265,12 +266,13 @@ static void sweep_idle(struct tt_sampler *s)
 {
 	struct tt_top_frame *f = &s->frame;
 	size_t found = 0, looked = 0, most = f->tasks.len / SWEEP_SHARE + 1;
+	size_t bound = s->opts.pids ? SWEEP_SOME : SWEEP_MOST;
 	struct tt_top_task **t;
 	vec_for_each (t, &f->tasks)
 		found += (*t)->state == 'R';
 	if (s->no_schedstat || (s->is_proc && f->machine.runnable <= found + 1))
 		return;
-	for (size_t i = 0; i < f->tasks.len && looked < most && looked < SWEEP_MOST; i++) {
+	for (size_t i = 0; i < f->tasks.len && looked < most && looked < bound; i++) {
 		struct tt_live_task *live = (struct tt_live_task *)f->tasks.data[s->sweep++ % f->tasks.len];
 		if (live->ran_tick == s->tick || live->pub.state == 'R')
 			continue;

@@ -145,14 +145,29 @@ static uint64_t pool_key(const struct tt_top_task *t, const char *name)
 	return tt_hash_stable(hash, name, strlen(name));
 }
 
+static bool same_group(const struct tt_top_task *a, const struct tt_top_task *b, bool by_pool)
+{
+	if (a->proc != b->proc || !by_pool)
+		return a->proc == b->proc;
+	return !a->start_routine && !b->start_routine && a->name && b->name && strcmp(a->name, b->name) == 0;
+}
+
 /* The tasks that are selected, as groups: by pool or by process. */
 static int make_groups(struct top_view *v, bool by_pool)
 {
 	struct tt_hmap map = TT_HMAP_INIT;
 	struct top_row *r;
+	struct top_pool *last = NULL; /* of the thread before, which often has the same name */
+	const struct tt_top_task *before = NULL;
 	int rc = 0;
 	vec_for_each (r, &v->tasks) {
 		struct tt_top_task *t = (struct tt_top_task *)r->task;
+		if (last && same_group(before, t, by_pool)) {
+			rc = group_add(last, t);
+			if (rc < 0)
+				break;
+			continue;
+		}
 		const char *name = by_pool ? top_pool_name(t) : t->proc->name;
 		uint64_t key = by_pool ? pool_key(t, name ? name : "") : t->proc->id;
 		struct top_pool *g = tt_hmap_ptr(&map, key);
@@ -168,6 +183,8 @@ static int make_groups(struct top_view *v, bool by_pool)
 		rc = group_add(g, t);
 		if (rc < 0)
 			break;
+		last = g;
+		before = t;
 	}
 	tt_hmap_deinit(&map);
 	return rc;
