@@ -274,7 +274,7 @@ ring()
 	assert_contains "$(cat m.prom)" 'pool="other"'
 	assert_equal "$(tail -1 m.prom)" "# EOF"
 	assert_equal "$(awk '/^threadtop_pool_threads/ { n += $NF } END { print n }' m.prom)" "$(ls /proc/"$bg_pid"/task | wc -l)" "threads"
-	assert_equal "$(ls)" "$(ls | grep -v tmp)" "left over"
+	assert_empty "$(find . -name '*.tmp')" "left over"
 	require promtool
 	promtool check metrics <m.prom
 }

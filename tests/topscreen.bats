@@ -84,7 +84,7 @@ sane()
 		terminal 100x30 "$term"
 		start -p "$bg_pid" --no-config --theme $theme
 		for key in 1 2 3 4 5 Tab H w q Enter q s q L t t P R T N B I F n u Escape K K Space c U Up Down j PgUp PgDn Home End G \
-			Left Right ^ '$' C-a C-e + - '*' Z z d Escape , . g C-l y y y y F1 q h q '?' q F2 Escape C Escape F3 a Escape / b Enter \
+			Left Right ^ '$' C-a C-e + - '*' Z z d Escape ',' . g C-l y y y y F1 q h q '?' q F2 Escape C Escape F3 a Escape / b Enter \
 			F4 m Escape '\' m Escape F5 F5 F6 Escape '>' Escape F7 F8 k Escape F9 Escape Escape; do
 			mux send-keys "$key"
 		done
@@ -190,7 +190,7 @@ sane()
 	terminal 120x24 tmux-256color
 	start --replay r --no-config
 	poll_until 8 shows 'REPLAY 9/9'
-	mux send-keys , ,
+	mux send-keys ',' ','
 	poll_until 5 shows 'REPLAY 7/9 .*PAUSED'
 	mux send-keys '\;'
 	poll_until 5 shows 'REPLAY 1/9'

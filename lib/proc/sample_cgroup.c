@@ -28,9 +28,10 @@ static char *best_path(char *text)
 {
 	char *best = NULL, *save = NULL;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *colon = strchr(line, ':'), *path = colon ? strchr(colon + 1, ':') : NULL;
-		if (!path++)
+		char *colon = strchr(line, ':'), *second = colon ? strchr(colon + 1, ':') : NULL;
+		if (!second)
 			continue;
+		char *path = second + 1;
 		bool unified = colon[1] == ':';
 		if (!best || (strcmp(best, "/") == 0 && strcmp(path, "/") != 0) || (unified && strcmp(path, "/") != 0))
 			best = path;

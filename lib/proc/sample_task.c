@@ -295,7 +295,9 @@ static int first_reading(struct tt_sampler *s, struct tt_live_task *t)
 	mark_ran(s, t);
 	bool fresh = is_new(s, t);
 	t->pub.span_ns = fresh ? covered_new(t) : 0;
-	struct tt_schedstat from = fresh ? (struct tt_schedstat){0} : now;
+	struct tt_schedstat from = {0};
+	if (!fresh)
+		from = now;
 	advance(t, &now, &from);
 	t->pub.known |= TT_NEED_SCHED;
 	if (s->opts.needs & ~(TT_NEED_SCHED | TT_NEED_STAT))

@@ -104,22 +104,22 @@ const char *top_policy_text(const struct tt_top_task *t)
 		(void)f, (void)t, (void)p;                                                  \
 		return (expression);                                                        \
 	}
-#define GETTER_PCT                                                                     GETTER_NUMBER
-#define GETTER_RATE                                                                    GETTER_NUMBER
-#define GETTER_COUNT                                                                   GETTER_NUMBER
-#define GETTER_NS                                                                      GETTER_NUMBER
-#define GETTER_BYTES                                                                   GETTER_NUMBER
+#define GETTER_PCT(id, expression)                                                     GETTER_NUMBER(id, expression)
+#define GETTER_RATE(id, expression)                                                    GETTER_NUMBER(id, expression)
+#define GETTER_COUNT(id, expression)                                                   GETTER_NUMBER(id, expression)
+#define GETTER_NS(id, expression)                                                      GETTER_NUMBER(id, expression)
+#define GETTER_BYTES(id, expression)                                                   GETTER_NUMBER(id, expression)
 #define TT_TOP_COLUMN(id, header, width, align, needs, kind, groups, expression, help) GETTER_##kind(id, expression)
 #include "tools/threadtop/columns.def"
 #undef TT_TOP_COLUMN
 
 #define GET_NUMBER(id) .number = number_##id
 #define GET_TEXT(id)   .text = text_##id
-#define GET_PCT        GET_NUMBER
-#define GET_RATE       GET_NUMBER
-#define GET_COUNT      GET_NUMBER
-#define GET_NS         GET_NUMBER
-#define GET_BYTES      GET_NUMBER
+#define GET_PCT(id)    GET_NUMBER(id)
+#define GET_RATE(id)   GET_NUMBER(id)
+#define GET_COUNT(id)  GET_NUMBER(id)
+#define GET_NS(id)     GET_NUMBER(id)
+#define GET_BYTES(id)  GET_NUMBER(id)
 #define TT_TOP_COLUMN(id, header, width, align, needs, kind, groups, expression, help) \
 	{#id, header, help, width, TT_ALIGN_##align, needs, TOP_##kind, TOP_SCOPE_##groups, GET_##kind(id)},
 const struct top_column top_columns[TOP_COLUMNS] = {

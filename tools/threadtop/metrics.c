@@ -72,7 +72,7 @@ static int gather(struct all_series *all, const struct top_view *v)
 				e = NULL;
 			}
 		}
-		rc = e ? 0 : -ENOMEM;
+		rc = e && all->list.data ? 0 : -ENOMEM;
 		if (rc < 0)
 			break;
 		add_pool(&all->list.data[e->value], *p);
@@ -137,7 +137,9 @@ static void put_pools(struct tt_buf *out, const struct all_series *all)
 			put_label(out, s->process);
 			tt_buf_adds(out, "\",pool=\"");
 			put_label(out, s->pool);
-			tt_buf_printf(out, "\"} %.6g\n", *(const double *)((const char *)s + metrics[m].offset));
+			double value;
+			memcpy(&value, (const char *)s + metrics[m].offset, sizeof(value));
+			tt_buf_printf(out, "\"} %.6g\n", value);
 		}
 	}
 }

@@ -220,7 +220,8 @@ int top_screen_open(int theme, enum tt_color color, struct tt_err *err)
 	mouseinterval(0);
 	scr.mouse = mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED,
 			    NULL) != 0;
-	bool off = color == TT_COLOR_NEVER || (color == TT_COLOR_AUTO && getenv("NO_COLOR") && *getenv("NO_COLOR"));
+	const char *no_color = getenv("NO_COLOR");
+	bool off = color == TT_COLOR_NEVER || (color == TT_COLOR_AUTO && no_color && *no_color);
 	scr.colors = !off && has_colors() && start_color() == OK;
 	if (scr.colors)
 		use_default_colors();
