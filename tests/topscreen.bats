@@ -23,9 +23,11 @@ mux()
 	tmux -L "$SOCKET" -f /dev/null "$@" 3>&-
 }
 
-# terminal COLSxROWS TERM - a shell in a terminal of that size.
+# terminal COLSxROWS TERM - a shell in a terminal of that size. A server that is on its way out takes no more: each has its own.
+terminals=0
 terminal()
 {
+	SOCKET=top$BATS_TEST_NUMBER.$$.$((++terminals))
 	mux new-session -d -x "${1%x*}" -y "${1#*x}" "env TERM=$2 PS1='ready ' bash --norc --noprofile"
 	mux set -g status off
 	mux resize-window -x "${1%x*}" -y "${1#*x}"
