@@ -68,6 +68,9 @@ int top_app_next(struct top_app *app, size_t first, size_t visible, struct tt_er
 		return tt_err_set(err, ENOMEM, "out of memory");
 	check_alarm(app);
 	top_app_fill(app, first, app->recorder ? SIZE_MAX : visible);
+	/* What was learned by filling is in the recording: what is shown now is to be what a replay shows. */
+	if (app->recorder && top_app_view(app) < 0)
+		return tt_err_set(err, ENOMEM, "out of memory");
 	if (app->recorder)
 		rc = tt_recorder_add(app->recorder, top_source_frame(app->source), err);
 	if (app->metrics && rc == 0)
