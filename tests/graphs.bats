@@ -330,6 +330,7 @@ on_page()
 	hung deadlock-3
 	written html
 	browser
+	on_page '<dt>Mute</dt><dd><code>[a-z-]+ [a-z]+:'
 	local drawn
 	on_page '<section id="order"'
 	on_page '<section id="now"'

@@ -116,6 +116,48 @@ edge()
 	done
 }
 
+@test "of a ring of 300 locks JSON has every step, and what people read the first ones and how many more there are" {
+	cat >ring.c <<-'C'
+		#include <pthread.h>
+		#include <semaphore.h>
+		enum { N = 300 };
+		static pthread_mutex_t lock[N];
+		static sem_t turn[N];
+		static void *member(void *arg)
+		{
+			long i = (long)arg;
+			sem_wait(&turn[i]);
+			pthread_mutex_lock(&lock[i]);
+			pthread_mutex_lock(&lock[(i + 1) % N]);
+			pthread_mutex_unlock(&lock[(i + 1) % N]);
+			pthread_mutex_unlock(&lock[i]);
+			sem_post(&turn[(i + 1) % N]);
+			return 0;
+		}
+		int main(void)
+		{
+			pthread_t t[N];
+			for (long i = 0; i < N; i++)
+				pthread_create(&t[i], 0, member, (void *)i);
+			sem_post(&turn[0]);
+			for (long i = 0; i < N; i++)
+				pthread_join(t[i], 0);
+		}
+	C
+	cc -g -pthread -o ring ring.c
+	run --separate-stderr "$BIN/threadcheck" --fail-on never --report text=text --report json="$R" --report junit=junit --report sarif=sarif \
+		--report github=github --report html=html -- ./ring
+	assert_json "$R" '.findings | map(select(.rule == "lock-order-cycle")) | length == 1 and (.[0].edges | length) == 300'
+	assert_json "$R" 'any(.findings[]; .rule == "lock-order-bounded") | not'
+	assert_contains "$(cat text)" "... and 290 more (--top 0 shows all)"
+	assert_equal "$(grep -cE '^ *[0-9]+\. .* holds mutex .* and wants mutex ' text)" 10 "steps in the text"
+	assert_contains "$(cat junit)" "... and 280 steps more"
+	assert_contains "$(cat github)" "... and 280 steps more"
+	assert_contains "$(cat html)" "of 300 steps the first 200 are shown"
+	validate_json sarif sarif-2.1.0.json
+	assert_json sarif '.runs[0].results[0].codeFlows[0].threadFlows | length == 200'
+}
+
 @test "the same places with other locks are one finding with a count" {
 	orders pairs
 	assert_equal "$found" "lock-order-cycle likely 3"

@@ -43,6 +43,9 @@ static void put_finding(struct tt_html *h, const struct tt_finding *f)
 	tt_jsonw_text(j, "why", f->why);
 	tt_jsonw_text(j, "advice", f->advice);
 	tt_jsonw_text(j, "fingerprint", fingerprint);
+	TT_BUF_AUTO(mute);
+	tt_suppression_line(h->r->names, f, &mute);
+	tt_jsonw_text(j, "mute", tt_buf_str(&mute));
 	if (f->state != TT_FINDING_OPEN)
 		tt_jsonw_text(j, "state", f->state == TT_FINDING_KNOWN ? "known" : "suppressed");
 	if (f->state_why)

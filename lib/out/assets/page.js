@@ -61,7 +61,8 @@ function finding(f) {
 		el("h3", null, clean(f.title)), f.evidence.length ? el("ul", null, f.evidence.map(line => el("li", null, clean(line)))) : null,
 		f.edges.length ? steps(f.edges) : null,
 		el("dl", null, el("dt", null, "Why"), el("dd", null, clean(f.why)), el("dt", null, "Sure"), el("dd", null, f.confidence + ", " + clean(f.reason)),
-			el("dt", null, "Do"), el("dd", null, clean(f.advice))));
+			el("dt", null, "Do"), el("dd", null, clean(f.advice)),
+			f.state ? null : el("dt", null, "Mute"), f.state ? null : el("dd", null, el("code", null, clean(f.mute)))));
 	const stacks = stacksNode(f.stacks.map(s => [s.label, s.frames]));
 	if (stacks)
 		box.append(el("details", {open: f.level === "error" && !f.state}, el("summary", null, plural(f.stacks.length, "stack")), stacks));
