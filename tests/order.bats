@@ -117,6 +117,7 @@ edge()
 }
 
 @test "of a ring of 300 locks JSON has every step, and what people read the first ones and how many more there are" {
+	cd "$BATS_TEST_TMPDIR" || return
 	cat >ring.c <<-'C'
 		#include <pthread.h>
 		#include <semaphore.h>
