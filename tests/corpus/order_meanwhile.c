@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// order_meanwhile.c - a program takes two locks at its start, at its end, and once while a thread lives that takes them in
-// reverse. EXPECT: lock-order-cycle level=error confidence=likely
+// order_meanwhile.c - two locks are taken at the start, at the end, and once while a thread lives that takes them in reverse.
+// EXPECT: lock-order-cycle level=error confidence=likely
 #include "tests/corpus/corpus.h"
 
 static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
