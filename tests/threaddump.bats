@@ -441,4 +441,13 @@ deadlocked()
 		.wait.since_exact and (.holds | length == 1) and .holds[0].kind == "mutex" and .holds[0].site == "takes_first"] | all'
 	run threaddump "$bg_pid"
 	assert_matches "$output" 'holds mutex ring_mutex.*, taken in takes_first'
+	# Readers keep no owner in an rwlock: only the recording knows them.
+	: >"$TRUTH"
+	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$d/" "$MKTHREADS" deadlock-readers >"$TRUTH"
+	poll_until 30 complete
+	run threaddump --json "$bg_pid"
+	assert_status 1
+	printf '%s\n' "$output" >"$D"
+	assert_equal "$(json "$D" '.deadlocks | length')" 1
+	assert_json "$D" '[.deadlocks[0].tids[] as $t | .threads[] | select(.tid == $t) | .wait.kind] | sort == ["mutex", "wrlock"]'
 }

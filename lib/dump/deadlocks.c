@@ -45,8 +45,9 @@ static bool is_unmoved(struct tt_dump *d, struct tt_dump_thread *t)
 	struct tt_wait again = TT_WAIT_INIT;
 	if (d->core)
 		return true;
-	bool same = t->steady && dump_wait(d, t, &again) == 0 && again.kind == t->wait.kind && again.owner == t->wait.owner &&
-	            again.address == t->wait.address && tt_snap_unmoved(d->snap, t->snap);
+	bool same = t->steady && dump_wait(d, t, &again) == 0 && again.kind == t->wait.kind &&
+	            (again.owner == t->wait.owner || t->owner_recorded) && again.address == t->wait.address &&
+	            tt_snap_unmoved(d->snap, t->snap);
 	tt_wait_deinit(&again);
 	return same;
 }

@@ -66,6 +66,7 @@ void tt_dump_destroy(struct tt_dump *d)
 	tt_vec_deinit(&d->jams);
 	tt_vec_deinit(&d->deadlocks);
 	tt_vec_deinit(&d->notes);
+	tt_vec_deinit(&d->kept);
 	tt_hmap_deinit(&d->by_tid);
 	tt_hmap_deinit(&d->by_ns_tid);
 	tt_fds_destroy(d->fds);
@@ -170,9 +171,9 @@ static void look_again(struct tt_dump *d, uint64_t began_ns)
 /* What is the same for live processes and cores, once threads, snapshot and names are there. */
 static int complete(struct tt_dump *d)
 {
+	if (!d->core)
+		dump_recording(d); /* before: it names holders that locks themselves do not */
 	int rc = dump_deadlocks(d);
-	if (rc == 0 && !d->core)
-		dump_recording(d);
 	if (rc == 0 && !d->core && d->options->managed)
 		dump_java(d);
 	rc = rc < 0 ? rc : dump_groups(d);
@@ -180,10 +181,24 @@ static int complete(struct tt_dump *d)
 	return rc < 0 ? rc : dump_jams(d);
 }
 
+/* Called while all threads stand still: keeps what dump_waits() will want to see as it is now. */
+static void keep_locks(void *arg, struct tt_snap *snap)
+{
+	struct tt_dump *d = arg;
+	for (size_t i = 0; i < tt_snap_thread_count(snap); i++) {
+		const struct tt_snap_thread *s = tt_snap_thread(snap, i);
+		const struct tt_syscall *call = s->in_syscall ? tt_syscall_find((long)s->syscall) : NULL;
+		struct tt_dump_kept k = {.address = s->args[0] - TT_DUMP_KEPT / 2};
+		if (call && call->class == TT_SYSCALL_FUTEX &&
+			tt_snap_read(snap, k.address, k.bytes, sizeof(k.bytes)) == sizeof(k.bytes))
+			(void)tt_vec_push(&d->kept, k); /* without memory it is read later */
+	}
+}
+
 static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
 {
 	struct tt_tasks tasks = {0};
-	const struct tt_snap_options options = {.mode = d->options->mode};
+	const struct tt_snap_options options = {.mode = d->options->mode, .standing = keep_locks, .arg = d};
 	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
 	int rc = tt_proc_read(pid, &d->proc, err);
 	rc = rc < 0 ? rc : check_kind(&d->proc, err);

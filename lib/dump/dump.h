@@ -89,8 +89,9 @@ struct tt_dump_thread {
 	enum tt_doing doing;
 	TT_VEC(struct tt_dump_frame) frames; /* innermost first */
 	enum tt_stack_end end;
-	uint32_t owner;    /* position of the thread that wait.owner names */
-	uint32_t deadlock; /* position in deadlocks */
+	uint32_t owner;      /* position of the thread that wait.owner names */
+	bool owner_recorded; /* its recording names the owner, not the lock itself: a reader of an rwlock */
+	uint32_t deadlock;   /* position in deadlocks */
 	uint32_t group, pool;
 	struct tt_dump_held *held;
 	size_t held_count;
@@ -136,6 +137,12 @@ struct tt_dump_deadlock {
 	uint64_t left_ns;
 };
 
+#define TT_DUMP_KEPT 128
+struct tt_dump_kept {
+	uint64_t address;
+	uint8_t bytes[TT_DUMP_KEPT];
+};
+
 struct tt_dump {
 	struct tt_proc proc;
 	const char *core;       /* path of the core file; NULL: a live process */
@@ -163,6 +170,7 @@ struct tt_dump {
 	struct tt_smap texts;
 	struct tt_hmap by_tid, by_ns_tid; /* -> position + 1 */
 	const struct tt_dump_options *options;
+	TT_VEC(struct tt_dump_kept) kept; /* memory around futexes, as it was while all threads stood still */
 };
 
 /*

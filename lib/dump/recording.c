@@ -53,13 +53,35 @@ static int add_thread(struct tt_dump *d, const struct recorded *r, const struct 
 	}
 	if (same && t->wait.word && from->lock_name)
 		t->lock_name = dump_text(d, from->lock_name);
-	/* Readers that hold an rwlock are known only here. */
-	if (same && t->wait.word && t->owner == TT_DUMP_NONE && tt_wait_is_lock(t->wait.kind) &&
-		tt_hmap_get(&d->by_ns_tid, from->holder, &position)) {
-		t->owner = (uint32_t)position - 1;
-		t->wait.owner = d->threads.data[t->owner].task.tid;
-	}
 	return add_held(d, t, r, from);
+}
+
+static bool holds(const struct tt_dump_thread *t, uint64_t address)
+{
+	for (size_t i = 0; i < t->held_count; i++)
+		if (t->held[i].address == address)
+			return true;
+	return false;
+}
+
+/* Readers that hold an rwlock are known only here: a writer waits for all of them, so one that is blocked itself tells most. */
+static void find_readers(struct tt_dump *d)
+{
+	struct tt_dump_thread *t;
+	vec_for_each (t, &d->threads) {
+		if (t->wait.kind != TT_WAIT_WRLOCK || t->owner != TT_DUMP_NONE)
+			continue;
+		for (uint32_t i = 0; i < d->threads.len; i++) {
+			const struct tt_dump_thread *reader = &d->threads.data[i];
+			bool better = t->owner == TT_DUMP_NONE ||
+			              (reader->doing == TT_DOING_LOCK && d->threads.data[t->owner].doing != TT_DOING_LOCK);
+			if (holds(reader, t->wait.address) && better)
+				t->owner = i;
+		}
+		t->owner_recorded = t->owner != TT_DUMP_NONE;
+		if (t->owner_recorded)
+			t->wait.owner = d->threads.data[t->owner].task.tid;
+	}
 }
 
 void dump_recording(struct tt_dump *d)
@@ -77,6 +99,7 @@ void dump_recording(struct tt_dump *d)
 	d->recorded = true;
 	vec_for_each (from, &r.threads)
 		rc = rc < 0 ? rc : add_thread(d, &r, from);
+	find_readers(d);
 	if (rc < 0)
 		dump_note(d, "its recording is used in part: out of memory");
 	recorded_close(&r);

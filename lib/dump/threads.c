@@ -16,6 +16,14 @@
 static int read_memory(void *ctx, uint64_t address, void *buf, size_t len)
 {
 	struct tt_dump *d = ctx;
+	const struct tt_dump_kept *k;
+	vec_for_each (k, &d->kept) {
+		if (address < k->address || address - k->address > sizeof(k->bytes) ||
+			len > sizeof(k->bytes) - (address - k->address))
+			continue;
+		memcpy(buf, k->bytes + (address - k->address), len);
+		return 0;
+	}
 	return tt_snap_read(d->snap, address, buf, len) == len ? 0 : -EFAULT;
 }
 
