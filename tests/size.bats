@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# size.bats - threadsize: the CPU that a process has, in trees and under real quotas.
+# size.bats - threadsize: the CPU that a process has, in trees and under real quotas; its pools, and their sizes.
 
 load helpers
 
@@ -154,6 +154,10 @@ remove()
 	assert_contains "$stderr" "cannot read '$BATS_TEST_TMPDIR/none': No such file or directory"
 	run -2 --separate-stderr "$BIN/threadsize" -p 1 --cgroup /a
 	assert_contains "$stderr" "exclude each other"
+	run -2 --separate-stderr "$BIN/threadsize" --settings=cobol
+	assert_contains "$stderr" "nothing is known of 'cobol'"
+	run -2 --separate-stderr "$BIN/threadsize" -- "$BATS_TEST_TMPDIR/none"
+	assert_contains "$stderr" "cannot run '$BATS_TEST_TMPDIR/none': No such file or directory"
 }
 
 @test "hostile names of groups are escaped in the text and in JSON" {
@@ -204,4 +208,120 @@ remove()
 	echo 50000 >"$group/cpu.cfs_quota_us"
 	inside "$BIN/threadsize" --json >"$BATS_TEST_TMPDIR/c.json"
 	assert_equal "$(inside java -XshowSettings:system -version 2>&1 | sed -n 's/.*Effective CPU Count: *//p')" "$(json "$BATS_TEST_TMPDIR/c.json" .runtimes.jdk_17.cpus)" "the JDK"
+}
+
+# ------------------------------------------------------------------ pools and sizes
+
+# server ARGUMENT... - the server whose truth is known, ready; its pid is in $bg_pid.
+server()
+{
+	built "$PROGRAMS/sizeserver"
+	bg "$PROGRAMS/sizeserver" seconds=60 "$@" >"$BATS_TEST_TMPDIR/server.out"
+	poll_until 10 grep -q ready "$BATS_TEST_TMPDIR/server.out"
+}
+
+# sized ARGUMENT... - threadsize of the server into $doc; status 0 or 1.
+sized()
+{
+	doc=$BATS_TEST_TMPDIR/size.json
+	local status=0
+	"$BIN/threadsize" -p "$bg_pid" --json "$@" >"$doc" || status=$?
+	[ $status -le 1 ] || fail "status $status"
+	validate_json "$doc" size-1.json
+}
+
+@test "what the threads of a loaded pool wait for is work, and the ratio is theirs, whatever the load of the machine" {
+	server threads=8 compute_us=1000 wait_us=4000
+	sized --window 2s
+	assert_json "$doc" '.pools[0] | .name == "worker-#" and .threads == 8 and .kind == "workers" and .idle_ns == 0 and .lock_wait_ns == 0'
+	assert_between "$(json "$doc" '.pools[0].wait_ratio')" 3 5 "wait/compute, which is 4"
+	assert_json "$doc" '.pools[0] | (.run_ns + .delay_ns + .blocked_ns - .wall_ns) | fabs < 1e8'
+	assert_json "$doc" '.recommendations[0] | .size >= .low and .size <= .high and .evidence.points[0].threads == 1'
+}
+
+@test "threads that wait at a queue are idle, those that wait for a mutex wait for a lock" {
+	server threads=24 compute_us=1000 wait_us=4000 rate=100
+	sized --window 2s
+	assert_json "$doc" '.pools[0] | .idle_ns > 0.8 * .wall_ns and .lock_wait_ns < 0.1 * .wall_ns'
+	assert_between "$(json "$doc" '.pools[0].wait_ratio')" 2 8 "wait/compute, which is 4"
+	assert_json "$doc" '[.findings[].rule] | index("pool-idle")'
+	kill_bg
+	server threads=8 compute_us=1000 wait_us=500 lock_pct=80
+	sized --window 2s
+	assert_json "$doc" '.pools[0] | .lock_wait_ns > .work_wait_ns and .idle_ns == 0'
+}
+
+@test "a size follows its objective, and what lies behind the pool" {
+	server threads=4 compute_us=500 wait_us=4500
+	sized --window 2s
+	local throughput latency
+	throughput=$(json "$doc" '.recommendations[0].size')
+	sized --window 2s --objective latency
+	latency=$(json "$doc" '.recommendations[0].size')
+	assert_between "$latency" 1 "$throughput" "the size for latency"
+	sized --window 1s --connections 3 --per-task 2
+	assert_json "$doc" '.recommendations[0] | .size <= 2 and .evidence.deadlock_floor_connections <= 3'
+}
+
+@test "the text has the pool, its size, a plot, the arithmetic and the settings" {
+	server threads=4 compute_us=1000 wait_us=4000
+	run --separate-stderr "$BIN/threadsize" -p "$bg_pid" -w 2s --explain --settings=node
+	[ "$status" -le 1 ]
+	assert_matches "$output" 'worker-# +workers +4 +4\.0/4'
+	assert_contains "$output" "THREADS  CPU USED UNDER FULL LOAD"
+	assert_contains "$output" "machine repairman M/M/c//N"
+	assert_contains "$output" "UV_THREADPOOL_SIZE="
+	run --separate-stderr "$BIN/threadsize" -p "$bg_pid" -w 1s --no-plot
+	refute_contains "$output" "UNDER FULL LOAD         TIME"
+}
+
+@test "a quota that runs out is a finding, with the length of the stalls" {
+	group "tt-size-$$" 20000 50000
+	bg_inside "$PROGRAMS/sizeserver" seconds=60 threads=8 compute_us=1000 wait_us=0
+	poll_until 10 grep -qE '^nr_throttled [1-9]' "$group/cpu.stat"
+	sized --window 2s
+	assert_json "$doc" '.findings[] | select(.rule == "cpu-throttled") | .figures.throttled_periods > 5 and .figures.stall_max_ns <= 50000000'
+	assert_json "$doc" '.recommendations[0] | .size == 1 and .threads == 8 and (.evidence.then.stall_ns / 1e6 | . > 29 and . < 33)'
+}
+
+@test "a command is run under the recorder: its waits for locks and for work are as recorded" {
+	"$BIN/threadsize" --json -- "$PROGRAMS/sizeserver" seconds=2 threads=6 compute_us=1000 wait_us=1000 lock_pct=50 \
+		>"$BATS_TEST_TMPDIR/out" || [ $? -eq 1 ]
+	sed '/^ready$/d; /^{"threads"/d' "$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/size.json"
+	validate_json "$BATS_TEST_TMPDIR/size.json" size-1.json
+	assert_json "$BATS_TEST_TMPDIR/size.json" '.recommendations[] | select(.pool == "worker-#") | .exact_waits and .evidence.lock_share > 0.2'
+	assert_json "$BATS_TEST_TMPDIR/size.json" '.pools[] | select(.name == "worker-#") | .lock_wait_ns > 0 and .threads == 6'
+}
+
+@test "there is no size for a pool that did nothing, and the report says why" {
+	bg sleep 60
+	sized --window 200ms
+	assert_json "$doc" '.recommendations == [] or all(.recommendations[]; .size == null and .refusal != null)'
+	server threads=4 compute_us=1 wait_us=2000000
+	sized --window 500ms
+	assert_json "$doc" '.recommendations[] | select(.pool == "worker-#") | .size == null and (.refusal | startswith("idle:"))'
+}
+
+@test "a process that ends while it is measured is status 2, in words" {
+	bg sleep 0.3
+	run -2 --separate-stderr "$BIN/threadsize" -p "$bg_pid" -w 5s
+	assert_equal "$output" ""
+	assert_contains "$stderr" "threadsize: process $bg_pid ended while it was measured"
+}
+
+@test "waits that may not be read are said, with status 2" {
+	require_root
+	require setpriv
+	server threads=4 compute_us=1000 wait_us=4000
+	cp "$BIN/threadsize" "$BATS_TEST_TMPDIR/"
+	setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$BATS_TEST_TMPDIR/threadsize" || skip "the folder of this test is not open to others"
+	run -2 --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$BATS_TEST_TMPDIR/threadsize" -p "$bg_pid" -w 500ms
+	assert_contains "$output" "no size: what blocked threads wait for may not be read"
+	assert_contains "$stderr" "what the threads wait for cannot be read: "
+}
+
+@test "ten thousand threads are measured" {
+	server threads=10000 compute_us=50 wait_us=2000000
+	sized --window 1s
+	assert_json "$doc" '.pools[] | select(.name == "worker-#") | .threads == 10000'
 }

@@ -68,6 +68,13 @@ int tt_size_text(const struct tt_size_doc *doc, const struct tt_term *term, stru
 	tt_size_text_limits(&w);
 	if (doc->runtimes)
 		tt_size_text_runtimes(&w);
+	if (doc->pools) {
+		tt_size_text_pools(&w);
+		tt_size_text_findings(&w);
+		tt_size_text_advice(&w);
+	}
+	if (doc->settings)
+		tt_size_text_settings(&w);
 	return tt_buf_failed(out) ? -ENOMEM : 0;
 }
 
@@ -83,6 +90,9 @@ int tt_size_json(const struct tt_size_doc *doc, FILE *file)
 	tt_jsonw_text(&j, "subject", doc->subject);
 	tt_size_json_limits(&j, doc->limits);
 	tt_size_json_runtimes(&j, doc->limits);
+	tt_size_json_pools(&j, doc);
+	tt_size_json_advice(&j, doc);
+	tt_size_json_findings(&j, doc);
 	tt_jsonw_end(&j, '}');
 	return tt_jsonw_finish(&j);
 }

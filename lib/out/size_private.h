@@ -23,6 +23,16 @@ void tt_size_table(struct tt_size_writer *w, struct tt_table *table);
 void tt_size_text_limits(struct tt_size_writer *w);
 void tt_size_text_runtimes(struct tt_size_writer *w);
 
+void tt_size_text_pools(struct tt_size_writer *w);
+void tt_size_text_advice(struct tt_size_writer *w);
+void tt_size_text_plot(struct tt_size_writer *w, const struct tt_size_entry *e);
+void tt_size_text_explain(struct tt_size_writer *w, const struct tt_size_entry *e);
+void tt_size_text_findings(struct tt_size_writer *w);
+void tt_size_text_settings(struct tt_size_writer *w);
+
+void tt_size_json_pools(struct tt_jsonw *j, const struct tt_size_doc *doc);
+void tt_size_json_advice(struct tt_jsonw *j, const struct tt_size_doc *doc);
+void tt_size_json_findings(struct tt_jsonw *j, const struct tt_size_doc *doc);
 void tt_size_json_limits(struct tt_jsonw *j, const struct tt_limits *l);
 void tt_size_json_runtimes(struct tt_jsonw *j, const struct tt_limits *l);
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * pools.h - what the threads of a live process do over a window, by pool: run, wait for a processor, wait for work, for locks,
+ * for an answer. From outside, without stopping anything.
+ *
+ * Run time and run-queue delay are the kernel's own sums (/proc/PID/task/TID/schedstat); blocked is the rest of the wall time.
+ * What a blocked thread waits for is looked at now and then (/proc/PID/task/TID/syscall, decoded by waits.h): the share of the
+ * looks is the share of the blocked time. A delay is credited when the thread gets its processor, so that of threads which are
+ * ready at the end, the time since they last ran counts as delay.
+ *
+ * What it is not: deciding a size (lib/size). Called by threadsize, tests. Not for threads.
+ */
+#ifndef TT_PROC_POOLS_H
+#define TT_PROC_POOLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/util/buf.h"
+#include "lib/util/err.h"
+#include "lib/util/vec.h"
+
+#define TT_POOLS_THREADS_MAX 200000
+
+enum tt_pool_kind {
+	TT_POOL_WORKERS, /* threads that take work */
+	TT_POOL_LOOP,    /* wait in epoll, poll or select most of their blocked time: event loops */
+	TT_POOL_MAIN,    /* the main thread alone, when it is no loop */
+	TT_POOL_QUIET,   /* did nothing in the window */
+};
+const char *tt_pool_kind_name(enum tt_pool_kind kind); /* "workers", "loop", "main", "quiet" */
+
+/* Where blocked time went, by what was waited for. */
+struct tt_pool_wait {
+	int kind;           /* enum tt_wait_kind of waits.h */
+	const char *called; /* tt_wait_kind_name() of it */
+	const char *words;  /* of one such wait: "recv from tcp 10.0.0.5:5432" */
+	uint64_t address;   /* of a futex; 0: none */
+	unsigned threads;   /* that were seen in it */
+	uint64_t blocked_ns;
+	enum tt_pool_use { TT_POOL_WORK, TT_POOL_LOCK, TT_POOL_IDLE, TT_POOL_UNKNOWN } use;
+};
+
+struct tt_pool {
+	const char *name; /* with digits as '#': "pool-#-thread-#"; raw */
+	enum tt_pool_kind kind;
+	unsigned threads;       /* at the end of the window */
+	unsigned first_threads; /* at its beginning */
+	uint64_t wall_ns;       /* sum over threads of the time that each was seen */
+	uint64_t run_ns, delay_ns, blocked_ns;
+	uint64_t work_ns, lock_ns, idle_ns, unknown_ns; /* of blocked_ns */
+	uint64_t slices;                                /* times that its threads got a processor */
+	uint64_t visits;                                /* of these, without those after a preemption, where that is known */
+	uint64_t longest_delay_ns;                      /* longest time ready without running that was seen */
+	uint64_t half_run_ns[2], half_blocked_ns[2];    /* in the first and second half of the window; 0: not known */
+	double busy_mean;                               /* threads that were not idle, on average over the looks */
+	unsigned busy_max;
+	double all_busy_share;             /* of the looks at which no thread was idle, 0..1 */
+	uint64_t looks;                    /* of blocked threads: the sample behind work, lock and idle */
+	uint64_t interpreter_ns;           /* of lock_ns, for an interpreter's lock (GIL) */
+	bool recorded;                     /* lock_ns and idle_ns are as a recorder in the process saw them */
+	uint64_t inversions;               /* looks at a real-time thread that waited for a lock of an ordinary one */
+	TT_VEC(struct tt_pool_wait) waits; /* longest first */
+};
+
+struct tt_pools {
+	pid_t pid;
+	uint64_t window_ns;
+	unsigned ticks;
+	unsigned threads;            /* alive at the end */
+	unsigned started, ended;     /* in the window */
+	uint64_t run_ns;             /* of the whole process */
+	bool has_schedstat;          /* false: nothing below run and delay is known */
+	int syscall_error;           /* 0, or why waits cannot be looked at (EACCES, EPERM) */
+	TT_VEC(struct tt_pool) list; /* most run time first */
+	struct tt_pools_private *private;
+};
+
+/* Begins to measure. window_ns: how long it is meant to go on, for the halves; 0: not known. 0; -ESRCH no such process; -ENOENT
+ * no schedstat; -errno with words. */
+int tt_pools_begin(pid_t pid, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err);
+
+/*
+ * Looks once; returns for how many nanoseconds to wait until the next look (so that looking costs at most a twentieth of one
+ * processor), or -ESRCH when the process is gone, -ENOMEM.
+ */
+int64_t tt_pools_look(struct tt_pools *p);
+
+/* What a recorder within the process knows of one thread. */
+struct tt_pools_record {
+	uint64_t group;               /* threads of one group are one pool, whatever they are called */
+	uint64_t lock_ns, lock_count; /* waits for locks */
+	uint64_t idle_ns, idle_count; /* waits on conditions, semaphores, event sets ... */
+};
+
+/*
+ * Ends the window, and fills everything but the private part. recorded (may be NULL): true when it knows the thread; recorded
+ * waits end when the thread runs again, so that the delays in them are taken out. 0 or -ENOMEM.
+ */
+int tt_pools_finish(
+	struct tt_pools *p, bool (*recorded)(void *ctx, pid_t tid, struct tt_pools_record *ret), void *ctx, struct tt_err *err);
+
+void tt_pools_destroy(struct tt_pools *p);
+
+/* Appends name with each run of digits as one '#', trailing parts after ':' or '/' of digits too: how names are grouped. */
+int tt_pools_normal_name(struct tt_buf *out, const char *name);
+
+/* Parses the three numbers of schedstat. False: not in that form. */
+bool tt_pools_parse_schedstat(const char *text, uint64_t *run_ns, uint64_t *delay_ns, uint64_t *slices);
+
+#endif

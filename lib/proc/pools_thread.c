@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pools_thread.c - one look at one thread: its sums, and what it waits for (pools.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lib/proc/pools_private.h"
+#include "lib/util/parse.h"
+
+bool tt_pools_parse_schedstat(const char *text, uint64_t *run_ns, uint64_t *delay_ns, uint64_t *slices)
+{
+	uint64_t *const out[] = {run_ns, delay_ns, slices};
+	for (size_t i = 0; i < 3; i++) {
+		size_t len = strspn(text, "0123456789");
+		char number[24];
+		if (len == 0 || len >= sizeof(number))
+			return false;
+		memcpy(number, text, len);
+		number[len] = '\0';
+		if (tt_parse_u64(number, 0, UINT64_MAX, out[i], NULL) < 0)
+			return false;
+		text += len;
+		text += *text == ' ';
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ files of a thread */
+
+static int open_file(const struct tt_pools *p, pid_t tid, const char *name)
+{
+	char path[48];
+	snprintf(path, sizeof(path), "%d/%s", (int)tid, name);
+	return openat(p->private->task_dir, path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Reads through the kept descriptor, or opens for the time of the reading when there are too many. 0 or -errno. */
+static int read_file(const struct tt_pools *p, pid_t tid, const char *name, int kept, char *out, size_t size)
+{
+	int fd = kept >= 0 ? kept : open_file(p, tid, name);
+	if (fd < 0)
+		return -errno;
+	ssize_t n = pread(fd, out, size - 1, 0);
+	int rc = n < 0 ? -errno : 0;
+	if (kept < 0)
+		close(fd);
+	out[n > 0 ? n : 0] = '\0';
+	return rc < 0 ? rc : n == 0 ? -ESRCH : 0;
+}
+
+uint64_t tt_pools_voluntary(const struct tt_pools *p, pid_t tid)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char text[4096];
+	if (read_file(p, tid, "status", -1, text, sizeof(text)) < 0)
+		return 0;
+	const char *at = strstr(text, key);
+	return at ? strtoull(at + sizeof(key) - 1, NULL, 10) : 0;
+}
+
+void tt_pools_refresh_thread(struct tt_pools *p, struct tt_pools_thread *t)
+{
+	char name[32];
+	uint64_t voluntary = tt_pools_voluntary(p, t->tid);
+	if (voluntary > t->voluntary0)
+		t->visits = voluntary - t->voluntary0;
+	if (read_file(p, t->tid, "comm", -1, name, sizeof(name)) == 0)
+		snprintf(t->name, sizeof(t->name), "%.*s", (int)strcspn(name, "\n") % 16, name);
+}
+
+void tt_pools_open_thread(struct tt_pools *p, struct tt_pools_thread *t)
+{
+	if (p->private->threads.len * 2 < p->private->descriptors) {
+		t->schedstat_fd = open_file(p, t->tid, "schedstat");
+		t->syscall_fd = open_file(p, t->tid, "syscall");
+	}
+	t->voluntary0 = t->started ? 0 : tt_pools_voluntary(p, t->tid);
+	tt_pools_refresh_thread(p, t);
+}
+
+/* ------------------------------------------------------------------ what it waits for */
+
+static int read_memory(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	const struct tt_pools *p = ctx;
+	struct iovec local = {buf, len}, remote = {(void *)(uintptr_t)addr, len};
+	ssize_t n = process_vm_readv(p->pid, &local, 1, &remote, 1, 0);
+	return n < 0 ? -errno : (size_t)n < len ? -EFAULT : 0;
+}
+
+/* Numbers of a pid namespace of its own are not translated: an owner is then simply not known. */
+static pid_t find_thread(void *ctx, uint32_t tid)
+{
+	const struct tt_pools *p = ctx;
+	uint64_t at;
+	return tt_hmap_get(&p->private->by_tid, tid, &at) ? (pid_t)tid : 0;
+}
+
+static bool parse_call(const char *line, struct tt_wait_call *call)
+{
+	char *end;
+	call->nr = strtol(line, &end, 10);
+	if (end == line)
+		return false;
+	for (size_t i = 0; i < 6 && *end; i++)
+		call->args[i] = strtoull(end, &end, 16);
+	return true;
+}
+
+/* Real-time threads that wait for what an ordinary thread holds: neither can say so by itself. */
+static void look_for_inversion(struct tt_pools_thread *t, pid_t owner)
+{
+	if (t->policy < 0)
+		t->policy = sched_getscheduler(t->tid) & ~SCHED_RESET_ON_FORK;
+	if ((t->policy != SCHED_FIFO && t->policy != SCHED_RR) || owner == 0)
+		return;
+	int of_owner = sched_getscheduler(owner) & ~SCHED_RESET_ON_FORK;
+	t->inversions += of_owner != SCHED_FIFO && of_owner != SCHED_RR;
+}
+
+static int find_key(struct tt_pools *p, struct tt_pools_thread *t, const struct tt_wait *w)
+{
+	uint64_t address = w->word ? w->word & ~UINT64_C(7) : 0;
+	for (unsigned i = 0; i < t->key_count; i++)
+		if (t->keys[i].kind == w->kind && t->keys[i].address == address)
+			return (int)i;
+	if (t->key_count == TT_POOLS_KEYS)
+		return TT_POOLS_KEYS - 1;
+	const char *words = tt_smap_intern(&p->private->words, tt_buf_str(&w->text));
+	p->private->failed |= !words;
+	t->keys[t->key_count] = (struct tt_pools_key){.kind = w->kind,
+		.timed = w->timed,
+		.gil = w->meaning && strstr(w->meaning, "GIL"),
+		.address = address,
+		.words = words ? words : ""};
+	return (int)t->key_count++;
+}
+
+static int decode(struct tt_pools *p, struct tt_pools_thread *t, const char *line)
+{
+	struct tt_wait_call call = {.nr = -1};
+	struct tt_wait *w = &p->private->wait;
+	const struct tt_wait_env env = {
+		.read = read_memory, .ctx = p, .thread = find_thread, .fds = p->private->fds, .pid = p->pid};
+	if (!parse_call(line, &call) || tt_wait_decode(w, &call, &env) < 0)
+		return -1;
+	if (tt_wait_is_lock(w->kind))
+		look_for_inversion(t, w->owner);
+	return find_key(p, t, w);
+}
+
+/* "running" is also what the kernel says of a thread that only waits for a processor. */
+static void read_wait(struct tt_pools *p, struct tt_pools_thread *t, uint64_t dt)
+{
+	char line[sizeof(t->wait_line)];
+	int rc = read_file(p, t->tid, "syscall", t->syscall_fd, line, sizeof(line));
+	if (rc < 0) {
+		if (rc == -EACCES || rc == -EPERM)
+			p->syscall_error = -rc;
+		t->key = -1;
+		t->ready = false;
+		return;
+	}
+	t->ready = strncmp(line, "running", 7) == 0;
+	if (t->ready)
+		t->key = -1;
+	else if (t->key < 0 || strcmp(line, t->wait_line) != 0)
+		t->key = decode(p, t, line);
+	memcpy(t->wait_line, line, sizeof(line));
+	if (t->key >= 0) {
+		t->keys[t->key].seen_ns += dt;
+		t->looks++;
+	}
+}
+
+bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_t now)
+{
+	char text[96];
+	uint64_t run, delay, slices;
+	if (read_file(p, t->tid, "schedstat", t->schedstat_fd, text, sizeof(text)) < 0)
+		return false;
+	if (!tt_pools_parse_schedstat(text, &run, &delay, &slices))
+		return false;
+	p->has_schedstat |= slices != 0;
+	bool first = t->begin_ns == 0;
+	if (first) {
+		t->begin_ns = t->changed_ns = now;
+		/* A thread that began within the window is counted from its birth, as its sums are. */
+		t->run0 = t->started ? 0 : run;
+		t->delay0 = t->started ? 0 : delay;
+		t->slices0 = t->started ? 0 : slices;
+		if (t->started) {
+			uint64_t lived = run + delay;
+			t->begin_ns = now > lived ? now - lived : 0;
+		}
+	} else if (slices != t->slices || run != t->run) {
+		t->changed_ns = now;
+	}
+	uint64_t dt = first ? 0 : now - t->last_ns;
+	t->run = run;
+	t->delay = delay;
+	t->slices = slices;
+	t->last_ns = now;
+	if (!t->half_wall && p->private->half_ns && now >= p->private->half_ns) {
+		t->half_wall = now - t->begin_ns;
+		t->half_run = run - t->run0;
+		t->half_delay = delay - t->delay0;
+	}
+	read_wait(p, t, dt ? dt : 1);
+	if (t->ready && now - t->changed_ns > t->longest_delay_ns)
+		t->longest_delay_ns = now - t->changed_ns;
+	return true;
+}
