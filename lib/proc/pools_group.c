@@ -398,6 +398,8 @@ static void count_look(struct tt_pools *p, size_t first, size_t last, struct cou
 	}
 	for (size_t i = 0; i < p->list.len; i++) {
 		struct tt_pool *pool = &p->list.data[i];
+		if (last > first) /* at the end of a command nobody is left: the latest look at anybody counts */
+			pool->threads = counts[i].present;
 		pool->busy_mean += counts[i].busy;
 		pool->all_busy_share += counts[i].present && counts[i].busy == counts[i].present;
 		if (counts[i].busy > pool->busy_max)
