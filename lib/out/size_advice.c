@@ -73,7 +73,7 @@ static void say_size(struct tt_size_writer *w, const struct tt_size_entry *e)
 	say_bound(w, a);
 	tt_size_line(w, "expected",
 		"%.0f %% of that CPU under full load, with %u threads %.0f %%; time per piece %.3g times its compute time, now "
-	        "%.3g",
+		"%.3g",
 		a->then.share * 100, e->pool->threads, a->now.share * 100, a->then.response, a->now.response);
 	tt_size_line(w, "because", "its threads wait %.3g times as long as they compute (± %.0f %%), %s a piece; %s", a->ratio,
 		a->ratio_error * 100, tt_ns((uint64_t)a->compute_ns).s,
@@ -175,7 +175,7 @@ void tt_size_text_explain(struct tt_size_writer *w, const struct tt_size_entry *
 		fmax(0, w->doc->used_cpus - (double)p->run_ns / (double)w->doc->pools->window_ns), a->cpu.cpus);
 	tt_size_line(w, "2.",
 		"blocked = wall - run - delay = %s - %s - %s = %s (kernel: schedstat; waiting for a processor is no waiting "
-	        "for work)",
+		"for work)",
 		tt_ns(p->wall_ns).s, tt_ns(p->run_ns).s, tt_ns(p->delay_ns).s, tt_ns(p->blocked_ns).s);
 	tt_size_line(w, "3.", "of it: work %s, locks %s, idle %s, unknown %s (%s)", tt_ns(p->work_ns).s, tt_ns(p->lock_ns).s,
 		tt_ns(p->idle_ns).s, tt_ns(p->unknown_ns).s,
@@ -191,14 +191,15 @@ void tt_size_text_explain(struct tt_size_writer *w, const struct tt_size_entry *
 		tt_size_line(w, "5.", "no lock is known to hold it back: capacity %.4g CPUs", a->capacity);
 	tt_size_line(w, "6.",
 		"Goetz (Java Concurrency in Practice, 8.2): capacity (1 + r) = %.4g (1 + %.4g), rounded up: %u; right only "
-	        "without variation",
+		"without variation",
 		a->capacity, a->load.ratio, a->goetz);
-	tt_size_line(w, "7.", "%s: the smallest N that keeps 95 %% of the capacity busy is %u (%.1f %% at %u)",
+	tt_size_line(w, "7.", "%s: the smallest N that keeps %.0f %% of the capacity busy is %u (%.1f %% at %u)",
 		a->cpu.quota_ns ? "finite-source queue with the quota's periods (machine repairman; sched-bwc.rst)"
 				: "finite-source queue, machine repairman M/M/c//N (Allen, 5.2.9)",
-		tt_size_smallest(&a->cpu, &a->load, 0.95), a->then.share * 100, a->then.threads);
+		a->target * 100, tt_size_smallest(&a->cpu, &a->load, a->target), a->then.share * 100, a->then.threads);
 	tt_size_line(w, "8.", "for latency: floor(capacity (1 + r)) = %u, where the queue begins (Kleinrock)", a->knee);
-	tt_size_line(w, "9.", "low and high: r - %.0f %% at 90 %%, r + %.0f %% at 98 %%: %u to %u; bound by %s: %u",
+	tt_size_line(w, "9.",
+		"low and high: r - %.0f %% with 5 %% less, r + %.0f %% with 3 %% more of it: %u to %u; bound by %s: %u",
 		a->ratio_error * 100, a->ratio_error * 100, a->low, a->high, tt_size_bound_name(a->bound_by), a->size);
 	if (a->cpu.quota_ns)
 		tt_size_line(w, "10.",

@@ -10,13 +10,15 @@
 
 #define LEAST_RUN_NS    20000000 /* of CPU time in the window, to say anything */
 #define LEAST_VISITS    50
-#define LEAST_LOOKS     100 /* at blocked threads, when what they wait for decides */
+#define LEAST_LOOKS     100 /* at blocked threads, when some of them are idle or wait for locks */
+#define LEAST_LOOKS_ONE 10  /* when all were seen in the same kind of wait */
 #define WINDOW_DELAYS   10  /* windows are to be so many times the longest delay */
 #define STEAL_REFUSED   0.25
 #define STEAL_DOUBTED   0.05
 #define HALVES_REFUSED  2.5 /* times that the ratio of one half may exceed the other's */
 #define HALVES_DOUBTED  1.3
 #define UNKNOWN_DOUBTED 0.05
+#define SLICE_LOSS      0.03 /* of a quota: the kernel deals it out in slices of 5 ms, and what a CPU has left is lost in part */
 
 const char *tt_size_confidence_name(enum tt_size_confidence c)
 {
@@ -48,7 +50,7 @@ static double halves_differ(const struct tt_size_measured *m)
 
 static void judge_data(const struct tt_size_measured *m, const struct tt_size_room *room, struct tt_size_advice *ret)
 {
-	bool classes_matter = m->blocked_ns * 50 > m->run_ns;
+	bool classes_matter = m->blocked_ns * 50 > m->run_ns, one_class = !m->idle_ns && !m->lock_ns && !m->unknown_ns;
 	if (m->run_ns < LEAST_RUN_NS)
 		refuse(ret, "idle: it ran for %.3g ms only; measure under load", (double)m->run_ns / 1e6);
 	else if (m->visits < LEAST_VISITS && m->blocked_ns > m->run_ns / 10)
@@ -60,7 +62,7 @@ static void judge_data(const struct tt_size_measured *m, const struct tt_size_ro
 			"what blocked threads wait for may not be read: run as the same user or as root, or with -- COMMAND");
 	else if (room->steal > STEAL_REFUSED)
 		refuse(ret, "the hypervisor took %.0f %% of the machine's time meanwhile", room->steal * 100);
-	else if (!m->exact && classes_matter && m->looks < LEAST_LOOKS)
+	else if (!m->exact && classes_matter && m->looks < (one_class ? LEAST_LOOKS_ONE : LEAST_LOOKS))
 		refuse(ret, "blocked threads were looked at only %llu times; measure for longer (--window)",
 			(unsigned long long)m->looks);
 	else if (halves_differ(m) > HALVES_REFUSED && !m->idle_ns)
@@ -143,9 +145,10 @@ static void fill_sizes(const struct tt_size_measured *m, const struct tt_size_wi
 	ret->goetz = tt_size_goetz(&ret->cpu, &ret->load);
 	ret->knee = tt_size_knee(&ret->cpu, &ret->load);
 	ret->bound_by = !by_lock ? TT_SIZE_BY_CPU : m->one_interpreter ? TT_SIZE_BY_INTERPRETER : TT_SIZE_BY_LOCK;
-	ret->size = wishes->objective == TT_SIZE_LATENCY ? ret->knee : smallest(ret, ret->load.ratio, wishes->share);
-	ret->low = smallest(ret, low, wishes->share - 0.05);
-	ret->high = smallest(ret, high, fmin(0.99, wishes->share + 0.03));
+	ret->target = fmin(0.99, wishes->share + (ret->cpu.quota_ns && !by_lock ? SLICE_LOSS : 0));
+	ret->size = wishes->objective == TT_SIZE_LATENCY ? ret->knee : smallest(ret, ret->load.ratio, ret->target);
+	ret->low = smallest(ret, low, ret->target - 0.05);
+	ret->high = smallest(ret, high, fmin(0.99, ret->target + 0.03));
 	ret->by_cpu = ret->size;
 }
 

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_proc_pools.c - names of pools, the files that a measurement reads, and this process measured. */
+#include <errno.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/core/attrs.h"
+#include "lib/proc/pools.h"
+#include "lib/proc/usage.h"
+#include "tests/unit/tap.h"
+
+static void test_names(void)
+{
+	static const char *const rows[][2] = {{"worker-12", "worker-#"}, {"pool-1-thread-27", "pool-#-thread-#"},
+		{"node", "node"}, {"", ""}, {"0123", "#"}, {"a1b22", "a#b#"}};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		TT_BUF_AUTO(out);
+		tt_pools_normal_name(&out, rows[i][0]);
+		is_str(tt_buf_str(&out), rows[i][1], "the name '%s'", rows[i][0]);
+	}
+}
+
+static void test_parsers(void)
+{
+	uint64_t run = 0, delay = 0, slices = 0;
+	struct tt_usage u = {0};
+	ok(tt_pools_parse_schedstat("12 34 56\n", &run, &delay, &slices) && run == 12 && delay == 34 && slices == 56,
+		"schedstat");
+	ok(!tt_pools_parse_schedstat("12 34", &run, &delay, &slices) && !tt_pools_parse_schedstat("", &run, &delay, &slices) &&
+			!tt_pools_parse_schedstat("-1 2 3", &run, &delay, &slices) &&
+			!tt_pools_parse_schedstat("1 2 99999999999999999999999", &run, &delay, &slices),
+		"half a schedstat is none");
+	ok(tt_usage_parse_stat("cpu  100 0 50 1000 10 5 5 40 0 0\ncpu0 1\n", &u), "/proc/stat");
+	ok(u.busy_ns * 4 == u.steal_ns * 16 && u.total_ns > u.busy_ns + u.steal_ns, "busy without idle and steal");
+	ok(!tt_usage_parse_stat("cpu 1 2 3\n", &u) && !tt_usage_parse_stat("intr 1\n", &u), "half a line is none");
+}
+
+/* ------------------------------------------------------------------ this process */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+static pthread_barrier_t begun;
+static int fds[2];
+
+static void *idler(void *arg)
+{
+	(void)arg;
+	prctl(PR_SET_NAME, "idler-1");
+	pthread_mutex_lock(&lock);
+	pthread_barrier_wait(&begun);
+	while (fds[0] >= 0)
+		pthread_cond_wait(&never, &lock);
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+static void *reader(void *arg)
+{
+	char c;
+	prctl(PR_SET_NAME, "reader-1");
+	pthread_barrier_wait(&begun);
+	while (read(fds[0], &c, 1) < 0 && errno == EINTR)
+		;
+	return arg;
+}
+
+static const struct tt_pool *find(const struct tt_pools *p, const char *name)
+{
+	const struct tt_pool *pool;
+	vec_for_each (pool, &p->list)
+		if (strcmp(pool->name, name) == 0)
+			return pool;
+	return NULL;
+}
+
+static void look(struct tt_pools *p, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		int64_t next = tt_pools_look(p);
+		struct timespec ts = {0, next > 0 && next < 50000000 ? (long)next : 10000000};
+		if (!ok(next >= 0, "look %u", i))
+			return;
+		nanosleep(&ts, NULL);
+	}
+}
+
+static void test_self(void)
+{
+	pthread_t threads[5];
+	struct tt_pools *p;
+	struct tt_err err = {0};
+	if (!ok(pipe(fds) == 0, "a pipe"))
+		return;
+	pthread_barrier_init(&begun, NULL, 2);
+	for (size_t i = 0; i < 5; i++) {
+		pthread_create(&threads[i], NULL, i < 3 ? idler : reader, NULL);
+		pthread_barrier_wait(&begun);
+		pthread_mutex_lock(&lock); /* the idler has let go: it waits */
+		pthread_mutex_unlock(&lock);
+	}
+	if (ok(tt_pools_begin(getpid(), 0, &p, &err) == 0, "this process is measured: %s", err.msg)) {
+		look(p, 12);
+		ok(tt_pools_finish(p, NULL, NULL, &err) == 0, "and grouped: %s", err.msg);
+		const struct tt_pool *idle = find(p, "idler-#"), *work = find(p, "reader-#");
+		if (ok(idle && work, "there are two pools") && !p->syscall_error) {
+			is_u64(idle->threads, 3, "three idlers");
+			ok(idle->idle_ns * 10 > idle->wall_ns * 9 && idle->work_ns == 0,
+				"who waits at a shared condition is idle");
+			ok(work->work_ns * 10 > work->wall_ns * 9 && work->idle_ns == 0, "who reads from a pipe works");
+			is_u64(idle->busy_max, 0, "no idler was busy");
+			is_u64(work->busy_max, 2, "both readers were");
+		}
+		ok(p->syscall_error || (work->run_ns + work->delay_ns + work->blocked_ns <= work->wall_ns + 1000000),
+			"the parts are the whole");
+	}
+	tt_pools_destroy(p);
+	ok(tt_pools_begin(4194000, 0, &p, &err) == -ESRCH, "a process that is not there: %s", err.msg);
+	tt_pools_destroy(p);
+	pthread_mutex_lock(&lock);
+	int end = fds[1];
+	fds[0] = -1;
+	pthread_cond_broadcast(&never);
+	pthread_mutex_unlock(&lock);
+	close(end);
+	for (size_t i = 0; i < 5; i++)
+		pthread_join(threads[i], NULL);
+}
+
+int main(void)
+{
+	test_names();
+	test_parsers();
+	test_self();
+	return done();
+}

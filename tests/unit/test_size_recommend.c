@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_size_recommend.c - from measured pools to sizes: bounds, objectives, confidence, refusals; settings in words. */
+#include "lib/core/attrs.h"
+#include "lib/size/recommend.h"
+#include "lib/size/settings.h"
+#include "tests/unit/tap.h"
+
+#define S UINT64_C(1000000000)
+
+/* A pool of n threads in 10 s that computed for run and waited r times as long, on two CPUs that nobody else uses. */
+static struct tt_size_measured pool(unsigned n, double run_s, double r)
+{
+	uint64_t run = (uint64_t)(run_s * 1e9), work = (uint64_t)(run_s * r * 1e9);
+	return (struct tt_size_measured){.threads = n,
+		.window_ns = 10 * S,
+		.wall_ns = n * 10 * S,
+		.run_ns = run,
+		.blocked_ns = work,
+		.work_ns = work,
+		.delay_ns = n * 10 * S > run + work ? n * 10 * S - run - work : 0,
+		.visits = 10000,
+		.looks = 5000,
+		.busy_mean = n,
+		.busy_max = n};
+}
+
+static const struct tt_size_room room = {
+	.cpu = {.cpus = 2, .machine = 2}, .threads_left = UINT64_MAX, .memory_left = UINT64_MAX};
+static const struct tt_size_wishes wishes = {.share = 0.95, .per_task = 1};
+
+static void test_sizes(void)
+{
+	struct tt_size_advice few, many;
+	struct tt_size_measured m = pool(4, 4, 9);
+	tt_size_recommend(&m, &room, &wishes, &few);
+	ok(!few.refused, "a loaded pool has a size%s", few.refusal);
+	is_u64(few.size, 24, "wait/compute 9 on 2 CPUs: 24");
+	ok(few.low <= 24 && few.high >= 24 && few.high < 32, "from %u to %u", few.low, few.high);
+	ok(!few.enough && few.bound_by == TT_SIZE_BY_CPU, "4 threads are not enough, and the CPU decides");
+	is_int(few.confidence, TT_SIZE_HIGH, "nothing is in doubt: %s", few.doubt);
+	m = pool(120, 19.9, 9);
+	tt_size_recommend(&m, &room, &wishes, &many);
+	is_u64(many.size, few.size, "from 120 threads the same size");
+	const struct tt_size_wishes latency = {.share = 0.95, .per_task = 1, .objective = TT_SIZE_LATENCY};
+	tt_size_recommend(&m, &room, &latency, &many);
+	is_u64(many.size, 20, "for latency: where the queue begins");
+}
+
+static void test_bounds(void)
+{
+	struct tt_size_advice a;
+	struct tt_size_measured m = pool(4, 4, 9);
+	struct tt_size_room tight = room;
+	tight.threads_left = 6;
+	tt_size_recommend(&m, &tight, &wishes, &a);
+	ok(a.size == 10 && a.bound_by == TT_SIZE_BY_THREADS && a.by_cpu == 24, "six more threads are allowed: 10");
+	tight = room;
+	tight.memory_left = 0;
+	tt_size_recommend(&m, &tight, &wishes, &a);
+	ok(a.size == 4 && a.bound_by == TT_SIZE_BY_MEMORY, "no memory is left: as many as there are");
+	const struct tt_size_wishes database = {.share = 0.95, .connections = 9, .per_task = 2};
+	tt_size_recommend(&m, &room, &database, &a);
+	ok(a.size == 8 && a.bound_by == TT_SIZE_BY_CONNECTIONS && a.deadlock_floor == 9, "nine connections, two each: 8");
+	m.one_interpreter = true;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.bound_by == TT_SIZE_BY_INTERPRETER && a.capacity == 1 && a.size < 24, "an interpreter's lock: one CPU, %u threads",
+		a.size);
+	m = pool(4, 4, 9);
+	m.lock_share = 0.8;
+	m.lock_ns = m.run_ns;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.bound_by == TT_SIZE_BY_LOCK && a.capacity == 1.25, "a lock held for four fifths: 1.25 CPUs");
+	const struct tt_size_wishes slow = {.share = 0.95, .per_task = 1, .slow_share = 0.9};
+	m = pool(4, 4, 9);
+	tt_size_recommend(&m, &room, &slow, &a);
+	ok(a.bound_by == TT_SIZE_BY_SLOW_HALF && a.size > 24, "slow work may take half of libuv's threads only: %u", a.size);
+	tight = room;
+	tight.others_cpus = 1;
+	m = pool(4, 4, 9);
+	tt_size_recommend(&m, &tight, &wishes, &a);
+	ok(a.capacity == 1 && a.size < 24, "others take one CPU: %u", a.size);
+}
+
+static void test_refusals(void)
+{
+	struct tt_size_advice a;
+	struct tt_size_measured m = pool(4, 0.001, 9);
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.refused && strncmp(a.refusal, "idle", 4) == 0, "idle: %s", a.refusal);
+	m = pool(4, 4, 9);
+	m.cannot_look = true;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.refused, "waits may not be read: %s", a.refusal);
+	m.exact = true;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(!a.refused, "but they were recorded: a size");
+	m = pool(4, 4, 9);
+	m.half_run_ns[0] = m.half_run_ns[1] = 2 * S;
+	m.half_blocked_ns[0] = 4 * S;
+	m.half_blocked_ns[1] = 32 * S;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.refused && strncmp(a.refusal, "unstable", 8) == 0, "unstable: %s", a.refusal);
+	m.half_blocked_ns[0] = 14 * S;
+	m.half_blocked_ns[1] = 22 * S;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(!a.refused && a.confidence == TT_SIZE_MEDIUM && *a.doubt, "halves that differ somewhat: %s", a.doubt);
+	struct tt_size_room stolen = room;
+	stolen.steal = 0.4;
+	m = pool(4, 4, 9);
+	tt_size_recommend(&m, &stolen, &wishes, &a);
+	ok(a.refused, "stolen: %s", a.refusal);
+	stolen = room;
+	stolen.cpu.cpus = 0;
+	tt_size_recommend(&m, &stolen, &wishes, &a);
+	ok(a.refused, "no limit known: %s", a.refusal);
+	m.longest_delay_ns = 2 * S;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	is_int(a.confidence, TT_SIZE_LOW, "a delay of a fifth of the window: %s", a.doubt);
+}
+
+/* ------------------------------------------------------------------ settings */
+
+static void test_settings(void)
+{
+	static const char *const names[][2] = {{"/usr/bin/node", "node"}, {"/usr/bin/python3.11", "python"}, {"java", "java"},
+		{"/usr/lib/postgresql/15/bin/postgres", "postgres"}, {"redis-server", "redis"}, {"nginx", "nginx"},
+		{"/opt/nodes", "generic"}, {"", "generic"}};
+	struct tt_setting s;
+	unsigned i = 0;
+	for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+		is_str(tt_settings_program(names[k][0]), names[k][1], "'%s' is %s", names[k][0], names[k][1]);
+	ok(tt_settings_next("node", &i, 12, 1.5, 1, &s), "node has settings");
+	is_str(s.text, "UV_THREADPOOL_SIZE=12", "the size in its words");
+	ok(tt_settings_next("node", &i, 12, 1.5, 1, &s) && strstr(s.text, "worker_threads: 1 "), "CPUs rounded down: %s",
+		s.text);
+	ok(!tt_settings_next("node", &i, 12, 1.5, 1, &s), "and no more");
+	i = 0;
+	ok(tt_settings_next("java", &i, 0, 0.5, 1, &s) && !strstr(s.text, "#"), "without a size: what needs none: %s", s.text);
+	ok(tt_settings_known("kubernetes") && !tt_settings_known("cobol"), "what is known");
+}
+
+int main(void)
+{
+	test_sizes();
+	test_bounds();
+	test_refusals();
+	test_settings();
+	return done();
+}
