@@ -15,9 +15,10 @@
 #include "lib/proc/pools_private.h"
 
 #define LOOK_NS      10000000  /* between looks, at least */
-#define DUTY         20        /* a look may cost one part in so many */
+#define DUTY         10        /* a look may cost one part in so many */
 #define RELIST_NS    100000000 /* between listings of the threads */
-#define REFRESHED    512       /* threads of which names and switches are read at each listing */
+#define REFRESHED    64        /* threads of which names and switches are read anew; of those that began meanwhile always */
+#define REFRESH_NS   500000000 /* so often */
 #define SPARE_FILES  64
 #define INSTANTS_MAX (UINT64_C(1) << 23)
 
@@ -130,7 +131,7 @@ int tt_pools_begin(pid_t pid, uint64_t window_ns, struct tt_pools **ret, struct 
 	struct tt_pools_thread *t;
 	vec_for_each (t, &p->private->threads)
 		t->alive = tt_pools_read_thread(p, t, now);
-	p->private->begin_ns = p->private->relist_ns = now;
+	p->private->begin_ns = p->private->relist_ns = p->private->refresh_ns = now;
 	p->private->half_ns = window_ns ? now + window_ns / 2 : 0;
 	if (!p->has_schedstat)
 		return tt_err_set(err, ENOENT,
@@ -179,9 +180,13 @@ int64_t tt_pools_look(struct tt_pools *p)
 		if (rc < 0)
 			return rc == -ENOMEM ? rc : -ESRCH;
 		tt_fds_clear(v->fds);
-		for (size_t i = 0; i < v->threads.len && v->threads.len <= REFRESHED; i++)
-			if (v->threads.data[i].alive)
-				tt_pools_refresh_thread(p, &v->threads.data[i]);
+	}
+	if (now - v->refresh_ns > REFRESH_NS) {
+		struct tt_pools_thread *t;
+		v->refresh_ns = now;
+		vec_for_each (t, &v->threads)
+			if (t->alive && (t->started || v->threads.len <= REFRESHED))
+				tt_pools_refresh_thread(p, t);
 	}
 	if (tt_vec_push(&v->looks, v->instants.len) < 0)
 		return -ENOMEM;

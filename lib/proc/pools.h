@@ -82,7 +82,7 @@ struct tt_pools {
 int tt_pools_begin(pid_t pid, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err);
 
 /*
- * Looks once; returns for how many nanoseconds to wait until the next look (so that looking costs at most a twentieth of one
+ * Looks once; returns for how many nanoseconds to wait until the next look (so that looking costs at most a tenth of one
  * processor), or -ESRCH when the process is gone, -ENOMEM.
  */
 int64_t tt_pools_look(struct tt_pools *p);

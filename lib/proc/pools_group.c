@@ -41,7 +41,7 @@ struct sums {
 static struct sums sums_of(const struct tt_pools_thread *t)
 {
 	struct sums s = {.wall = minus(t->last_ns, t->begin_ns), .run = t->run - t->run0, .delay = t->delay - t->delay0};
-	uint64_t rest = minus(s.wall, s.run + s.delay), pending = t->ready ? minus(t->last_ns, t->changed_ns) : 0;
+	uint64_t rest = minus(s.wall, s.run + s.delay), pending = t->ready ? minus(t->last_ns, t->ready_ns) : 0;
 	if (t->ready && t->looks == 0)
 		pending = rest; /* never met in a wait */
 	if (pending > rest)

@@ -28,6 +28,8 @@ struct tt_pools_thread {
 	uint64_t voluntary0, visits; /* voluntary switches before the window, and in it; 0: not known */
 	uint64_t changed_ns;         /* when slices changed last, as far as seen */
 	bool ready;                  /* at the latest look: running or waiting for a processor */
+	uint64_t ready_ns;           /* since when, about, and without having run: half-way between looks; 0: not ready */
+	bool before;                 /* it was ready when the window began, and has not run since */
 	char wait_line[160];         /* of the latest look */
 	int key;                     /* of it: position in keys; -1: ready or not known */
 	unsigned key_count;
@@ -48,7 +50,7 @@ struct tt_pools_instant {
 
 struct tt_pools_private {
 	int task_dir;
-	uint64_t begin_ns, half_ns, end_ns, relist_ns;
+	uint64_t begin_ns, half_ns, end_ns, relist_ns, refresh_ns;
 	uint64_t seed;
 	TT_VEC(struct tt_pools_thread) threads;
 	struct tt_hmap by_tid; /* tid -> position + 1 */

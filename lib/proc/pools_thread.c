@@ -177,6 +177,17 @@ static void read_wait(struct tt_pools *p, struct tt_pools_thread *t, uint64_t dt
 	}
 }
 
+/*
+ * A delay is credited when the thread gets its processor: of the first one, of a thread that was ready already when the window
+ * began, what lies before the window is not the window's. got_ns: when it got the processor, about.
+ */
+static void drop_early_delay(struct tt_pools_thread *t, uint64_t got_ns, uint64_t delay)
+{
+	uint64_t within = got_ns > t->begin_ns ? got_ns - t->begin_ns : 0, credited = delay - t->delay0;
+	if (credited > within)
+		t->delay0 += credited - within;
+}
+
 bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_t now)
 {
 	char text[96];
@@ -186,7 +197,8 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 	if (!tt_pools_parse_schedstat(text, &run, &delay, &slices))
 		return false;
 	p->has_schedstat |= slices != 0;
-	bool first = t->begin_ns == 0;
+	bool first = t->begin_ns == 0, ran = !first && (slices != t->slices || run != t->run);
+	uint64_t before_ns = t->last_ns;
 	if (first) {
 		t->begin_ns = t->changed_ns = now;
 		/* A thread that began within the window is counted from its birth, as its sums are. */
@@ -197,8 +209,10 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 			uint64_t lived = run + delay;
 			t->begin_ns = now > lived ? now - lived : 0;
 		}
-	} else if (slices != t->slices || run != t->run) {
+	} else if (ran) {
 		t->changed_ns = now;
+		if (t->before)
+			drop_early_delay(t, before_ns + (now - before_ns) / 2, delay);
 	}
 	uint64_t dt = first ? 0 : now - t->last_ns;
 	t->run = run;
@@ -210,8 +224,14 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 		t->half_run = run - t->run0;
 		t->half_delay = delay - t->delay0;
 	}
+	bool was_ready = t->ready;
 	read_wait(p, t, dt ? dt : 1);
-	if (t->ready && now - t->changed_ns > t->longest_delay_ns)
-		t->longest_delay_ns = now - t->changed_ns;
+	t->before = t->ready && (first ? !t->started : t->before && !ran);
+	if (!t->ready)
+		t->ready_ns = 0;
+	else if (!was_ready || ran || first)
+		t->ready_ns = first ? now : before_ns + (now - before_ns) / 2;
+	if (t->ready && now - t->ready_ns > t->longest_delay_ns)
+		t->longest_delay_ns = now - t->ready_ns;
 	return true;
 }

@@ -18,7 +18,7 @@
 #define HALVES_REFUSED  2.5 /* times that the ratio of one half may exceed the other's */
 #define HALVES_DOUBTED  1.3
 #define UNKNOWN_DOUBTED 0.05
-#define SLICE_LOSS      0.03 /* of a quota: the kernel deals it out in slices of 5 ms, and what a CPU has left is lost in part */
+#define SLICE_LOSS      0.035 /* of a quota: the kernel deals it out in slices of 5 ms, and what a CPU has left is lost in part */
 
 const char *tt_size_confidence_name(enum tt_size_confidence c)
 {
