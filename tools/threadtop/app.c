@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
-#define WAITS_PER_FRAME 400 /* threads whose wait is read for the first time: what warnings need is learned by and by */
+/* Threads whose wait is read for the first time: at the start all, so that a deadlock is told at once, then by and by. */
+#define WAITS_AT_FIRST  20000
+#define WAITS_PER_FRAME 200
 
 static bool is_of_pools(const struct top_expr *e)
 {
@@ -59,7 +61,8 @@ int top_app_next(struct top_app *app, size_t first, size_t visible, struct tt_er
 	int rc = top_source_next(app->source, needs, err);
 	if (rc != 0)
 		return rc;
-	top_source_waits(app->source, app->view.kind == TOP_VIEW_LOCKS ? UINT32_MAX : WAITS_PER_FRAME);
+	bool begun = top_source_frame(app->source)->number > 2;
+	top_source_waits(app->source, app->view.kind == TOP_VIEW_LOCKS ? UINT32_MAX : begun ? WAITS_PER_FRAME : WAITS_AT_FIRST);
 	/* Pools are told apart by start routines where the shim knows them: names alone do not tell node's threads. */
 	needs |= top_columns_needs(top_view_columns(&app->view));
 	if ((needs & TT_NEED_SHIM) || app->view.kind == TOP_VIEW_POOLS || app->metrics)
