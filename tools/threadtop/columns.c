@@ -106,7 +106,6 @@ const char *top_policy_text(const struct tt_top_task *t)
 	}
 #define GETTER_PCT(id, expression)                                                     GETTER_NUMBER(id, expression)
 #define GETTER_RATE(id, expression)                                                    GETTER_NUMBER(id, expression)
-#define GETTER_COUNT(id, expression)                                                   GETTER_NUMBER(id, expression)
 #define GETTER_NS(id, expression)                                                      GETTER_NUMBER(id, expression)
 #define GETTER_BYTES(id, expression)                                                   GETTER_NUMBER(id, expression)
 #define TT_TOP_COLUMN(id, header, width, align, needs, kind, groups, expression, help) GETTER_##kind(id, expression)
@@ -117,7 +116,6 @@ const char *top_policy_text(const struct tt_top_task *t)
 #define GET_TEXT(id)   .text = text_##id
 #define GET_PCT(id)    GET_NUMBER(id)
 #define GET_RATE(id)   GET_NUMBER(id)
-#define GET_COUNT(id)  GET_NUMBER(id)
 #define GET_NS(id)     GET_NUMBER(id)
 #define GET_BYTES(id)  GET_NUMBER(id)
 #define TT_TOP_COLUMN(id, header, width, align, needs, kind, groups, expression, help) \
@@ -178,7 +176,6 @@ static void print_number(enum top_kind kind, double n, struct tt_buf *out)
 	case TOP_BYTES:
 		tt_buf_adds(out, tt_bytes(whole(n)).s);
 		break;
-	case TOP_COUNT:
 	case TOP_NUMBER:
 	case TOP_TEXT:
 		tt_buf_printf(out, "%.0f", n);

@@ -52,7 +52,6 @@ static int parse_number(const struct top_column *c, const char *text, double *re
 	case TOP_PCT:
 		return tt_parse_percent(text, 1e9, ret, err);
 	case TOP_RATE:
-	case TOP_COUNT:
 	case TOP_NUMBER:
 	case TOP_TEXT:
 	default:

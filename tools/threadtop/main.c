@@ -33,7 +33,7 @@ static struct top_ui ui;
 
 static int list_columns(void *value, const char *arg, struct tt_err *err)
 {
-	static const char *const kinds[] = {"percent", "per second", "count", "number", "ns", "bytes", "text"};
+	static const char *const kinds[] = {"percent", "per second", "number", "ns", "bytes", "text"};
 	(void)value;
 	(void)arg;
 	for (unsigned i = 0; i < TOP_COLUMNS; i++) {

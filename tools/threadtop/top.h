@@ -26,7 +26,7 @@
 
 /* ------------------------------------------------------------------ columns */
 
-enum top_kind { TOP_PCT, TOP_RATE, TOP_COUNT, TOP_NUMBER, TOP_NS, TOP_BYTES, TOP_TEXT };
+enum top_kind { TOP_PCT, TOP_RATE, TOP_NUMBER, TOP_NS, TOP_BYTES, TOP_TEXT };
 enum top_scope { TOP_SCOPE_THREAD, TOP_SCOPE_GROUP, TOP_SCOPE_POOL };
 
 enum top_column_id {
@@ -89,7 +89,6 @@ struct top_pool {
 	struct tt_top_task sum; /* of its threads; text members are borrowed */
 	struct tt_top_proc *proc;
 	char *name;
-	bool many; /* the same pool of several processes; not made at present by any view but exports */
 	uint64_t key;
 	uint32_t count, busy;
 	double highest_pct;
