@@ -185,6 +185,7 @@ static int complete(struct tt_dump *d)
 static void keep_locks(void *arg, struct tt_snap *snap)
 {
 	struct tt_dump *d = arg;
+	struct tt_hmap seen = TT_HMAP_INIT; /* many wait for one word: every microsecond counts here */
 	for (size_t i = 0; i < tt_snap_thread_count(snap); i++) {
 		const struct tt_snap_thread *s = tt_snap_thread(snap, i);
 		const struct tt_syscall *call = s->in_syscall ? tt_syscall_find((long)s->syscall) : NULL;
@@ -193,6 +194,7 @@ static void keep_locks(void *arg, struct tt_snap *snap)
 			tt_snap_read(snap, k.address, k.bytes, sizeof(k.bytes)) == sizeof(k.bytes))
 			(void)tt_vec_push(&d->kept, k); /* without memory it is read later */
 	}
+	tt_hmap_deinit(&seen);
 }
 
 static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)

@@ -6,7 +6,7 @@
  *   dumpme waits              one thread for each thing that one can wait for, named after it
  *   dumpme deadlock KIND      robust pi timed rwlock errorcheck stdio chain
  *   dumpme convoy N           N threads queue for one mutex, whose holder sleeps
- *   dumpme busy SECONDS       healthy locking in one order, as hard as it can; prints whether all sums are right
+ *   dumpme busy SECONDS       healthy locking in one order, as hard as it can, until SIGTERM; prints whether all sums are right
  *   dumpme names              threads with hostile names
  *   dumpme crash              writes to address 16 in a thread, beside another one
  *   dumpme vfork              is stuck in vfork(), in state D
@@ -562,7 +562,7 @@ static int run_convoy(int n)
 #define LOCKS 16
 static pthread_mutex_t pool[LOCKS];
 static uint64_t sums[LOCKS], done_by[BUSY];
-static time_t busy_until;
+static volatile time_t busy_until;
 
 static void *be_busy(void *arg)
 {
@@ -593,11 +593,18 @@ static void *be_busy(void *arg)
 	return NULL;
 }
 
+static void end_busy(int sig)
+{
+	(void)sig;
+	busy_until = 0;
+}
+
 static int run_busy(int seconds)
 {
 	pthread_t t[BUSY];
 	uint64_t want = 0, got = 0;
 	busy_until = time(NULL) + seconds;
+	signal(SIGTERM, end_busy);
 	for (int i = 0; i < LOCKS; i++)
 		pthread_mutex_init(&pool[i], NULL);
 	for (uintptr_t i = 0; i < BUSY; i++)
