@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * deep.c - the subject of the dump part: deep THREADS FRAMES - threads that block, each with that many frames on its stack, and
- * one that runs and looks at the clock all the time, so that it sees when it could not run.
- * Prints "ready TID", TID being the running thread's. For each line on stdin it prints the longest gap in ns since the last.
+ * deep.c - the subject of the dump part: deep THREADS FRAMES [tick] - threads that block, each with that many frames on its
+ * stack; with "tick" also one that runs and looks at the clock all the time, so that it sees when it could not run.
+ * Prints "ready TID", TID being the running thread's, or 0. For each line on stdin it prints the longest gap in ns since the
+ * last.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -61,12 +62,13 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	pthread_attr_init(&small);
 	pthread_attr_setstacksize(&small, 128 << 10);
-	pthread_barrier_init(&ready, NULL, (unsigned)threads + 2);
+	int tick = argc > 3;
+	pthread_barrier_init(&ready, NULL, (unsigned)(threads + tick) + 1);
 	for (int i = 0; i < threads; i++) {
 		if (pthread_create(&thread, &small, deep_thread, (void *)(intptr_t)(frames - OTHER_FRAMES)))
 			return 1;
 	}
-	if (pthread_create(&thread, NULL, ticking_thread, NULL))
+	if (tick && pthread_create(&thread, NULL, ticking_thread, NULL))
 		return 1;
 	pthread_barrier_wait(&ready);
 	printf("ready %d\n", (int)ticking_tid);

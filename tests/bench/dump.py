@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The dump part: how long threaddump takes for 1,000 threads with 40 frames each, how long it stops them, and the same by peers.
-# The target has one thread that runs all the time and measures itself how long it could not.
+# Where stops are measured, the target has one thread that runs all the time and measures itself how long it could not.
 import json
 import os
 import shutil
@@ -13,8 +13,8 @@ from common import Missing, median
 class Subject:
     """tests/bench/deep.c, running."""
 
-    def __init__(self, bench, threads, frames):
-        self.process = subprocess.Popen([bench.compile("deep", ["deep.c"], "-fno-optimize-sibling-calls"), str(threads), str(frames)],
+    def __init__(self, bench, threads, frames, *tick):
+        self.process = subprocess.Popen([bench.compile("deep", ["deep.c"], "-fno-optimize-sibling-calls"), str(threads), str(frames), *tick],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=bench.environment())
         words = self.process.stdout.readline().split()
         if words[:1] != ["ready"]:
@@ -114,12 +114,16 @@ def peers(bench, subject):
         print("%-20s %-38s %12.1f ms, the running thread stood %.1f ms" % (name, "the same dump", took, gap), flush=True)
 
 
-def measure(bench, tool, wanted, subject):
+def measure_times(bench, tool, wanted, subject):
     rounds = bench.rounds(9)
     if "dump-names" in wanted:
         bench.result(wanted["dump-names"], median(times_ms(bench, [tool, str(subject.pid)], rounds)))
     if "dump-lines" in wanted:
         bench.result(wanted["dump-lines"], median(times_ms(bench, [tool, "--lines", "--inlines", str(subject.pid)], rounds)))
+
+
+def measure_stops(bench, tool, wanted, subject):
+    rounds = bench.rounds(9)
     running, blocked, _, gaps = stops(bench, tool, subject, rounds)
     if "dump-stop" in wanted:
         bench.result(wanted["dump-stop"], max(running), mean=sum(running) / len(running), own_gap_ms=gaps)
@@ -139,9 +143,13 @@ def run(bench):
     try:
         if not os.path.exists(tool):
             raise Missing("%s is not built" % tool)
-        if set(wanted) - {"dump-jvm"}:
-            subject = Subject(bench, 200 if bench.args.quick else 1000, 40)
-            measure(bench, tool, wanted, subject)
+        threads = 200 if bench.args.quick else 1000
+        for measure, ticks, cases in ((measure_times, (), {"dump-names", "dump-lines"}),
+                                      (measure_stops, ("tick",), {"dump-stop", "dump-stops", "dump-consistent"})):
+            if cases & set(wanted):
+                subject = Subject(bench, threads, 40, *ticks)
+                measure(bench, tool, wanted, subject)
+                subject.end()
     except Missing as why:
         bench.skip("dump", why)
     finally:
