@@ -189,7 +189,7 @@ remove()
 	group "tt-size-$$" 10000 50000
 	bg_inside bash -c 'while :; do :; done'
 	poll_until 10 grep -qE '^nr_throttled ([3-9]|[0-9]{2})' "$group/cpu.stat"
-	"$BIN/threadsize" -p "$bg_pid" --json >"$BATS_TEST_TMPDIR/t.json"
+	"$BIN/threadsize" -p "$bg_pid" --limits --json >"$BATS_TEST_TMPDIR/t.json"
 	assert_json "$BATS_TEST_TMPDIR/t.json" '.limits.throttling.throttled_periods >= 3 and .limits.throttling.throttled_cpu_ns > 10000000'
 	assert_json "$BATS_TEST_TMPDIR/t.json" '.limits.throttling | .stall_max_ns <= 50000000 and .stall_min_ns <= .stall_max_ns'
 }
@@ -313,9 +313,13 @@ sized()
 	require_root
 	require setpriv
 	server threads=4 compute_us=1000 wait_us=4000
-	cp "$BIN/threadsize" "$BATS_TEST_TMPDIR/"
-	setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$BATS_TEST_TMPDIR/threadsize" || skip "the folder of this test is not open to others"
-	run -2 --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$BATS_TEST_TMPDIR/threadsize" -p "$bg_pid" -w 500ms
+	local place
+	place=$(mktemp -d /dev/shm/tt-size-XXXXXX) # the folders of tests are closed to others
+	cp "$BIN/threadsize" "$place/"
+	chmod -R a+rX "$place"
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$place/threadsize" -p "$bg_pid" -w 500ms
+	rm -r "$place"
+	assert_status 2
 	assert_contains "$output" "no size: what blocked threads wait for may not be read"
 	assert_contains "$stderr" "what the threads wait for cannot be read: "
 }

@@ -174,7 +174,7 @@ static void say_bound(struct tt_limits_reading *r)
 	struct tt_limits *l = r->out;
 	switch (l->bound) {
 	case TT_BOUND_QUOTA:
-		l->bound_by = tt_limits_text(r, "quota of %s", l->binding->path);
+		l->bound_by = tt_limits_text(r, "quota of %s", l->binding ? l->binding->path : "a control group");
 		break;
 	case TT_BOUND_ONLINE:
 		l->bound_by = "processors online";

@@ -208,6 +208,7 @@ int tt_pools_finish(
 {
 	struct tt_pools_private *v = p->private;
 	struct tt_pools_thread *t;
+	v->ended = recorded != NULL;
 	p->window_ns = v->end_ns > v->begin_ns ? v->end_ns - v->begin_ns : 0;
 	vec_for_each (t, &v->threads) {
 		p->run_ns += t->run - t->run0;

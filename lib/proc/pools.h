@@ -96,7 +96,8 @@ struct tt_pools_record {
 
 /*
  * Ends the window, and fills everything but the private part. recorded (may be NULL): true when it knows the thread; recorded
- * waits end when the thread runs again, so that the delays in them are taken out. 0 or -ENOMEM.
+ * waits end when the thread runs again, so that the delays in them are taken out; and the process has ended then. 0 or
+ * -ENOMEM.
  */
 int tt_pools_finish(
 	struct tt_pools *p, bool (*recorded)(void *ctx, pid_t tid, struct tt_pools_record *ret), void *ctx, struct tt_err *err);

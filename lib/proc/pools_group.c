@@ -147,9 +147,10 @@ static int pool_of(struct grouping *g, uint32_t name, uint64_t address, bool gro
 static int place_threads(struct grouping *g)
 {
 	struct tt_pools_thread *threads = g->p->private->threads.data;
-	for (size_t i = 0; i < g->p->private->threads.len; i++) {
+	const uint32_t *names = g->name_of.data;
+	for (size_t i = 0; names && i < g->name_of.len; i++) {
 		uint64_t at = parked_at(&threads[i]), count = 0;
-		uint32_t name = g->name_of.data[i];
+		uint32_t name = names[i];
 		if (at)
 			tt_hmap_get(&g->shared, shared_key(name, at), &count);
 		if (threads[i].is_recorded && threads[i].tid != g->p->pid)
@@ -169,6 +170,8 @@ static int place_threads(struct grouping *g)
 static void join_busy(struct grouping *g)
 {
 	struct tt_pools_private *v = g->p->private;
+	if (!g->name_of.data)
+		return;
 	for (size_t i = 0; i < v->threads.len; i++) {
 		struct tt_pools_thread *t = &v->threads.data[i];
 		int other = -1, others = 0;
@@ -398,7 +401,8 @@ static void count_look(struct tt_pools *p, size_t first, size_t last, struct cou
 	}
 	for (size_t i = 0; i < p->list.len; i++) {
 		struct tt_pool *pool = &p->list.data[i];
-		if (last > first) /* at the end of a command nobody is left: the latest look at anybody counts */
+		/* At the end of a command nobody is left: the most that were there at once count. */
+		if (p->private->ended && counts[i].present > pool->threads)
 			pool->threads = counts[i].present;
 		pool->busy_mean += counts[i].busy;
 		pool->all_busy_share += counts[i].present && counts[i].busy == counts[i].present;

@@ -60,6 +60,7 @@ struct tt_pools_private {
 	struct tt_fds *fds;
 	struct tt_smap words;
 	size_t descriptors; /* that may be kept open */
+	bool ended;         /* a command that has ended: what was alive last says nothing */
 	bool failed;
 };
 

@@ -262,6 +262,8 @@ static int advise(struct result *r)
 static void find_of_pool(struct result *r, const struct tt_size_entry *e, const char *name)
 {
 	const struct tt_pool *p = e->pool;
+	if (!p)
+		return;
 	bool sized = e->sized && !e->advice.refused;
 	const struct tt_pool_facts facts = {.name = p->name,
 		.threads = p->threads,
