@@ -26,7 +26,7 @@ setup()
 	for rule in $(sed -nE 's/^TT_RULE\([A-Z0-9_]+, *"([a-z-]+)".*/\1/p' "$TOP/lib/findings/findings.def"); do
 		# Limits of the command line and of the analysis, not of the program.
 		case $rule in budget-* | lock-order-bounded) continue ;; esac
-		# What threadsize measures of pools and of the machine: size.bats and test_size_findings.
+		# What threadsize measures of pools and of the machine: size.bats, test_size_recommend.
 		case $rule in cpu-* | oversubscribed | run-queue-delay | pool-* | priority-inversion) continue ;; esac
 		[[ $expected == *" $rule "* ]] || fail "no program expects $rule"
 	done
