@@ -98,6 +98,7 @@ struct tt_private {
 	uint32_t slot_next[TT_MAX_SLOTS];
 	uint64_t limbo[1024]; /* detached and ending: tid << 32 | slot + 1, waiting for the thread to be gone */
 	uint32_t limbo_scan;
+	uint32_t dep_largest;                 /* caches of the largest size in use */
 	uint64_t block_free[TT_FREE_CLASSES]; /* chunks given back, by log4 size: tag << 32 | ref; link in the chunk's `check`
 	                                         word */
 	struct tt_death deaths[TT_DEATH_RING];
@@ -110,7 +111,6 @@ struct tt_private {
 	uint64_t table_bytes; /* in grown tables, against the budget */
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
 	uint64_t dep_free[TT_DEP_SIZES];
-	uint32_t dep_largest;              /* caches of the largest size in use */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));

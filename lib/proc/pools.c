@@ -71,7 +71,7 @@ static int list_threads(struct tt_pools *p)
 		pid_t tid = (pid_t)strtol(e->d_name, NULL, 10);
 		if (tid <= 0)
 			continue;
-		if (tt_hmap_get(&v->by_tid, (uint64_t)tid, &at) && v->threads.data[at - 1].alive)
+		if (v->threads.data && tt_hmap_get(&v->by_tid, (uint64_t)tid, &at) && v->threads.data[at - 1].alive)
 			continue;
 		rc = add_thread(p, tid);
 	}
