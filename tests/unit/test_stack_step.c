@@ -8,7 +8,6 @@
  * all met, in the frame that the signal interrupted.
  */
 #include <link.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +27,7 @@ static struct {
 	struct stack_pair first_wrong, first_short;
 } seen;
 
-/* libgcc cannot unwind from its own instructions that switch to another frame; nor from the last ones of longjmp (glibc 2.36,
- * sysdeps/x86_64/__longjmp.S), whose tables say that registers are in other registers: it then finds a frame in data. */
-#define LONGJMP_BYTES 0x200
+/* libgcc cannot unwind from its own instructions that switch to another frame. */
 static struct {
 	uintptr_t low, high;
 } libgcc;
@@ -54,7 +51,7 @@ static void on_step(int sig, siginfo_t *info, void *context)
 	uintptr_t pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
 	(void)sig;
 	(void)info;
-	if ((pc >= libgcc.low && pc < libgcc.high) || pc - (uintptr_t)_longjmp < LONGJMP_BYTES)
+	if (pc >= libgcc.low && pc < libgcc.high)
 		return;
 	stack_take(&pair);
 	unsigned same = stack_equal(&pair);
