@@ -38,7 +38,8 @@ PROGFLAGS = $(OPT) $(WARN) $(DEPS) -pthread
 
 PKGS      = libdw libelf liblzma libunwind-generic jansson libproc2 ncursesw
 PC_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS      = -Wl,--as-needed $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ldw -lelf -llzma -lunwind-x86_64 -lunwind -ljansson) -lstdc++ -lm -lpthread
+# libgcc_s first: libunwind has its own _Unwind_Backtrace and _Unwind_RaiseException, which are neither as exact nor as quiet.
+LIBS      = -Wl,--as-needed -lgcc_s $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ldw -lelf -llzma -lunwind-x86_64 -lunwind -ljansson) -lstdc++ -lm -lpthread
 
 ifneq ($(V),1)
 say = @printf '  %-7s %s\n' $(1) '$(2)';
