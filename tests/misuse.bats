@@ -43,7 +43,7 @@ rules()
 	for kind in {0..17}; do
 		judged misuse kind="$kind"
 		rule=$(json "$TRUTH" .facts.rule -r)
-		assert_equal "$(rules '.rule | test("^(thread|lock-(contention|long|starv))") | not')" "$rule" "rules of kind $kind"
+		assert_equal "$(rules '.rule | test("^(thread|lock-(contention|long|starv|held))") | not')" "$rule" "rules of kind $kind"
 	done
 }
 
