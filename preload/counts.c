@@ -192,7 +192,7 @@ void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, u
 {
 	uint32_t period = tt_g.hold_period, gap = 1;
 	if (samples >= MANY_SAMPLES)
-		period *= MANY_FACTOR;
+		period = period * MANY_FACTOR < TT_HOLD_PERIOD_MAX ? period * MANY_FACTOR : TT_HOLD_PERIOD_MAX;
 	if (tt_g.hold_period > 1 && samples >= FIRST_SAMPLES && last_ns < LONG_HOLD_NS)
 		gap = 1 + tt_random(s) % (2 * period - 1);
 	e->gap = (uint16_t)gap;

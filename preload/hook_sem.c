@@ -15,6 +15,7 @@
 #include <limits.h>
 
 #define GAP_FOREIGN 0x8000u
+_Static_assert(2 * TT_HOLD_PERIOD_MAX - 1 < GAP_FOREIGN, "a gap must not look like the flag");
 
 /* sem_t of glibc on 64-bit machines (sysdeps/nptl/internaltypes.h, struct new_sem): value, waiters above it, private. */
 struct glibc_sem {

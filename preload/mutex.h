@@ -126,7 +126,7 @@ TT_INLINE bool tt_mutex_unlock_fast(struct tt_self *s, pthread_mutex_t *m)
 	return true;
 }
 
-/* C11's own functions of the library, for when the recorder is off, differ. */
+/* pthread_mutex_lock and _unlock in full, also when nothing is recorded. C11's hooks do not come here then. */
 int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 int tt_mutex_unlock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 

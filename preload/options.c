@@ -129,8 +129,8 @@ void tt_options_parse(struct tt_options *o, const char *text)
 		o->stack_depth = 1;
 	if (o->hold < 1)
 		o->hold = 1;
-	if (o->hold > 16384)
-		o->hold = 16384;
+	if (o->hold > TT_HOLD_PERIOD_MAX)
+		o->hold = TT_HOLD_PERIOD_MAX;
 	if (o->max_size < (1u << 20))
 		o->max_size = 1u << 20;
 	if (o->max_size > (UINT64_C(32) << 30))

@@ -48,22 +48,23 @@ extern union tt_epoch_mem {
 #define TT_EPOCH_NEW  0xffffffffu /* a thread that has not called a hook yet */
 #define TT_EPOCH_BUSY 0xfffffffeu /* the thread is inside the recorder: a signal handler that comes now is a nested event */
 
-#define TT_DEATH_RING   256u
-#define TT_LOCK_HEADS   (1u << 15)
-#define TT_LSITE_HEADS  (1u << 15)
-#define TT_WAIT_HEADS   (1u << 13)
-#define TT_DEP_HEADS    (1u << 14)
-#define TT_STACK_HEADS  (1u << 13)
-#define TT_MISUSE_HEADS (1u << 9)
-#define TT_GROUP_HEADS  (1u << 8)
-#define TT_MAX_SLOTS    (1u << 16)
-#define TT_TID_MAP      (1u << 12)
-#define TT_PTHREAD_MAP  (1u << 15)
-#define TT_MODULES      512u
-#define TT_FILTER_BITS  (1u << 18)
-#define TT_RULE_BYTES   (256u << 10)
-#define TT_DEP_SIZES    3u /* of the dependency caches: order.c */
-#define TT_FREE_CLASSES 8u
+#define TT_DEATH_RING      256u
+#define TT_LOCK_HEADS      (1u << 15)
+#define TT_LSITE_HEADS     (1u << 15)
+#define TT_WAIT_HEADS      (1u << 13)
+#define TT_DEP_HEADS       (1u << 14)
+#define TT_STACK_HEADS     (1u << 13)
+#define TT_MISUSE_HEADS    (1u << 9)
+#define TT_GROUP_HEADS     (1u << 8)
+#define TT_MAX_SLOTS       (1u << 16)
+#define TT_TID_MAP         (1u << 12)
+#define TT_PTHREAD_MAP     (1u << 15)
+#define TT_MODULES         512u
+#define TT_FILTER_BITS     (1u << 18)
+#define TT_RULE_BYTES      (256u << 10)
+#define TT_DEP_SIZES       3u /* of the dependency caches: order.c */
+#define TT_FREE_CLASSES    8u
+#define TT_HOLD_PERIOD_MAX 16384u /* twice that fits below the flag in ttrec_count.gap: hook_sem.c */
 
 struct tt_death {
 	uint64_t seq; /* number of the death + 1; stored last */
@@ -98,7 +99,7 @@ struct tt_private {
 	uint32_t slot_next[TT_MAX_SLOTS];
 	uint64_t limbo[1024]; /* detached and ending: tid << 32 | slot + 1, waiting for the thread to be gone */
 	uint32_t limbo_scan;
-	uint32_t dep_largest;                 /* caches of the largest size in use */
+	uint32_t dep_largest;                 /* caches of the largest size ever made */
 	uint64_t block_free[TT_FREE_CLASSES]; /* chunks given back, by log4 size: tag << 32 | ref; link in the chunk's `check`
 	                                         word */
 	struct tt_death deaths[TT_DEATH_RING];

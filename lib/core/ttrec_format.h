@@ -299,7 +299,7 @@ struct ttrec_header {
 	uint8_t exe_build_id[20];
 	uint32_t exe_build_id_len;
 	/* settings in force */
-	uint32_t hold_period;   /* mean acquisitions per timed hold; 1 = hold=exact */
+	uint32_t hold_period;   /* mean acquisitions per timed hold of a new (lock, site), later fewer are; 1 = hold=exact */
 	uint32_t stack_depth;   /* frames kept per stack */
 	uint64_t event_bytes;   /* size of the event ring */
 	uint64_t loop_stall_ns; /* stalls of at least this length leave an event */
