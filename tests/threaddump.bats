@@ -113,7 +113,7 @@ deadlocked()
 	kill -KILL "$bg_pid"
 }
 
-@test "deadlocks of mutexes: two, three and forty, a thread with itself, std::mutex, C11, after many waits, in a child" {
+@test "deadlocks of mutexes: two, three and forty, a thread with itself, std::mutex, C11, after many waits" {
 	deadlocked "$MKTHREADS" deadlock-ab-ba
 	deadlocked "$MKTHREADS" deadlock-3
 	deadlocked "$MKTHREADS" deadlock-3 threads=40

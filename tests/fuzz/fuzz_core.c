@@ -55,6 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
+#include "tests/fuzz/standalone.h"
+
 #define MODULE 0x400000u /* addresses in the core's process */
 #define TEXT   0x401000u
 #define TABLES 0x402000u
@@ -121,7 +123,6 @@ static void seed_tables(struct seed *s)
 static void seed_write(const char *directory)
 {
 	static struct seed s;
-	char path[4096];
 	struct user_regs_struct regs = {.rip = TEXT + 4, .rsp = STACK + 128, .orig_rax = 202, .rax = (unsigned long long)-512};
 	uint64_t words[] = {TEXT + 16, TEXT + 16, 0};
 	s.ehdr = (Elf64_Ehdr){.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
@@ -170,28 +171,11 @@ static void seed_write(const char *directory)
 	memcpy(s.stack + 128, words, sizeof(words));
 	seed_module(&s);
 	seed_tables(&s);
-	snprintf(path, sizeof(path), "%s/seed-core", directory);
-	FILE *f = fopen(path, "wb");
-	if (f) {
-		fwrite(&s, sizeof(s), 1, f);
-		fclose(f);
-	}
+	fuzz_seed(directory, "seed-core", &s, sizeof(s));
 }
 
 int main(int argc, char **argv)
 {
-	static uint8_t data[1 << 20];
-	if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
-		seed_write(argv[2]);
-		return 0;
-	}
-	for (int i = 1; i < argc; i++) {
-		FILE *f = fopen(argv[i], "rb");
-		size_t size = f ? fread(data, 1, sizeof(data), f) : 0;
-		if (f)
-			fclose(f);
-		LLVMFuzzerTestOneInput(data, size);
-	}
-	return 0;
+	return fuzz_main(argc, argv, seed_write);
 }
 #endif

@@ -81,6 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
+#include "tests/fuzz/standalone.h"
+
 static void write_seeds(const char *dir)
 {
 	static const char *const seeds[] = {
@@ -94,31 +96,11 @@ static void write_seeds(const char *dir)
 		"2Max open files            1024                 unlimited            files\n",
 		"2some avg10=1.50 avg60=0.25 avg300=0.00 total=12345\n",
 	};
-	for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++) {
-		char path[4096];
-		snprintf(path, sizeof(path), "%s/limits%zu", dir, i);
-		FILE *f = fopen(path, "w");
-		if (!f || fputs(seeds[i], f) < 0 || fclose(f) != 0)
-			abort();
-	}
+	fuzz_seed_texts(dir, "limits", seeds, sizeof(seeds) / sizeof(*seeds));
 }
 
 int main(int argc, char **argv)
 {
-	static uint8_t data[1 << 20];
-	if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
-		write_seeds(argv[2]);
-		return 0;
-	}
-	FILE *f = argc == 2 ? fopen(argv[1], "rb") : NULL;
-	if (!f)
-		return 2;
-	size_t size = fread(data, 1, sizeof(data), f);
-	fclose(f);
-	uint8_t *copy = malloc(size ? size : 1); /* of exactly that size: the sanitizer sees any read beyond */
-	memcpy(copy, data, size);
-	LLVMFuzzerTestOneInput(copy, size);
-	free(copy);
-	return 0;
+	return fuzz_main(argc, argv, write_seeds);
 }
 #endif

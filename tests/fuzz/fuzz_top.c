@@ -134,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
+#include "tests/fuzz/standalone.h"
+
 static void write_seed(const char *dir, const char *name, char kind, const void *bytes, size_t len)
 {
 	char path[4096];
@@ -208,16 +210,6 @@ static void write_seeds(const char *dir)
 
 int main(int argc, char **argv)
 {
-	static uint8_t data[1 << 20];
-	if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
-		write_seeds(argv[2]);
-		return 0;
-	}
-	FILE *f = argc == 2 ? fopen(argv[1], "rb") : NULL;
-	if (!f)
-		return 2;
-	size_t size = fread(data, 1, sizeof(data), f);
-	fclose(f);
-	return LLVMFuzzerTestOneInput(data, size);
+	return fuzz_main(argc, argv, write_seeds);
 }
 #endif
