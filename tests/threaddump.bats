@@ -314,16 +314,19 @@ deadlocked()
 	assert_matches "$stderr" "threaddump: .*(permitted|belongs to)"
 }
 
-@test "--never-stop stops nobody, --consistent everybody; the program goes on" {
+@test "--never-stop stops nobody, --consistent only what runs, and finds what blocks as it stands; the program goes on" {
 	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
 	dump 0 --never-stop "$bg_pid"
 	assert_json "$D" '.pause_us.stops == 0'
 	assert_json "$D" '.threads[] | select(.name == "spin") | .quality == "none" and .stack_end != "complete"'
 	dump 0 --consistent "$bg_pid"
-	assert_json "$D" '.pause_us.stops >= (.threads | length)'
-	assert_json "$D" '.threads[] | select(.name == "recv") | .quality == "exact"'
+	assert_json "$D" '[.threads[] | select(.captured == "together") | .name] == ["spin"]'
+	assert_json "$D" '[.threads[] | select(.captured != "together") | .captured == "quiet" and .stopped_us == 0] | all'
 	dump 0 "$bg_pid"
 	assert_json "$D" '[.threads[] | select(.state == "stopped" or .state == "traced")] | length == 0'
+	there "$PROGRAMS/dumpme" deadlock chain
+	dump 1 --consistent "$bg_pid"
+	assert_equal "$(json "$D" '.deadlocks[0].behind')" 3 "threads behind the deadlock"
 }
 
 # ------------------------------------------------------------------ other places: namespaces, cores, runtimes, the recorder

@@ -39,7 +39,7 @@ static const struct tt_opt options[] = {
 		"only threads that are: running, lock, disk, io, waiting, events, sleeping, stopped, other"),
 	TT_OPT_LIST(0, "function", "PATTERN", &opt.functions, "only threads with this function on their stack"),
 	TT_OPT_GROUP("How the process is read"),
-	TT_OPT_FLAG(0, "consistent", &opt.consistent, "stop all threads at once, for one coherent picture"),
+	TT_OPT_FLAG(0, "consistent", &opt.consistent, "all threads at one moment: those that run are stopped together"),
 	TT_OPT_FLAG(0, "never-stop", &opt.never_stop, "stop no thread, not even a running one; ask no JVM"),
 	TT_OPT_FLAG(0, "no-managed", &opt.no_managed, "do not ask a JVM for its own dump"),
 	TT_OPT_U64('r', "repeat", "N", &opt.repeat, 1, 100000, "dump N times, and show which threads did not run (1)"),

@@ -181,20 +181,30 @@ static int complete(struct tt_dump *d)
 	return rc < 0 ? rc : dump_jams(d);
 }
 
-/* Called while all threads stand still: keeps what dump_waits() will want to see as it is now. */
+/* Called while all threads stand still, perhaps again: keeps what dump_waits() will want to see as it is now. */
 static void keep_locks(void *arg, struct tt_snap *snap)
 {
 	struct tt_dump *d = arg;
 	struct tt_hmap seen = TT_HMAP_INIT; /* many wait for one word: every microsecond counts here */
+	d->kept.len = 0;
 	for (size_t i = 0; i < tt_snap_thread_count(snap); i++) {
 		const struct tt_snap_thread *s = tt_snap_thread(snap, i);
 		const struct tt_syscall *call = s->in_syscall ? tt_syscall_find((long)s->syscall) : NULL;
 		struct tt_dump_kept k = {.address = s->args[0] - TT_DUMP_KEPT / 2};
-		if (call && call->class == TT_SYSCALL_FUTEX &&
-			tt_snap_read(snap, k.address, k.bytes, sizeof(k.bytes)) == sizeof(k.bytes))
+		bool is_new = true;
+		if (!call || call->class != TT_SYSCALL_FUTEX || !tt_hmap_insert(&seen, k.address, &is_new) || !is_new)
+			continue;
+		if (tt_snap_read(snap, k.address, k.bytes, sizeof(k.bytes)) == sizeof(k.bytes))
 			(void)tt_vec_push(&d->kept, k); /* without memory it is read later */
 	}
 	tt_hmap_deinit(&seen);
+}
+
+/* -1, 0, 1: by address. */
+static int by_address(const void *a, const void *b)
+{
+	const struct tt_dump_kept *x = a, *y = b;
+	return x->address < y->address ? -1 : x->address > y->address;
 }
 
 static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
@@ -208,6 +218,7 @@ static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
 	if (rc == 0)
 		tt_tasks_idle(pid, &tasks);
 	rc = rc < 0 ? rc : tt_snap_take(pid, &options, &d->snap, err);
+	tt_vec_sort(&d->kept, by_address);
 	if (rc == 0 && (add_threads(d, &tasks) < 0 || tt_fds_create(pid, &d->fds) < 0))
 		rc = tt_err_set(err, ENOMEM, "out of memory");
 	tt_tasks_deinit(&tasks);
@@ -220,6 +231,10 @@ static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
 	look_again(d, began_ns);
 	rc = complete(d);
 	d->pause = tt_snap_pause(d->snap);
+	if (d->pause.loose)
+		dump_note(d,
+			"%zu thread%s could not be made to stand with the others: not all that is shown was so at one moment",
+			d->pause.loose, d->pause.loose == 1 ? "" : "s");
 	return rc < 0 ? tt_err_set(err, -rc, "out of memory") : 0;
 }
 

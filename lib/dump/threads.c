@@ -13,15 +13,28 @@
 
 #define NAMES 12 /* frames that the decoder of waits is told */
 
+/* What was kept begins where its neighbours end or overlap: the last piece that begins at or before address reaches farthest.
+ */
+static const struct tt_dump_kept *kept_at(const struct tt_dump *d, uint64_t address)
+{
+	size_t low = 0, high = d->kept.len;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (d->kept.data[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &d->kept.data[low - 1] : NULL;
+}
+
 static int read_memory(void *ctx, uint64_t address, void *buf, size_t len)
 {
 	struct tt_dump *d = ctx;
-	const struct tt_dump_kept *k;
-	vec_for_each (k, &d->kept) {
-		if (address < k->address || address - k->address > sizeof(k->bytes) ||
-			len > sizeof(k->bytes) - (address - k->address))
-			continue;
-		memcpy(buf, k->bytes + (address - k->address), len);
+	const struct tt_dump_kept *k = kept_at(d, address);
+	uint64_t at = k ? address - k->address : 0;
+	if (k && at < sizeof(k->bytes) && len <= sizeof(k->bytes) - at) {
+		memcpy(buf, k->bytes + at, len);
 		return 0;
 	}
 	return tt_snap_read(d->snap, address, buf, len) == len ? 0 : -EFAULT;

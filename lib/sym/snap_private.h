@@ -7,6 +7,7 @@
  *   snap_memory.c  reading memory: live, copied stacks, pages of code and tables
  *   snap_quiet.c   one blocked thread, without a stop
  *   snap_stop.c    stops by ptrace
+ *   snap_together.c  all threads at one moment
  *   snap_words.c   permissions and reasons, in words
  *   core.c         core files as a source of the same
  */
@@ -138,8 +139,17 @@ void snap_quiet_read_all(struct tt_snap *snap, struct tt_snap_thread *const *thr
 /* The same for one. True: it is captured. */
 bool snap_quiet_read(struct tt_snap *snap, struct tt_snap_thread *thread);
 
-/* How often a thread was given a processor; 0: cannot be told. */
-uint64_t snap_quiet_slices(const struct tt_snap *snap, pid_t tid);
+/* What tells whether a captured thread has run since: a file of its, kept open, that counts its turns on a processor. */
+struct snap_watch {
+	struct tt_snap_thread *thread;
+	int fd;      /* -1: opened when it is read */
+	bool status; /* it is `status`, not `schedstat` */
+};
+void snap_watch_open(const struct tt_snap *snap, struct snap_watch *watch, struct tt_snap_thread *thread);
+void snap_watch_close(struct snap_watch *watch);
+
+/* True: it provably has not. */
+bool snap_watch_still(const struct tt_snap *snap, const struct snap_watch *watch);
 
 /* ------------------------------------------------------------------ snap_stop.c */
 
@@ -148,11 +158,51 @@ struct user_regs_struct;
 /* All registers, and what they tell of the system call that the thread is in. */
 void snap_set_registers(struct tt_snap_thread *thread, const struct user_regs_struct *registers);
 
-/* Stops each of the threads for itself, and captures it. Threads that cannot be stopped keep what they have, and get a fail. */
+/* Stops each of the threads, captures it, lets it go. Threads that cannot be stopped keep what they have, and get a fail. */
 void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_t count);
 
-/* Stops all threads of the process at once, also those that come meanwhile (they are added), and captures them. */
-int snap_stop_all(struct tt_snap *snap);
+/* One thread on its way into a stop and out of it. What fails on the way is in the thread's fail. */
+struct snap_stop {
+	struct tt_snap_thread *thread;
+	pid_t tid;
+	bool seized, stopped;
+	int signal;        /* to be passed on at the end */
+	uint64_t since_ns; /* the last moment at which it had not stopped */
+};
+
+/* Calls trace(arg) in a thread that may trace others, and waits for it. What it leaves behind is let go. 0 or -errno. */
+int snap_stop_trace(void *(*trace)(void *), void *arg);
+
+/* For a tracer: to run before all ordinary threads from now on. False: not allowed. */
+bool snap_stop_go_first(void);
+
+/* Begins to trace it, which it does not notice; asks it to stop. seized tells afterwards whether that was possible. */
+void snap_stop_seize(struct snap_stop *stop);
+void snap_stop_ask(struct snap_stop *stop);
+
+/* Looks whether it has stopped. False: not yet; when it has ended, seized is false afterwards. */
+bool snap_stop_poll(struct snap_stop *stop);
+
+/* Time for `left` threads to come to their stop. A tracer that goes first must sleep: they may need its processor. */
+void snap_stop_pause(bool first, uint64_t waited_ns, size_t left);
+
+/* Reads a stopped thread's registers; takes note of what came of the copy of its stack. */
+bool snap_stop_registers(struct snap_stop *stop);
+void snap_stop_copied(struct tt_snap *snap, struct snap_stop *stop, enum tt_snap_how how, int rc);
+
+/* Lets it go, if it stands. */
+void snap_stop_end(struct tt_snap *snap, struct snap_stop *stop);
+
+/* How long a stop is waited for. */
+uint64_t snap_stop_deadline(const struct tt_snap *snap);
+
+/* ------------------------------------------------------------------ snap_together.c */
+
+/*
+ * Makes one moment of a snapshot whose threads were read without stops, as far as they block: stops all others, also those
+ * that come meanwhile (they are added), and captures them. 0 or -errno.
+ */
+int snap_together(struct tt_snap *snap);
 
 /* ------------------------------------------------------------------ core.c */
 

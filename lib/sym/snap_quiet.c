@@ -89,14 +89,6 @@ static void counter_close(const struct counter *counter)
 		close(counter->fd);
 }
 
-uint64_t snap_quiet_slices(const struct tt_snap *snap, pid_t tid)
-{
-	uint64_t slices;
-	struct counter counter = counter_open(snap, tid, &slices);
-	counter_close(&counter);
-	return slices;
-}
-
 /* ------------------------------------------------------------------ registers */
 
 static bool take_words(const char *text, uint64_t *words, size_t count)
@@ -266,4 +258,40 @@ bool snap_quiet_read(struct tt_snap *snap, struct tt_snap_thread *thread)
 {
 	snap_quiet_read_all(snap, &thread, 1);
 	return thread->fail == TT_SNAP_OK;
+}
+
+/* ------------------------------------------------------------------ whether it has run since */
+
+void snap_watch_open(const struct tt_snap *snap, struct snap_watch *watch, struct tt_snap_thread *thread)
+{
+	uint64_t slices;
+	struct counter counter = counter_open(snap, thread->tid, &slices);
+	*watch = (struct snap_watch){.thread = thread, .fd = counter.fd, .status = counter.status};
+}
+
+void snap_watch_close(struct snap_watch *watch)
+{
+	if (watch->fd >= 0)
+		close(watch->fd);
+	watch->fd = -1;
+}
+
+bool snap_watch_still(const struct tt_snap *snap, const struct snap_watch *watch)
+{
+	struct counter counter = {.fd = watch->fd, .status = watch->status};
+	pid_t tid = watch->thread->tid;
+	uint64_t slices = counter_read(&counter);
+	if (watch->fd < 0) { /* there were no descriptors left */
+		counter = counter_open(snap, tid, &slices);
+		counter_close(&counter);
+	}
+	if (slices == 0 || slices != watch->thread->slices)
+		return false;
+	if (!counter.status)
+		return true;
+	struct quiet look = {.counter = counter, .syscall_fd = thread_file(snap, tid, "syscall")};
+	bool blocked = look.syscall_fd >= 0 && still_blocked(&look);
+	if (look.syscall_fd >= 0)
+		close(look.syscall_fd);
+	return blocked;
 }

@@ -12,7 +12,7 @@
  * Where that is allowed, the tracer runs before all ordinary threads (SCHED_FIFO), so that on a busy machine the target does
  * not stand while the tracer waits for a processor.
  * No LISTEN is needed for a group-stop: nothing is resumed but by the detach, which leads back into it.
- * Called by snapshot.c.
+ * Called by snapshot.c and snap_together.c.
  */
 #include "lib/sym/snap_private.h"
 
@@ -30,31 +30,13 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define AWAKE_NS     20000u
 #define SHORT_NAP_NS 10000u
 #define SPIN_NS      300000u /* so long a stop is waited for without sleeping */
 #define NAP_NS       100000u
-#define ROUNDS       1000 /* of listing threads, with all known ones stopped */
-
-/* One thread on its way into a stop and out of it. */
-struct stop {
-	struct tt_snap_thread *thread;
-	pid_t tid;
-	bool seized, stopped;
-	int signal; /* to be passed on at the detach */
-	uint64_t since_ns;
-};
-
-struct session {
-	struct tt_snap *snap;
-	bool first; /* the tracer runs before all ordinary threads */
-	/* snap_stop_each */
-	struct tt_snap_thread **threads;
-	size_t count, done;
-	/* snap_stop_all */
-	TT_VEC(struct stop) stops;
-	struct tt_hmap seen; /* tid -> 0 */
-	int rc;
-};
+#define STOP_NS      2000u /* what one thread needs to come to its stop */
+#define HOLD_NS      300000u
+#define QUEUE        16u /* so many threads that run may need as long again until each had its turn */
 
 /* ------------------------------------------------------------------ one stop */
 
@@ -71,22 +53,14 @@ static pid_t tracer_of(pid_t tid)
 	return tracer;
 }
 
-static void stop_failed(struct stop *stop, enum tt_snap_fail fail, int error)
+static void stop_failed(struct snap_stop *stop, enum tt_snap_fail fail, int error)
 {
 	stop->thread->fail = fail;
 	stop->thread->error = error;
 }
 
-/* Asks for the stop. False: refused, the thread has the reason. */
-static bool stop_begin(struct stop *stop)
+static void refused(struct snap_stop *stop, int error)
 {
-	stop->since_ns = snap_now_ns();
-	if (ptrace(PTRACE_SEIZE, stop->tid, NULL, NULL) == 0) {
-		stop->seized = true;
-		if (ptrace(PTRACE_INTERRUPT, stop->tid, NULL, NULL) == 0)
-			return true;
-	}
-	int error = errno;
 	stop->thread->tracer = error == EPERM && !stop->seized ? tracer_of(stop->tid) : 0;
 	if (error == ESRCH)
 		stop_failed(stop, TT_SNAP_GONE, error);
@@ -94,16 +68,33 @@ static bool stop_begin(struct stop *stop)
 		stop_failed(stop, TT_SNAP_TRACED, error);
 	else
 		stop_failed(stop, error == EPERM ? TT_SNAP_DENIED : TT_SNAP_IO, error);
-	return false;
 }
 
-/* Looks whether it has stopped. False: not yet; when it has ended, seized is false afterwards. */
-static bool stop_poll(struct stop *stop)
+void snap_stop_seize(struct snap_stop *stop)
+{
+	stop->seized = ptrace(PTRACE_SEIZE, stop->tid, NULL, NULL) == 0;
+	if (!stop->seized)
+		refused(stop, errno);
+}
+
+void snap_stop_ask(struct snap_stop *stop)
+{
+	stop->since_ns = snap_now_ns();
+	if (stop->seized && ptrace(PTRACE_INTERRUPT, stop->tid, NULL, NULL)) {
+		refused(stop, errno);
+		stop->seized = false;
+	}
+}
+
+bool snap_stop_poll(struct snap_stop *stop)
 {
 	int status = 0;
+	uint64_t now_ns = snap_now_ns();
 	pid_t got = waitpid(stop->tid, &status, __WALL | WNOHANG);
-	if (got == 0)
+	if (got == 0) {
+		stop->since_ns = now_ns;
 		return false;
+	}
 	if (got < 0 || !WIFSTOPPED(status)) {
 		stop->seized = false;
 		stop_failed(stop, TT_SNAP_GONE, got < 0 ? errno : 0);
@@ -114,20 +105,23 @@ static bool stop_poll(struct stop *stop)
 	return true;
 }
 
-/* A tracer that goes before all others must sleep, for the thread that is to stop may need its processor. */
-static void pause_briefly(const struct session *session, uint64_t waited_ns)
+void snap_stop_pause(bool first, uint64_t waited_ns, size_t left)
 {
 	struct timespec nap = {.tv_nsec = waited_ns < SPIN_NS ? SHORT_NAP_NS : NAP_NS};
-	if (waited_ns < SPIN_NS && !session->first)
+	if (left > NAP_NS / STOP_NS)
+		nap.tv_nsec = left < SPIN_NS / STOP_NS ? (long)left * STOP_NS : SPIN_NS;
+	if (waited_ns < AWAKE_NS)
+		return; /* on another processor it comes to its stop at once, which a nap would miss by far */
+	if (waited_ns < SPIN_NS && !first)
 		sched_yield();
 	else
 		nanosleep(&nap, NULL);
 }
 
-static void go_first(struct session *session)
+bool snap_stop_go_first(void)
 {
 	struct sched_param param = {.sched_priority = 1};
-	session->first = pthread_setschedparam(pthread_self(), SCHED_FIFO, &param) == 0;
+	return pthread_setschedparam(pthread_self(), SCHED_FIFO, &param) == 0;
 }
 
 void snap_set_registers(struct tt_snap_thread *thread, const struct user_regs_struct *r)
@@ -145,8 +139,7 @@ void snap_set_registers(struct tt_snap_thread *thread, const struct user_regs_st
 	memcpy(thread->args, args, sizeof(args));
 }
 
-/* Reads a stopped thread's registers. */
-static bool stop_registers(struct stop *stop)
+bool snap_stop_registers(struct snap_stop *stop)
 {
 	struct tt_snap_thread *thread = stop->thread;
 	struct user_regs_struct regs;
@@ -162,8 +155,7 @@ static bool stop_registers(struct stop *stop)
 	return true;
 }
 
-/* Takes note of the copy of its stack. */
-static void stop_copied(struct tt_snap *snap, struct stop *stop, enum tt_snap_how how, int rc)
+void snap_stop_copied(struct tt_snap *snap, struct snap_stop *stop, enum tt_snap_how how, int rc)
 {
 	struct tt_snap_thread *thread = stop->thread;
 	thread->how = rc ? TT_SNAP_NOT : how;
@@ -172,7 +164,7 @@ static void stop_copied(struct tt_snap *snap, struct stop *stop, enum tt_snap_ho
 	stop_failed(stop, rc == 0 ? TT_SNAP_OK : rc == -EFAULT ? TT_SNAP_NO_STACK : TT_SNAP_IO, -rc);
 }
 
-static void stop_end(struct tt_snap *snap, struct stop *stop)
+void snap_stop_end(struct tt_snap *snap, struct snap_stop *stop)
 {
 	if (!stop->stopped)
 		return;
@@ -186,179 +178,121 @@ static void stop_end(struct tt_snap *snap, struct stop *stop)
 	stop->stopped = stop->seized = false;
 }
 
-static uint64_t deadline_of(const struct tt_snap *snap)
+uint64_t snap_stop_deadline(const struct tt_snap *snap)
 {
 	return snap->options.deadline_ns ? snap->options.deadline_ns : SNAP_DEADLINE_NS;
 }
 
-/* ------------------------------------------------------------------ each for itself */
-
-/* False: it never stopped, and the tracer has to end. */
-static bool stop_one(const struct session *session, struct tt_snap_thread *thread)
-{
-	struct tt_snap *snap = session->snap;
-	struct stop stop = {.thread = thread, .tid = thread->tid};
-	if (!stop_begin(&stop))
-		return !stop.seized;
-	while (!stop_poll(&stop)) {
-		uint64_t waited_ns = snap_now_ns() - stop.since_ns;
-		if (waited_ns > deadline_of(snap)) {
-			stop_failed(&stop, TT_SNAP_UNSTOPPABLE, 0);
-			return false;
-		}
-		pause_briefly(session, waited_ns);
-	}
-	if (stop.stopped && stop_registers(&stop))
-		stop_copied(snap, &stop, TT_SNAP_STOPPED, snap_memory_copy_stack(snap, thread));
-	stop_end(snap, &stop);
-	return true;
-}
-
-static void *trace_each(void *arg)
-{
-	struct session *session = arg;
-	bool clean = true;
-	go_first(session);
-	while (clean && session->done < session->count)
-		clean = stop_one(session, session->threads[session->done++]);
-	return NULL;
-}
-
-/* Runs a tracer to its end. 0 or -errno. */
-static int run_tracer(void *(*trace)(void *), struct session *session)
+int snap_stop_trace(void *(*trace)(void *), void *arg)
 {
 	pthread_t tracer;
 	sigset_t all, before;
 	sigfillset(&all);
+	sigdelset(&all, SIGCHLD); /* blocked it would not be ignored: each stop would wake whoever may take it */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&tracer, NULL, trace, session);
+	int rc = pthread_create(&tracer, NULL, trace, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0)
 		pthread_join(tracer, NULL);
 	return -rc;
 }
 
-void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_t count)
-{
-	struct session session = {.snap = snap, .threads = threads, .count = count};
-	uint64_t since_ns = snap_now_ns();
-	while (session.done < count) {
-		int rc = run_tracer(trace_each, &session);
-		for (; rc && session.done < count; session.done++) {
-			threads[session.done]->fail = TT_SNAP_IO;
-			threads[session.done]->error = -rc;
-		}
-	}
-	snap->pause.span_ns += snap_now_ns() - since_ns;
-}
+/* ------------------------------------------------------------------ each for itself */
 
-/* ------------------------------------------------------------------ all together */
+struct each {
+	struct tt_snap *snap;
+	bool first; /* the tracer runs before all ordinary threads */
+	struct snap_stop *stops;
+	struct snap_copy *copies;
+	size_t count;
+	size_t left; /* of which it is not known yet what becomes of them */
+	size_t held; /* stopped */
+	uint64_t held_since_ns;
+};
 
-/* Asks all threads that are not known yet to stop. Returns how many were new, or -errno. */
-static int begin_new(struct session *session)
+/* Reads those that have come to their stop. Returns how many have, or have ended. */
+static size_t look(struct each *e)
 {
-	snap_tids tids = TT_VEC_INIT;
-	int rc = snap_list_tids(session->snap, &tids), fresh = 0;
-	const pid_t *tid;
-	vec_for_each (tid, &tids) {
-		bool is_new = false;
-		if (rc || !tt_hmap_insert(&session->seen, (uint64_t)*tid, &is_new))
-			rc = rc ? rc : -ENOMEM;
-		if (rc || !is_new)
+	size_t before = e->left;
+	for (size_t i = 0; i < e->count; i++) {
+		struct snap_stop *stop = &e->stops[i];
+		e->copies[i].thread = NULL;
+		if (!stop->seized || stop->stopped || !snap_stop_poll(stop))
 			continue;
-		struct stop stop = {.thread = snap_thread_add(session->snap, *tid), .tid = *tid};
-		if (!stop.thread || tt_vec_reserve(&session->stops, session->stops.len + 1)) {
-			rc = -ENOMEM;
-			break;
-		}
-		stop_begin(&stop);
-		tt_vec_push(&session->stops, stop);
-		fresh++;
+		e->left--;
+		if (stop->stopped && e->held++ == 0)
+			e->held_since_ns = stop->since_ns;
+		if (stop->stopped && snap_stop_registers(stop))
+			e->copies[i].thread = stop->thread;
 	}
-	tt_vec_deinit(&tids);
-	return rc ? rc : fresh;
+	if (e->left == before)
+		return 0;
+	snap_memory_copy_stacks(e->snap, e->copies, e->count);
+	for (size_t i = 0; i < e->count; i++) {
+		if (e->copies[i].thread)
+			snap_stop_copied(e->snap, &e->stops[i], TT_SNAP_STOPPED, e->copies[i].rc);
+	}
+	return before - e->left;
 }
 
-/* Waits until all that were asked have stopped, or have ended, or the time is over. */
-static void await_all(struct session *session, uint64_t until_ns)
+static void release(struct each *e)
 {
-	uint64_t since_ns = snap_now_ns();
-	for (;;) {
-		bool waiting = false;
-		struct stop *stop;
-		vec_for_each (stop, &session->stops) {
-			if (stop->seized && !stop->stopped && !stop_poll(stop))
-				waiting = true;
-		}
+	for (size_t i = 0; i < e->count; i++)
+		snap_stop_end(e->snap, &e->stops[i]);
+	e->held = 0;
+}
+
+/*
+ * All are asked at once: a thread that waits for a processor comes to its stop when it is given one, which among many such
+ * takes long, but then at once gives it to the next. What has stopped is released when no other follows, or soon.
+ */
+static void *trace_each(void *arg)
+{
+	struct each *e = arg;
+	e->first = snap_stop_go_first();
+	for (size_t i = 0; i < e->count; i++) {
+		snap_stop_seize(&e->stops[i]);
+		e->left += e->stops[i].seized;
+	}
+	for (size_t i = 0; i < e->count; i++) {
+		bool seized = e->stops[i].seized;
+		snap_stop_ask(&e->stops[i]);
+		e->left -= seized && !e->stops[i].seized;
+	}
+	uint64_t last_ns = snap_now_ns();
+	while (e->left) {
+		bool came = look(e);
 		uint64_t now_ns = snap_now_ns();
-		if (!waiting || now_ns > until_ns)
-			return;
-		pause_briefly(session, now_ns - since_ns);
-	}
-}
-
-/* What did not stop may be blocked for good: that can be read as it is, and does not change while the others stand. */
-static void capture_unstopped(struct tt_snap *snap, const struct stop *stop)
-{
-	enum tt_snap_fail why = stop->seized ? TT_SNAP_UNSTOPPABLE : stop->thread->fail;
-	if (why != TT_SNAP_GONE && !snap_quiet_read(snap, stop->thread))
-		stop->thread->fail = why;
-}
-
-/* 0 or -ENOMEM. */
-static int capture_all(struct session *session)
-{
-	struct tt_snap *snap = session->snap;
-	struct snap_copy *copies = calloc(session->stops.len + 1, sizeof(*copies));
-	if (!copies)
-		return -ENOMEM;
-	for (size_t i = 0; i < session->stops.len; i++) {
-		struct stop *stop = &session->stops.data[i];
-		if (stop->stopped && stop_registers(stop))
-			copies[i].thread = stop->thread;
-		else if (!stop->stopped)
-			capture_unstopped(snap, stop);
-	}
-	snap_memory_copy_stacks(snap, copies, session->stops.len);
-	for (size_t i = 0; i < session->stops.len; i++) {
-		if (copies[i].thread)
-			stop_copied(snap, &session->stops.data[i], TT_SNAP_TOGETHER, copies[i].rc);
-	}
-	free(copies);
-	return 0;
-}
-
-static void *trace_all(void *arg)
-{
-	struct session *session = arg;
-	struct tt_snap *snap = session->snap;
-	go_first(session);
-	uint64_t since_ns = snap_now_ns(), until_ns = since_ns + deadline_of(snap);
-	int fresh = 1;
-	/* A thread that is not stopped yet can create another: until a list holds nothing new. */
-	for (unsigned round = 0; fresh > 0 && round < ROUNDS; round++) {
-		fresh = begin_new(session);
-		await_all(session, until_ns);
-		if (snap_now_ns() > until_ns)
+		if (e->held && (!came || !e->left || now_ns - e->held_since_ns > HOLD_NS))
+			release(e);
+		if (came)
+			last_ns = now_ns;
+		else if (now_ns - last_ns > snap_stop_deadline(e->snap) * (1 + e->count / QUEUE))
 			break;
+		if (e->left)
+			snap_stop_pause(e->first, now_ns - last_ns, e->left);
 	}
-	int rc = capture_all(session);
-	if (snap->options.standing)
-		snap->options.standing(snap->options.arg, snap);
-	struct stop *stop;
-	vec_for_each (stop, &session->stops)
-		stop_end(snap, stop);
-	snap->pause.span_ns += snap_now_ns() - since_ns;
-	session->rc = fresh < 0 ? fresh : rc;
+	for (size_t i = 0; i < e->count && e->left; i++) {
+		if (e->stops[i].seized)
+			stop_failed(&e->stops[i], TT_SNAP_UNSTOPPABLE, 0);
+	}
 	return NULL;
 }
 
-int snap_stop_all(struct tt_snap *snap)
+void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_t count)
 {
-	struct session session = {.snap = snap};
-	int rc = tt_vec_reserve(&session.stops, snap->threads.len + 64);
-	rc = rc ? rc : run_tracer(trace_all, &session);
-	tt_vec_deinit(&session.stops);
-	tt_hmap_deinit(&session.seen);
-	return rc ? rc : session.rc;
+	struct each e = {.snap = snap, .count = count};
+	uint64_t since_ns = snap_now_ns();
+	e.stops = calloc(count + 1, sizeof(*e.stops));
+	e.copies = calloc(count + 1, sizeof(*e.copies));
+	for (size_t i = 0; i < count && e.stops; i++)
+		e.stops[i] = (struct snap_stop){.thread = threads[i], .tid = threads[i]->tid};
+	int rc = e.stops && e.copies ? snap_stop_trace(trace_each, &e) : -ENOMEM;
+	for (size_t i = 0; i < count && rc; i++) {
+		threads[i]->fail = TT_SNAP_IO;
+		threads[i]->error = -rc;
+	}
+	free(e.stops);
+	free(e.copies);
+	snap->pause.span_ns += snap_now_ns() - since_ns;
 }

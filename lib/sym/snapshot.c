@@ -271,14 +271,13 @@ static int read_all_threads(struct tt_snap *snap)
 	return rc;
 }
 
-/* Reading all without stops first makes room for the copies: with threads standing still that would take most of the time. */
 static int read_all_together(struct tt_snap *snap)
 {
 	int fresh = add_threads(snap);
 	if (fresh < 0)
 		return fresh;
 	snap_quiet_read_all(snap, snap->threads.data, snap->threads.len);
-	return snap_stop_all(snap);
+	return snap_together(snap);
 }
 
 /* Threads that ended meanwhile are none of the process's any more; those that were asked for by number stay, with the reason.
@@ -340,7 +339,8 @@ bool tt_snap_unmoved(struct tt_snap *snap, const struct tt_snap_thread *thread)
 {
 	if (!snap_is_live(snap))
 		return true;
-	return thread->how == TT_SNAP_QUIET && snap_quiet_slices(snap, thread->tid) == thread->slices;
+	const struct snap_watch watch = {.thread = (struct tt_snap_thread *)thread, .fd = -1};
+	return thread->how == TT_SNAP_QUIET && snap_watch_still(snap, &watch);
 }
 
 /* ------------------------------------------------------------------ what is in it */

@@ -7,7 +7,9 @@
  *     copied from outside, and the kernel's count of its time slices, read before and after, proves that it did not run in
  *     between. Only the registers that the system call took its arguments in are known then, besides those two.
  *   - A running thread is stopped alone, by ptrace, for as long as it takes to copy its registers and its stack.
- *   - On request all threads are stopped at once (TT_SNAP_CONSISTENT), or none ever is (TT_SNAP_NEVER_STOP: no ptrace at all).
+ *   - On request all threads are shown as they were at one moment (TT_SNAP_CONSISTENT): those that run are stopped together,
+ *     those that block are proven not to have run from before that moment until after it. Or no thread ever is stopped
+ *     (TT_SNAP_NEVER_STOP: no ptrace at all).
  * Why not always ptrace: a stop makes epoll_wait, timed recv, sigtimedwait, semop and others return EINTR in the target.
  *
  * A snapshot can also come from a core file (core.h). unwind.h makes stacks from it, symbols.h names.
@@ -62,7 +64,7 @@ enum tt_snap_how {
 	TT_SNAP_NOT,      /* no registers: see fail */
 	TT_SNAP_QUIET,    /* read while it was blocked, without a stop */
 	TT_SNAP_STOPPED,  /* it was stopped alone */
-	TT_SNAP_TOGETHER, /* all threads were stopped at the same time */
+	TT_SNAP_TOGETHER, /* it was stopped together with all others that ran */
 	TT_SNAP_CORE,     /* from a core file */
 	TT_SNAP_HOW_MAX
 };
@@ -107,7 +109,7 @@ const char *tt_snap_fail_text(enum tt_snap_fail fail);
 
 enum tt_snap_mode {
 	TT_SNAP_AUTO,       /* blocked threads are not stopped, running ones each for itself */
-	TT_SNAP_CONSISTENT, /* all are stopped, copied, released */
+	TT_SNAP_CONSISTENT, /* one moment: those that run are stopped, copied, released together */
 	TT_SNAP_NEVER_STOP, /* no ptrace: running threads stay unknown */
 };
 
@@ -117,7 +119,10 @@ struct tt_snap_options {
 	size_t tid_count;
 	size_t stack_max;     /* longest copy of one stack, bytes; 0: 1 MiB */
 	uint64_t deadline_ns; /* how long a thread is waited for until it stops; 0: 100 ms */
-	/* TT_SNAP_CONSISTENT: called while all threads stand still, to read what must fit to the stacks. NULL: none. */
+	/*
+	 * TT_SNAP_CONSISTENT: called while all threads stand still, to read what must fit to the stacks. Called again when it
+	 * turns out that one of them did not: what was read before is void then. NULL: none.
+	 */
 	void (*standing)(void *arg, struct tt_snap *snap);
 	void *arg;
 };
@@ -156,6 +161,7 @@ struct tt_snap_thread *tt_snap_thread_by_tid(struct tt_snap *snap, pid_t tid); /
 struct tt_snap_pause {
 	uint64_t max_ns, sum_ns, span_ns;
 	size_t stops;
+	size_t loose; /* TT_SNAP_CONSISTENT: threads that ran and could not be stopped, so that they show another moment */
 };
 struct tt_snap_pause tt_snap_pause(const struct tt_snap *snap);
 

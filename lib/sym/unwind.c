@@ -261,6 +261,8 @@ int tt_unwind_settle(struct tt_unwinder *u, struct tt_snap_thread *thread, size_
 	int rc = tt_unwind(u, thread, max_frames, stack);
 	if (rc || thread->how != TT_SNAP_QUIET || !tt_stack_wants_stop(stack) || tt_snap_stop_shows(thread))
 		return rc;
+	if (u->snap->options.mode == TT_SNAP_CONSISTENT && !tt_snap_unmoved(u->snap, thread))
+		return 0; /* it would show another moment than the rest */
 	if (!tt_snap_retake(u->snap, thread, true))
 		return 0;
 	return tt_unwind(u, thread, max_frames, stack);

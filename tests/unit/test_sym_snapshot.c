@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct tt_snap *take(const struct subject *subject, enum tt_snap_mode mode)
@@ -68,6 +70,21 @@ static void test_running(void)
 	subject_end(&subject);
 }
 
+/* Far more threads than processors run: each comes to its stop when it is given one, which one after the other takes too long.
+ */
+static void test_many_run(void)
+{
+	struct subject subject = subject_start(SUBJECT_SPINNING, 16);
+	struct tt_snap_options options = {.mode = TT_SNAP_AUTO, .deadline_ns = 20000000};
+	struct tt_snap *snap = NULL;
+	if (ok(tt_snap_take(subject.pid, &options, &snap, NULL) == 0, "a process whose threads all want a processor is read")) {
+		is_int(count_how(snap, TT_SNAP_STOPPED), 16, "each was stopped, and captured");
+		is_int(tt_snap_pause(snap).stops, 16, "once");
+	}
+	tt_snap_destroy(snap);
+	subject_end(&subject);
+}
+
 static void look_while_standing(void *arg, struct tt_snap *snap)
 {
 	*(size_t *)arg = tt_snap_thread_count(snap);
@@ -82,11 +99,58 @@ static void test_consistent(void)
 	struct tt_err err = {0};
 	is_int(tt_snap_take(subject.pid, &options, &snap, &err), 0, "a consistent snapshot %s", err.msg);
 	if (snap) {
-		is_int(count_how(snap, TT_SNAP_TOGETHER), 4, "has all threads, stopped together");
+		is_int(count_how(snap, TT_SNAP_TOGETHER), 3, "all threads that run were stopped together");
+		is_int(count_how(snap, TT_SNAP_QUIET), 1, "the one that blocks was left alone");
 		is_int(seen, 4, "they are there while everything stands");
-		is_int(tt_snap_pause(snap).stops, 4, "each was stopped once");
+		is_int(tt_snap_pause(snap).stops, 3, "each was stopped once");
+		is_int(tt_snap_pause(snap).loose, 0, "none ran on");
 	}
 	tt_snap_destroy(snap);
+	ok(subject_runs_on(&subject), "the threads run on");
+	subject_end(&subject);
+}
+
+/* The first runs all the time; the others block, but the clock wakes them again and again, whatever the first does. */
+static void come_awake(size_t index)
+{
+	static const struct timespec nap = {.tv_nsec = 100000};
+	for (;;) {
+		if (index)
+			nanosleep(&nap, NULL);
+		__atomic_add_fetch(&subject_shared->beats[index], 1, __ATOMIC_RELAXED);
+	}
+}
+
+static bool standing_moves;
+
+static void watch_beats(void *arg, struct tt_snap *snap)
+{
+	static const struct timespec nap = {.tv_nsec = 2000000};
+	uint64_t before[SUBJECT_MAX];
+	memcpy(before, subject_shared->beats, sizeof(before));
+	nanosleep(&nap, NULL);
+	standing_moves = memcmp(before, subject_shared->beats, sizeof(before)) != 0;
+	*(int *)arg += 1;
+	(void)snap;
+}
+
+/* What the last call saw is what counts: the ones before it were found void. */
+static void test_one_moment(void)
+{
+	subject_own = come_awake;
+	struct subject subject = subject_start(SUBJECT_OWN, 8);
+	int calls = 0, moved = 0, loose = 0;
+	struct tt_snap_options options = {
+		.mode = TT_SNAP_CONSISTENT, .standing = watch_beats, .arg = &calls, .deadline_ns = 5000000000};
+	for (int i = 0; i < 50; i++) {
+		struct tt_snap *snap = NULL;
+		if (tt_snap_take(subject.pid, &options, &snap, NULL) == 0)
+			loose += (int)tt_snap_pause(snap).loose;
+		moved += standing_moves;
+		tt_snap_destroy(snap);
+	}
+	ok(calls >= 50 && moved == 0, "threads that wake by themselves stand still at the moment that is shown");
+	is_int(loose, 0, "all of them");
 	ok(subject_runs_on(&subject), "the threads run on");
 	subject_end(&subject);
 }
@@ -113,7 +177,9 @@ int main(void)
 {
 	test_blocked();
 	test_running();
+	test_many_run();
 	test_consistent();
+	test_one_moment();
 	test_errors();
 	return done();
 }
