@@ -13,7 +13,7 @@
 #define TABLE_USUAL       4096u  /* larger ones may take three quarters of the budget */
 #define LONG_HOLD_NS      20000u /* holds at least this long are all timed: the books of one are about 1 % of it */
 #define FIRST_SAMPLES     8u     /* the first holds of a (lock, site) are all timed */
-#define MANY_SAMPLES      256u   /* so many tell the mean within a few percent: from then on, */
+#define MANY_SAMPLES      64u    /* so many tell the mean within an eighth: from then on, */
 #define MANY_FACTOR       4u     /* holds are timed that much more rarely */
 
 /* ------------------------------------------------------------------ eviction */

@@ -80,6 +80,8 @@ struct ttrec_held *tt_acquired(
 	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(uid, site));
 	if (d && order)
 		tt_order(s, d, lock, uid, site, c);
+	if (d && e)
+		tt_order_memo(s, e, h[-1].hash, h->hash);
 	if (e && (uint16_t)e->n == e->next)
 		tt_count_timed(s, e, h);
 	return h;

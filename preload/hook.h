@@ -9,7 +9,13 @@
 
 /* The site word and the CFA of the hook's caller; only valid in the exported function itself. */
 #define HOOK_SITE(op) TTREC_SITE((uintptr_t)__builtin_return_address(0), TTREC_##op)
-#define HOOK_CFA()    ((uintptr_t)__builtin_dwarf_cfa())
+#define HOOK_SITE_ONCE(op)                                                                           \
+	({ /* computed once, not anew wherever it is used: in hooks that have no register to save */ \
+		uint64_t site_ = HOOK_SITE(op);                                                      \
+		__asm__("" : "+r"(site_));                                                           \
+		site_;                                                                               \
+	})
+#define HOOK_CFA() ((uintptr_t)__builtin_dwarf_cfa())
 
 TT_INLINE struct tt_caller tt_caller_of(uint64_t site, uintptr_t cfa)
 {

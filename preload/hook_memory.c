@@ -61,10 +61,8 @@ TT_INLINE bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size
 }
 
 /* Not glibc's allocator, or not known yet. */
-static TT_NOINLINE void freed_elsewhere(void *p, uint64_t pc)
+static void freed_elsewhere(void *p, uint64_t pc)
 {
-	if (!tt_load_relaxed(&tt_epoch))
-		return;
 	if (tt_load_relaxed(&allocator) == UNKNOWN)
 		allocator_ask();
 	uint64_t g = (uintptr_t)p >> 8;
@@ -79,18 +77,26 @@ static TT_NOINLINE void freed_elsewhere(void *p, uint64_t pc)
 		memory_given_back((uintptr_t)p, REAL(malloc_usable_size)(p), pc, true);
 }
 
-/* Ends in a jump, not in a call: the pair of malloc and free is the most frequent thing that programs do. */
+static TT_NOINLINE void free_out(void *p, uint64_t pc)
+{
+	if (p && tt_load_relaxed(&filter))
+		memory_given_back((uintptr_t)p, glibc_size(p), pc, true);
+	else if (p && tt_load_relaxed(&tt_epoch))
+		freed_elsewhere(p, pc);
+	REAL(free)(p);
+}
+
+/*
+ * Ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that programs do. The size
+ * is taken as in glibc_size(), but for the 8 bytes of a block mapped by itself: that only asks for a granule too many.
+ */
 TT_EXPORT void free(void *p)
 {
 	const uint64_t *bits = tt_load_relaxed(&filter);
-	if (p && likely(bits)) {
-		uint64_t size = glibc_size(p);
-		if (may_hold_lock(bits, (uintptr_t)p, size))
-			memory_given_back((uintptr_t)p, size, (uintptr_t)__builtin_return_address(0), true);
-	} else if (p && tt_load_relaxed(&tt_epoch)) {
-		freed_elsewhere(p, (uintptr_t)__builtin_return_address(0));
-	}
-	REAL(free)(p);
+	if (likely(p && bits) && likely(!may_hold_lock(bits, (uintptr_t)p, (((const uint64_t *)p)[-1] & ~UINT64_C(7)) - 8)))
+		REAL(free)(p);
+	else
+		free_out(p, (uintptr_t)__builtin_return_address(0));
 }
 
 TT_EXPORT void *realloc(void *p, size_t size)

@@ -28,7 +28,7 @@ static void mutex_describe(struct tt_birth *b, uint64_t object)
 }
 
 int tt_mutex_inline_kind = -2;
-bool tt_mutex_inline_ok;
+bool tt_mutex_inline_ok, tt_sem_wait_inline;
 const struct tt_mutex_until tt_mutex_for_ever;
 
 /* Does the library do to a mutex of that kind what mutex.h thinks it does, and does it accept what mutex.h does? */
@@ -62,7 +62,12 @@ void tt_mutex_check(bool wanted)
 	__builtin_memcpy(&data, &sem, sizeof(data));
 	same = same && data == 2 && REAL(sem_trywait)(&sem) == 0;
 	__builtin_memcpy(&data, &sem, sizeof(data));
-	tt_store_relaxed(&tt_mutex_inline_ok, same && data == 1);
+	same = same && data == 1;
+	tt_store_relaxed(&tt_mutex_inline_ok, same);
+	/* pthread_cancel stores in the other order: either it clears what is set here, or is seen here. */
+	__atomic_store_n(&tt_sem_wait_inline, same, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&tt_cancel_used, __ATOMIC_SEQ_CST))
+		tt_store_relaxed(&tt_sem_wait_inline, false);
 	tt_rwlock_check();
 }
 
@@ -127,7 +132,7 @@ TT_NOINLINE int tt_mutex_lock_slow(
 	return r;
 }
 
-TT_NOINLINE int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+static TT_NOINLINE int mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
@@ -142,11 +147,23 @@ TT_NOINLINE int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t c
 	return 0;
 }
 
+/* A second site of the lock, or other locks held than the last time: still without a call. */
+TT_NOINLINE int tt_mutex_lock_more(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+{
+	struct tt_self *s = &tt_self;
+	if (!tt_entered(s) || !tt_mutex_is_plain(m))
+		return mutex_lock_out(m, site, cfa);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, false);
+	if (unlikely(!ready.e || !tt_mutex_take(s, m)))
+		return mutex_lock_out(m, site, cfa);
+	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
+	return 0;
+}
+
 TT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
-	return likely(tt_mutex_lock_fast(&tt_self, m, HOOK_SITE(OP_LOCK)))
-	               ? 0
-	               : tt_mutex_lock_out(m, HOOK_SITE(OP_LOCK), HOOK_CFA());
+	uint64_t site = HOOK_SITE_ONCE(OP_LOCK);
+	return likely(tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_LOCK)) ? 0 : tt_mutex_lock_more(m, site, HOOK_CFA());
 }
 
 int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
@@ -164,10 +181,16 @@ int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, 
 	return r;
 }
 
-TT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
+static TT_NOINLINE int mutex_trylock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
-	return likely(s) ? tt_mutex_trylock_hook(s, m, HOOK_SITE(OP_TRYLOCK), HOOK_CFA()) : REAL(pthread_mutex_trylock)(m);
+	return likely(s) ? tt_mutex_trylock_hook(s, m, site, cfa) : REAL(pthread_mutex_trylock)(m);
+}
+
+TT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
+{
+	uint64_t site = HOOK_SITE_ONCE(OP_TRYLOCK);
+	return likely(tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_TRYLOCK)) ? 0 : mutex_trylock_out(m, site, HOOK_CFA());
 }
 
 int tt_mutex_timed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, const struct tt_mutex_until *u)

@@ -32,27 +32,18 @@ static const struct tt_birth rwlock_birth = {.kind = TTREC_KIND_RWLOCK, .describ
 
 bool tt_rwlock_inline_ok;
 
-TT_INLINE int rwlock_tryrdlock(pthread_rwlock_t *rw)
+/* A reader comes or goes; false: that is not all there is to it, or another thread was faster. */
+TT_INLINE bool rwlock_come(pthread_rwlock_t *rw)
 {
 	unsigned r = tt_load_relaxed(&rw->__data.__readers);
-	if (likely(tt_rwlock_inline_ok))
-		while (likely(!(r & RW_FLAGS) && r < RW_MANY))
-			if (likely(__atomic_compare_exchange_n(
-				    &rw->__data.__readers, &r, r + RW_READER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
-				return 0;
-	return REAL(pthread_rwlock_tryrdlock)(rw);
+	return likely(!(r & RW_FLAGS) && r < RW_MANY) &&
+	       __atomic_compare_exchange_n(&rw->__data.__readers, &r, r + RW_READER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
-
-/* Gives back a lock that this thread holds for reading. */
-TT_INLINE int rwlock_rdunlock(pthread_rwlock_t *rw)
+TT_INLINE bool rwlock_go(pthread_rwlock_t *rw)
 {
 	unsigned r = tt_load_relaxed(&rw->__data.__readers);
-	if (likely(tt_rwlock_inline_ok))
-		while (likely(!(r & RW_FLAGS) && r >= RW_READER))
-			if (likely(__atomic_compare_exchange_n(
-				    &rw->__data.__readers, &r, r - RW_READER, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
-				return 0;
-	return REAL(pthread_rwlock_unlock)(rw);
+	return likely(!(r & RW_FLAGS) && r >= RW_READER) &&
+	       __atomic_compare_exchange_n(&rw->__data.__readers, &r, r - RW_READER, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 /* Proves on a lock of ours that library and shim mean the same. */
@@ -123,7 +114,7 @@ static const struct rwlock_until read_for_ever = {.write = false}, write_for_eve
 TT_INLINE int rwlock_lock(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, const struct rwlock_until *u)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)rw, site, true);
-	int r = u->write ? REAL(pthread_rwlock_trywrlock)(rw) : rwlock_tryrdlock(rw);
+	int r = u->write ? REAL(pthread_rwlock_trywrlock)(rw) : REAL(pthread_rwlock_tryrdlock)(rw);
 	if (unlikely(r))
 		return rwlock_slow(s, rw, site, cfa, r, u);
 	if (likely(ready.e))
@@ -145,12 +136,29 @@ static int rwlock_try(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, ui
 	return r;
 }
 
-TT_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *rw)
+/* pthread_rwlock_rdlock when there is nothing special about it, without a call. False: nothing was done. */
+TT_INLINE bool rwlock_read(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site)
+{
+	if (!tt_entered(s) || unlikely(!tt_rwlock_inline_ok))
+		return false;
+	struct tt_ready ready;
+	struct ttrec_count *e = tt_near_entry(s, (uintptr_t)rw, site);
+	if (unlikely(!e || !tt_near_held(s, e, site, TTREC_OP_RDLOCK, &ready)) || unlikely(!rwlock_come(rw)))
+		return false;
+	tt_acquire_commit(s, &ready, (uintptr_t)rw, site);
+	return true;
+}
+
+static TT_NOINLINE int rwlock_rdlock_out(pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
-	if (unlikely(!s))
-		return REAL(pthread_rwlock_rdlock)(rw);
-	return rwlock_lock(s, rw, HOOK_SITE(OP_RDLOCK), HOOK_CFA(), &read_for_ever);
+	return likely(s) ? rwlock_lock(s, rw, site, cfa, &read_for_ever) : REAL(pthread_rwlock_rdlock)(rw);
+}
+
+TT_EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *rw)
+{
+	uint64_t site = HOOK_SITE_ONCE(OP_RDLOCK);
+	return likely(rwlock_read(&tt_self, rw, site)) ? 0 : rwlock_rdlock_out(rw, site, HOOK_CFA());
 }
 
 TT_EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *rw)
@@ -249,18 +257,28 @@ static TT_NOINLINE int rwlock_unlock_slow(struct tt_self *s, pthread_rwlock_t *r
 	return r;
 }
 
-TT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *rw)
+static TT_NOINLINE int rwlock_unlock_out(pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(pthread_rwlock_unlock)(rw);
 	if (unlikely(!tt_release_is_plain(s, (uintptr_t)rw)))
-		return rwlock_unlock_slow(s, rw, HOOK_SITE(OP_RDLOCK), HOOK_CFA());
-	unsigned op = TTREC_SITE_OP(s->held[s->t->held_depth - 1].site);
-	int r = op == TTREC_OP_RDLOCK ? rwlock_rdunlock(rw) : REAL(pthread_rwlock_unlock)(rw);
+		return rwlock_unlock_slow(s, rw, site, cfa);
+	int r = REAL(pthread_rwlock_unlock)(rw);
 	if (likely(r == 0))
 		tt_release_plain(s);
 	return r;
+}
+
+TT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *rw)
+{
+	struct tt_self *s = &tt_self;
+	if (tt_entered(s) && likely(tt_rwlock_inline_ok && tt_release_is_plain(s, (uintptr_t)rw)) &&
+		TTREC_SITE_OP(s->held[s->t->held_depth - 1].site) == TTREC_OP_RDLOCK && likely(rwlock_go(rw))) {
+		tt_release_plain(s);
+		return 0;
+	}
+	return rwlock_unlock_out(rw, HOOK_SITE(OP_RDLOCK), HOOK_CFA());
 }
 
 TT_EXPORT int pthread_rwlock_init(pthread_rwlock_t *rw, const pthread_rwlockattr_t *attr)

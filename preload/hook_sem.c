@@ -166,6 +166,40 @@ TT_INLINE bool sem_try(sem_t *sem)
 	return got;
 }
 
+/* A unit, if there is one and no other thread is at it. */
+TT_INLINE bool sem_unit(sem_t *sem)
+{
+	struct glibc_sem *g = (void *)sem;
+	uint64_t d = tt_load_relaxed(&g->data);
+	return likely((uint32_t)d) &&
+	       __atomic_compare_exchange_n(&g->data, &d, d - 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/*
+ * sem_wait and sem_trywait when there is nothing special about them, without a call; else as sem_got_fast(). False: nothing was
+ * done.
+ */
+TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec_op op)
+{
+	if (!tt_entered(s))
+		return false;
+	struct ttrec_count *e = tt_near_entry(s, (uintptr_t)sem, site);
+	if (unlikely(!e))
+		return false;
+	if (e->gap & GAP_FOREIGN) {
+		if (unlikely(!sem_unit(sem)))
+			return false;
+		tt_own_add(&e->n, 1);
+		return true;
+	}
+	struct tt_ready ready;
+	if (unlikely(!tt_near_held(s, e, site, op, &ready)) || unlikely(ready.depth && ready.h[-1].lock == (uintptr_t)sem) ||
+		unlikely(!sem_unit(sem)))
+		return false;
+	tt_acquire_commit(s, &ready, (uintptr_t)sem, site);
+	return true;
+}
+
 TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
@@ -179,25 +213,41 @@ TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr
 	return 0;
 }
 
-TT_EXPORT int sem_wait(sem_t *sem)
+static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	static const struct sem_until for_ever;
 	struct tt_self *s = tt_enter();
-	return likely(s) ? sem_wait_any(s, sem, HOOK_SITE(OP_SEM_WAIT), HOOK_CFA(), &for_ever) : REAL(sem_wait)(sem);
+	return likely(s) ? sem_wait_any(s, sem, site, cfa, &for_ever) : REAL(sem_wait)(sem);
 }
 
-TT_EXPORT int sem_trywait(sem_t *sem)
+TT_EXPORT int sem_wait(sem_t *sem)
+{
+	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT);
+	return likely(tt_load_relaxed(&tt_sem_wait_inline)) && likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_WAIT))
+	               ? 0
+	               : sem_wait_out(sem, site, HOOK_CFA());
+}
+
+static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT), true);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
 	int r = tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
-		tt_counted(s, (uintptr_t)sem, HOOK_SITE(OP_TRY_FAILED), &sem_birth);
-	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, HOOK_SITE(OP_SEM_TRYWAIT)))
-		sem_got(s, sem, HOOK_SITE(OP_SEM_TRYWAIT), HOOK_CFA());
+		tt_counted(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
+	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, site))
+		sem_got(s, sem, site, cfa);
 	return r;
+}
+
+TT_EXPORT int sem_trywait(sem_t *sem)
+{
+	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
+	return likely(tt_mutex_inline_ok) && likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT))
+	               ? 0
+	               : sem_trywait_out(sem, site, HOOK_CFA());
 }
 
 /* glibc checks the time's form first, and only then the semaphore. */
@@ -262,26 +312,45 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	return r;
 }
 
-TT_EXPORT int sem_post(sem_t *sem)
+static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_post)(sem);
-	uint64_t site = HOOK_SITE(OP_SEM_POST);
-	struct ttrec_count *e = tt_count_probe(s, (uintptr_t)sem, site);
-	if (unlikely(!e) && !(e = tt_count_find(s, (uintptr_t)sem, site)))
-		return sem_post_slow(s, sem, site, HOOK_CFA());
-	if (e->gap & GAP_FOREIGN) {
-		tt_own_add(&e->n, 1);
-		return sem_post_any(sem);
-	}
-	if (unlikely(!tt_release_is_plain(s, (uintptr_t)sem)))
-		return sem_post_slow(s, sem, site, HOOK_CFA());
+	struct ttrec_count *e = tt_count_find(s, (uintptr_t)sem, site);
+	bool foreign = e && e->gap & GAP_FOREIGN;
+	if (!e || (!foreign && unlikely(!tt_release_is_plain(s, (uintptr_t)sem))))
+		return sem_post_slow(s, sem, site, cfa);
 	tt_own_add(&e->n, 1);
 	int r = sem_post_any(sem);
-	if (likely(r == 0))
+	if (!foreign && likely(r == 0))
 		tt_release_plain(s);
 	return r;
+}
+
+/* sem_post when there is nothing special about it, without a call. False: nothing was done. */
+TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
+{
+	if (!tt_entered(s))
+		return false;
+	struct ttrec_count *e = tt_home(s, tt_lock_hash((uintptr_t)sem));
+	if (e->site != site)
+		e++;
+	if (unlikely(e->lock != (uintptr_t)sem || e->site != site))
+		return false;
+	bool lock_like = !(e->gap & GAP_FOREIGN);
+	if (unlikely(lock_like && !tt_release_is_plain(s, (uintptr_t)sem)) || unlikely(!sem_post_fast(sem)))
+		return false;
+	tt_own_add(&e->n, 1);
+	if (likely(lock_like))
+		tt_release_plain(s);
+	return true;
+}
+
+TT_EXPORT int sem_post(sem_t *sem)
+{
+	uint64_t site = HOOK_SITE_ONCE(OP_SEM_POST);
+	return likely(sem_give(&tt_self, sem, site)) ? 0 : sem_post_out(sem, site, HOOK_CFA());
 }
 
 TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)

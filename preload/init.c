@@ -118,7 +118,7 @@ static bool child_begin(struct tt_self *s)
 	const struct ttrec_header *parent = tt_g.h;
 	uint32_t from = MODE_ACTIVE;
 	s->t = NULL;
-	s->deps = &tt_no_deps;
+	s->deps = tt_no_deps;
 	s->deps_mask = 0;
 	is_root = false;
 	if (tt_options.follow && !tt_g.sandboxed)

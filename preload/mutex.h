@@ -42,6 +42,8 @@ void tt_mutex_check(bool wanted);
 
 /* Somebody called pthread_cancel: from then on hooks of cancellation points that need not wait ask whether they are to act. */
 extern bool tt_cancel_used __attribute__((visibility("hidden")));
+/* sem_wait may take a unit without a call: semaphores are as they should be, and nobody called pthread_cancel. */
+extern bool tt_sem_wait_inline __attribute__((visibility("hidden")));
 
 /*
  * The try before a lock, for kinds that are not locked inline. A robust mutex that is not recoverable must not be tried:
@@ -105,15 +107,16 @@ TT_INLINE bool tt_mutex_give(pthread_mutex_t *m)
 }
 
 /*
- * pthread_mutex_lock and _unlock, recorded, when there is nothing special about it: all that most calls need, and no call in
- * it. False: nothing was done, and tt_mutex_lock_out() or tt_mutex_unlock_out() is to do all.
+ * pthread_mutex_lock (or _trylock) and _unlock, recorded, when there is nothing special about it: all that most calls need, and
+ * no call in it. False: nothing was done, and tt_mutex_lock_more() or tt_mutex_unlock_out() is to do all. op: of site.
  */
-TT_INLINE bool tt_mutex_lock_fast(struct tt_self *s, pthread_mutex_t *m, uint64_t site)
+TT_INLINE bool tt_mutex_lock_fast(struct tt_self *s, pthread_mutex_t *m, uint64_t site, enum ttrec_op op)
 {
 	if (!tt_entered(s) || !tt_mutex_is_plain(m))
 		return false;
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, false);
-	if (unlikely(!ready.e || !tt_mutex_take(s, m)))
+	struct tt_ready ready;
+	struct ttrec_count *e = tt_near_entry(s, (uintptr_t)m, site);
+	if (unlikely(!e || !tt_near_held(s, e, site, op, &ready) || !tt_mutex_take(s, m)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	return true;
@@ -127,7 +130,7 @@ TT_INLINE bool tt_mutex_unlock_fast(struct tt_self *s, pthread_mutex_t *m)
 }
 
 /* pthread_mutex_lock and _unlock in full, also when nothing is recorded. C11's hooks do not come here then. */
-int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
+int tt_mutex_lock_more(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 int tt_mutex_unlock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 
 #endif

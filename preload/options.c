@@ -51,7 +51,7 @@ static void set_number(uint64_t *to, enum kind kind, const char *v, size_t len)
 		return;
 	}
 	if (kind == HOLD && word_is(v, len, "sampled")) {
-		*to = 64;
+		*to = TT_HOLD_PERIOD_USUAL;
 		return;
 	}
 	if (kind == BOOL) {

@@ -4,7 +4,7 @@
  *
  * Each thread has a small cache of the facts that it knows to be recorded (tt_dep_known); a miss leads here. The cache is
  * set-associative and holds hashes only: losing an entry costs a look-up in the recording's table, which compares in full.
- * The judgement - cycles, gates, segments - is the reader's.
+ * Before the cache lie the memos of the most frequent ones. The judgement - cycles, gates, segments - is the reader's.
  */
 #include "preload/shim.h"
 #include "preload/sys.h"
@@ -18,9 +18,11 @@ static const struct {
 	uint32_t sets, misses;
 } sizes[TT_DEP_SIZES] = {{64, 256}, {512, 1024}, {4096, UINT32_MAX}};
 
-const tt_dep_set tt_no_deps;
+const struct tt_memo tt_no_memos[TT_MEMOS + 1];
 
 /* ------------------------------------------------------------------ memory for the caches */
+
+#define MEMO_BYTES (TT_MEMOS * sizeof(struct tt_memo))
 
 static unsigned cache_size(const struct tt_self *s)
 {
@@ -51,9 +53,9 @@ static void *cache_cut(uint64_t bytes)
 }
 
 /* Caches come from anonymous memory, and go back to a free list when their thread is gone. Link: first word. */
-static tt_dep_set *cache_alloc(unsigned k)
+static void *cache_alloc(unsigned k)
 {
-	uint64_t bytes = sizes[k].sets * sizeof(tt_dep_set);
+	uint64_t bytes = MEMO_BYTES + sizes[k].sets * sizeof(tt_dep_set);
 	uint64_t *head = &tt_g.p->dep_free[k];
 	uint64_t w = tt_load_acquire(head);
 	/* Tag in the top 16 bits: user addresses have 47. */
@@ -62,7 +64,7 @@ static tt_dep_set *cache_alloc(unsigned k)
 		uint64_t next = (w & ~0xffffffffffffull) | (tt_load_relaxed(c) & 0xffffffffffffull);
 		if (tt_cas_acq_rel(head, &w, next)) {
 			__builtin_memset(c, 0, bytes);
-			return (tt_dep_set *)(void *)c;
+			return c;
 		}
 	}
 	if (!k)
@@ -74,13 +76,13 @@ static tt_dep_set *cache_alloc(unsigned k)
 
 static bool has_cache(const struct tt_self *s)
 {
-	return s->deps && s->deps != &tt_no_deps;
+	return s->deps && s->deps != tt_no_deps;
 }
 
 void tt_order_free(struct tt_self *s)
 {
 	if (has_cache(s)) {
-		uint64_t *c = (uint64_t *)(uintptr_t)s->deps;
+		uint64_t *c = (uint64_t *)((uintptr_t)s->deps - MEMO_BYTES);
 		uint64_t *head = &tt_g.p->dep_free[cache_size(s)];
 		uint64_t w = tt_load_relaxed(head), next;
 		do {
@@ -88,7 +90,7 @@ void tt_order_free(struct tt_self *s)
 			next = ((w >> 48) + 1) << 48 | (uint64_t)(uintptr_t)c;
 		} while (!tt_cas_acq_rel(head, &w, next));
 	}
-	s->deps = &tt_no_deps;
+	s->deps = tt_no_deps;
 	s->deps_mask = 0;
 }
 
@@ -96,17 +98,28 @@ void tt_order_free(struct tt_self *s)
 void tt_order_forget(struct tt_self *s)
 {
 	s->deps_salt += TT_HASH_MULTIPLIER;
+	if (has_cache(s))
+		__builtin_memset((void *)((uintptr_t)s->deps - MEMO_BYTES), 0, MEMO_BYTES);
+}
+
+/* The dependency of an acquisition at the table's entry e is known, and its hash. Between the caller's brackets. */
+void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t below, uint64_t hash)
+{
+	if (!has_cache(s))
+		return;
+	struct tt_memo *m = (struct tt_memo *)(uintptr_t)tt_memo_of(s, e);
+	*m = (struct tt_memo){.below = below, .site = e->site, .hash = hash, .uid = e->uid};
 }
 
 /* A cache of the first size, or of the next. Its entries are hashes, which do not tell their places in a larger one: it is
  * empty. */
 static bool cache_grow(struct tt_self *s, unsigned k)
 {
-	tt_dep_set *c = cache_alloc(k);
+	uint8_t *c = cache_alloc(k);
 	if (!c)
 		return false;
 	tt_order_free(s);
-	s->deps = c;
+	s->deps = (tt_dep_set *)(void *)(c + MEMO_BYTES);
 	s->deps_mask = sizes[k].sets - 1;
 	s->deps_misses = 0;
 	return true;

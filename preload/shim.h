@@ -42,29 +42,30 @@ struct tt_epoch_page {
 extern union tt_epoch_mem {
 	struct tt_epoch_page page;
 	char bytes[4096];
-} tt_epoch_mem;
+} tt_epoch_mem __attribute__((visibility("hidden"))); /* said here, or it is reached through the GOT */
 #define tt_epoch (tt_epoch_mem.page.epoch)
 
 #define TT_EPOCH_NEW  0xffffffffu /* a thread that has not called a hook yet */
 #define TT_EPOCH_BUSY 0xfffffffeu /* the thread is inside the recorder: a signal handler that comes now is a nested event */
 
-#define TT_DEATH_RING      256u
-#define TT_LOCK_HEADS      (1u << 15)
-#define TT_LSITE_HEADS     (1u << 15)
-#define TT_WAIT_HEADS      (1u << 13)
-#define TT_DEP_HEADS       (1u << 14)
-#define TT_STACK_HEADS     (1u << 13)
-#define TT_MISUSE_HEADS    (1u << 9)
-#define TT_GROUP_HEADS     (1u << 8)
-#define TT_MAX_SLOTS       (1u << 16)
-#define TT_TID_MAP         (1u << 12)
-#define TT_PTHREAD_MAP     (1u << 15)
-#define TT_MODULES         512u
-#define TT_FILTER_BITS     (1u << 18)
-#define TT_RULE_BYTES      (256u << 10)
-#define TT_DEP_SIZES       3u /* of the dependency caches: order.c */
-#define TT_FREE_CLASSES    8u
-#define TT_HOLD_PERIOD_MAX 16384u /* twice that fits below the flag in ttrec_count.gap: hook_sem.c */
+#define TT_DEATH_RING        256u
+#define TT_LOCK_HEADS        (1u << 15)
+#define TT_LSITE_HEADS       (1u << 15)
+#define TT_WAIT_HEADS        (1u << 13)
+#define TT_DEP_HEADS         (1u << 14)
+#define TT_STACK_HEADS       (1u << 13)
+#define TT_MISUSE_HEADS      (1u << 9)
+#define TT_GROUP_HEADS       (1u << 8)
+#define TT_MAX_SLOTS         (1u << 16)
+#define TT_TID_MAP           (1u << 12)
+#define TT_PTHREAD_MAP       (1u << 15)
+#define TT_MODULES           512u
+#define TT_FILTER_BITS       (1u << 18)
+#define TT_RULE_BYTES        (256u << 10)
+#define TT_DEP_SIZES         3u /* of the dependency caches: order.c */
+#define TT_FREE_CLASSES      8u
+#define TT_HOLD_PERIOD_USUAL 256u
+#define TT_HOLD_PERIOD_MAX   16384u /* twice that fits below the flag in ttrec_count.gap: hook_sem.c */
 
 struct tt_death {
 	uint64_t seq; /* number of the death + 1; stored last */
@@ -137,14 +138,28 @@ struct tt_global {
 	uint64_t table_budget;
 	bool sandboxed; /* a seccomp filter was set: no system calls but those that the thread's life needs anyway */
 };
-extern struct tt_global tt_g;
+extern struct tt_global tt_g __attribute__((visibility("hidden")));
 
 /* ------------------------------------------------------------------ the thread's own words (TLS, initial-exec, <= 256 bytes)
  */
 
 /* One set of the cache of known dependencies: the low halves of four keys' hashes, 0 for none. */
 typedef uint32_t tt_dep_set __attribute__((vector_size(16)));
-extern const tt_dep_set tt_no_deps __attribute__((visibility("hidden")));
+
+/*
+ * An acquisition that the thread made with a known dependency: entry (uid, site) with `below` held, and the hash that this came
+ * to. Programs nest the same locks in the same way again and again: for them it saves all hashing. Two entries that claim one
+ * memo take turns.
+ */
+struct tt_memo {
+	uint64_t below; /* 0: none */
+	uint64_t site;
+	uint64_t hash;
+	uint32_t uid, reserved;
+};
+#define TT_MEMOS 64u /* before the sets of a thread's cache */
+extern const struct tt_memo tt_no_memos[TT_MEMOS + 1] __attribute__((visibility("hidden")));
+#define tt_no_deps ((const tt_dep_set *)(const void *)(tt_no_memos + TT_MEMOS))
 
 struct tt_self {
 	/* One cache line of what every hook needs. */
@@ -153,7 +168,7 @@ struct tt_self {
 	struct ttrec_thread *t;
 	struct ttrec_held *held;
 	struct ttrec_count *table;
-	const tt_dep_set *deps; /* known dependencies; tt_no_deps until the first nested acquire */
+	const tt_dep_set *deps; /* known dependencies, behind the memos; of tt_no_deps until the first nested acquire */
 	uint64_t deps_salt;     /* changes with the thread's segment */
 	uint32_t table_lines;   /* bytes of the table - 64: masks the offset of a line */
 	uint32_t deps_mask;     /* sets - 1 */
@@ -281,6 +296,7 @@ uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);      /* index + 1
 uint64_t tt_held_remove(struct tt_self *s, uint32_t at);            /* index + 1; returns its site word with the flags */
 void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c);
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
+void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t below, uint64_t hash);
 void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_free(struct tt_self *s);
 void tt_order_forget(struct tt_self *s);
@@ -475,6 +491,14 @@ TT_INLINE bool tt_dep_known(const tt_dep_set *set, uint32_t tag)
 #endif
 }
 
+/* The memo that an entry of the table may use. */
+TT_INLINE const struct tt_memo *tt_memo_of(const struct tt_self *s, const struct ttrec_count *e)
+{
+	const uint8_t *memos = (const uint8_t *)s->deps - TT_MEMOS * sizeof(struct tt_memo);
+	return (const void *)(memos + ((uintptr_t)e & (TT_MEMOS - 1) * sizeof(struct tt_memo)));
+}
+_Static_assert(sizeof(struct tt_memo) == sizeof(struct ttrec_count), "an entry's address tells its memo's");
+
 /*
  * The books of one acquisition in two halves. prepare: before the lock is tried, everything is looked up; its loads go
  * on beside the lock's own cache miss, which a locked instruction would not allow afterwards. commit: once it was acquired,
@@ -521,6 +545,36 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
 	r.hash = tt_held_hash(below, tt_held_own(uid, site));
 	r.e = e;
 	return r;
+}
+
+/*
+ * The same at its shortest, and in so few registers that a hook has none to save: an entry that is where its lock's first two
+ * sites go, and nothing held, or what was held when the memo was made. tt_near_entry() NULL, tt_near_held() false: not so, take
+ * tt_acquire_prepare(). op: that of `site`, as a constant.
+ */
+TT_INLINE struct ttrec_count *tt_near_entry(const struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	tt_prefetch_write(lock);
+	struct ttrec_count *e = tt_home(s, tt_lock_hash(lock));
+	if (unlikely(e->lock != lock))
+		return NULL;
+	if (unlikely(e->site != site) && ((++e)->site != site || e->lock != lock))
+		return NULL;
+	return unlikely((uint16_t)(e->n + 1) == e->next) ? NULL : e;
+}
+TT_INLINE bool tt_near_held(const struct tt_self *s, struct ttrec_count *e, uint64_t site, enum ttrec_op op, struct tt_ready *r)
+{
+	uint32_t d = s->t->held_depth;
+	r->e = e;
+	r->h = s->held + d;
+	r->depth = d;
+	if (likely(!d)) {
+		r->hash = tt_held_own(e->uid, TTREC_SITE(UINT64_C(0), op));
+		return true;
+	}
+	const struct tt_memo *m = tt_memo_of(s, e);
+	r->hash = m->hash;
+	return likely(m->below == r->h[-1].hash && m->site == site && m->uid == e->uid);
 }
 
 TT_INLINE void tt_acquire_commit(struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)

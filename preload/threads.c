@@ -266,7 +266,7 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 	s->held = t->held_ref ? tt_at(t->held_ref) : t->held;
 	s->pressure = s->deps_misses = 0;
 	if (!s->deps)
-		s->deps = &tt_no_deps;
+		s->deps = tt_no_deps;
 	s->refused = 0;
 	if (t->table_epoch != epoch)
 		tt_count_catch_up(s, t->table_epoch, epoch);
