@@ -62,9 +62,12 @@ TT_EXPORT void mtx_destroy(mtx_t *m)
 TT_EXPORT int mtx_lock(mtx_t *m)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_LOCK);
-	if (likely(tt_mutex_lock_fast(&tt_self, mutex_of(m), site, TTREC_OP_LOCK)))
+	enum tt_mutex_fast done = tt_mutex_lock_fast(&tt_self, mutex_of(m), site, TTREC_OP_LOCK);
+	if (likely(done == TT_MUTEX_DONE))
 		return thrd_success;
-	return tt_enter() ? c11_result(tt_mutex_lock_more(mutex_of(m), site, HOOK_CFA())) : REAL(mtx_lock)(m);
+	if (done == TT_MUTEX_TAKEN)
+		return c11_result(tt_mutex_taken(mutex_of(m), site, HOOK_CFA()));
+	return tt_enter() ? c11_result(tt_mutex_lock_out(mutex_of(m), site, HOOK_CFA())) : REAL(mtx_lock)(m);
 }
 
 TT_EXPORT int mtx_trylock(mtx_t *m)

@@ -132,7 +132,7 @@ TT_NOINLINE int tt_mutex_lock_slow(
 	return r;
 }
 
-static TT_NOINLINE int mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+TT_NOINLINE int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
@@ -147,15 +147,13 @@ static TT_NOINLINE int mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr
 	return 0;
 }
 
-/* A second site of the lock, or other locks held than the last time: still without a call. */
-TT_NOINLINE int tt_mutex_lock_more(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+/* The books of a plain mutex that was taken: a third site of it, or other locks held than the last time, are no call yet. */
+TT_NOINLINE int tt_mutex_taken(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = &tt_self;
-	if (!tt_entered(s) || !tt_mutex_is_plain(m))
-		return mutex_lock_out(m, site, cfa);
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, false);
-	if (unlikely(!ready.e || !tt_mutex_take(s, m)))
-		return mutex_lock_out(m, site, cfa);
+	if (unlikely(!ready.e))
+		return tt_mutex_got(s, m, site, cfa, 0);
 	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	return 0;
 }
@@ -163,7 +161,10 @@ TT_NOINLINE int tt_mutex_lock_more(pthread_mutex_t *m, uint64_t site, uintptr_t 
 TT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_LOCK);
-	return likely(tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_LOCK)) ? 0 : tt_mutex_lock_more(m, site, HOOK_CFA());
+	enum tt_mutex_fast done = tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_LOCK);
+	if (likely(done == TT_MUTEX_DONE))
+		return 0;
+	return done == TT_MUTEX_TAKEN ? tt_mutex_taken(m, site, HOOK_CFA()) : tt_mutex_lock_out(m, site, HOOK_CFA());
 }
 
 int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
@@ -190,7 +191,10 @@ static TT_NOINLINE int mutex_trylock_out(pthread_mutex_t *m, uint64_t site, uint
 TT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_TRYLOCK);
-	return likely(tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_TRYLOCK)) ? 0 : mutex_trylock_out(m, site, HOOK_CFA());
+	enum tt_mutex_fast done = tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_TRYLOCK);
+	if (likely(done == TT_MUTEX_DONE))
+		return 0;
+	return done == TT_MUTEX_TAKEN ? tt_mutex_taken(m, site, HOOK_CFA()) : mutex_trylock_out(m, site, HOOK_CFA());
 }
 
 int tt_mutex_timed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, const struct tt_mutex_until *u)

@@ -183,7 +183,7 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 {
 	if (!tt_entered(s))
 		return false;
-	struct ttrec_count *e = tt_near_entry(s, (uintptr_t)sem, site);
+	struct ttrec_count *e = tt_near_entry(tt_near_ask(s, (uintptr_t)sem), (uintptr_t)sem, site);
 	if (unlikely(!e))
 		return false;
 	if (e->gap & GAP_FOREIGN) {

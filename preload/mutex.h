@@ -108,18 +108,26 @@ TT_INLINE bool tt_mutex_give(pthread_mutex_t *m)
 
 /*
  * pthread_mutex_lock (or _trylock) and _unlock, recorded, when there is nothing special about it: all that most calls need, and
- * no call in it. False: nothing was done, and tt_mutex_lock_more() or tt_mutex_unlock_out() is to do all. op: of site.
+ * no call in it. op: of site.
  */
-TT_INLINE bool tt_mutex_lock_fast(struct tt_self *s, pthread_mutex_t *m, uint64_t site, enum ttrec_op op)
+enum tt_mutex_fast {
+	TT_MUTEX_DONE,
+	TT_MUTEX_TAKEN, /* tt_mutex_taken() is to do the books */
+	TT_MUTEX_OUT,   /* nothing was done: tt_mutex_lock_out() is to do all */
+};
+TT_INLINE enum tt_mutex_fast tt_mutex_lock_fast(struct tt_self *s, pthread_mutex_t *m, uint64_t site, enum ttrec_op op)
 {
 	if (!tt_entered(s) || !tt_mutex_is_plain(m))
-		return false;
+		return TT_MUTEX_OUT;
+	struct ttrec_count *e = tt_near_ask(s, (uintptr_t)m);
+	if (unlikely(!tt_mutex_take(s, m)))
+		return TT_MUTEX_OUT;
 	struct tt_ready ready;
-	struct ttrec_count *e = tt_near_entry(s, (uintptr_t)m, site);
-	if (unlikely(!e || !tt_near_held(s, e, site, op, &ready) || !tt_mutex_take(s, m)))
-		return false;
+	e = tt_near_entry(e, (uintptr_t)m, site);
+	if (unlikely(!e || !tt_near_held(s, e, site, op, &ready)))
+		return TT_MUTEX_TAKEN;
 	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
-	return true;
+	return TT_MUTEX_DONE;
 }
 TT_INLINE bool tt_mutex_unlock_fast(struct tt_self *s, pthread_mutex_t *m)
 {
@@ -130,7 +138,8 @@ TT_INLINE bool tt_mutex_unlock_fast(struct tt_self *s, pthread_mutex_t *m)
 }
 
 /* pthread_mutex_lock and _unlock in full, also when nothing is recorded. C11's hooks do not come here then. */
-int tt_mutex_lock_more(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
+int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
+int tt_mutex_taken(pthread_mutex_t *m, uint64_t site, uintptr_t cfa); /* returns 0 */
 int tt_mutex_unlock_out(pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 
 #endif

@@ -551,11 +551,19 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
  * The same at its shortest, and in so few registers that a hook has none to save: an entry that is where its lock's first two
  * sites go, and nothing held, or what was held when the memo was made. tt_near_entry() NULL, tt_near_held() false: not so, take
  * tt_acquire_prepare(). op: that of `site`, as a constant.
+ *
+ * With thousands of locks both the lock and its entry are far away. The lock's own instruction waits for all loads before it;
+ * so the hook asks for the entry (tt_near_ask), takes the lock, and only then looks: what waits for the entry is what comes
+ * after, and the processor goes on with that meanwhile.
  */
-TT_INLINE struct ttrec_count *tt_near_entry(const struct tt_self *s, uint64_t lock, uint64_t site)
+TT_INLINE struct ttrec_count *tt_near_ask(const struct tt_self *s, uint64_t lock)
 {
-	tt_prefetch_write(lock);
 	struct ttrec_count *e = tt_home(s, tt_lock_hash(lock));
+	tt_prefetch_write((uintptr_t)e);
+	return e;
+}
+TT_INLINE struct ttrec_count *tt_near_entry(struct ttrec_count *e, uint64_t lock, uint64_t site)
+{
 	if (unlikely(e->lock != lock))
 		return NULL;
 	if (unlikely(e->site != site) && ((++e)->site != site || e->lock != lock))

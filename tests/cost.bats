@@ -34,28 +34,28 @@ at_most()
 		"instructions of '$1' (natively $native)"
 }
 
-@test "an uncontended mutex pair costs at most 90 instructions more" {
-	at_most mutex 90
+@test "an uncontended mutex pair costs at most 31 instructions more" {
+	at_most mutex 31
 }
 
-@test "three nested mutexes cost at most 320 instructions more" {
-	at_most nested3 320
+@test "three nested mutexes cost at most 116 instructions more" {
+	at_most nested3 116
 }
 
-@test "a read pair of a rwlock costs at most 90 instructions more" {
-	at_most rwlock-read 90
+@test "a read pair of a rwlock costs at most 32 instructions more" {
+	at_most rwlock-read 32
 }
 
-@test "a semaphore's wait and post cost at most 155 instructions more" {
-	at_most sem 155
+@test "a semaphore's wait and post cost at most 80 instructions more" {
+	at_most sem 80
 }
 
-@test "a free costs at most 42 instructions more" {
-	at_most malloc-free 42
+@test "a free costs at most 33 instructions more" {
+	at_most malloc-free 33
 }
 
 @test "a free costs no more when there are 10,000 locks on the heap" {
-	at_most malloc-free-locks 42
+	at_most malloc-free-locks 33
 }
 
 @test "a write costs at most 11 instructions more when the thread holds nothing, and 415 when it holds a lock" {

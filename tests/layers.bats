@@ -192,3 +192,8 @@ needed()
 	}' "$BUILD"/preload/*.su)
 	assert_empty "$bad" "frames (bytes)"
 }
+
+@test "every fault of make mutants still finds its place in the shim" {
+	run "$TOP/tests/mutants/run" --dry
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+}

@@ -9,6 +9,7 @@
 #define TT_CORE_ATOMICS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define tt_load_relaxed(p)        __atomic_load_n((p), __ATOMIC_RELAXED)
 #define tt_load_acquire(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -33,6 +34,15 @@
  */
 #if defined(__SANITIZE_THREAD__)
 #define tt_own_add(p, v) __atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (v), __ATOMIC_RELAXED)
+#elif defined(__x86_64__)
+/* Said to the assembler: a compiler that has *p in a register already would store that. */
+#define tt_own_add(p, v)                                                                  \
+	do {                                                                              \
+		if (sizeof(*(p)) == 8)                                                    \
+			__asm__("addq %1, %0" : "+m"(*(p)) : "er"((uint64_t)(v)) : "cc"); \
+		else                                                                      \
+			__asm__("addl %1, %0" : "+m"(*(p)) : "er"((uint32_t)(v)) : "cc"); \
+	} while (0)
 #else
 #define tt_own_add(p, v) (*(p) += (v))
 #endif

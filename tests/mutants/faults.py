@@ -11,13 +11,13 @@ A fault is small and looks innocent. When the source changes and `old` is gone, 
 """
 
 MUTEX_UNLOCKED = """	if (likely(__atomic_compare_exchange_n(&m->__data.__lock, &taken, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
-		return 0;
+		return true;
 """
 COND_WAIT = """	int r = REAL(pthread_cond_wait)(c, m);
 	tt_cond_end(&k, r);
 """
-MUTEX_LOCK = """	struct tt_self *s = tt_enter();
-	return likely(s) ? tt_mutex_lock_hook(s, m, HOOK_SITE(OP_LOCK), HOOK_CFA()) : REAL(pthread_mutex_lock)(m);
+MUTEX_LOCK = """	uint64_t site = HOOK_SITE_ONCE(OP_LOCK);
+	enum tt_mutex_fast done = tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_LOCK);
 """
 MUTEX_WAIT = "	r = mutex_real_wait(m, u);\n"
 SEM_WAIT = "	int r = sem_real_wait(sem, u);\n"
@@ -30,8 +30,8 @@ TESTCANCEL = """	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock
 FAULTS = {
     # ---------------------------------------------------------------- what the program sees in its own state
     "errno-changed": {
-        "edits": {"preload/acquire.c": [("	tt_count(s, object, site, birth);\n	tt_busy_end(s);\n}",
-                                         "	tt_count(s, object, site, birth);\n	errno = 0;\n	tt_busy_end(s);\n}")]},
+        "edits": {"preload/acquire.c": [("	tt_used_destroyed(s, object, site, NULL);\n	tt_busy_end(s);\n}",
+                                         "	tt_used_destroyed(s, object, site, NULL);\n	errno = 0;\n	tt_busy_end(s);\n}")]},
         "caught_by": ["mutex"],
     },
     "errno-changed-at-once": {
@@ -98,12 +98,11 @@ FAULTS = {
     },
     "touched-after-unlock": {
         "edits": {"preload/mutex.h": [(MUTEX_UNLOCKED,
-                                       MUTEX_UNLOCKED.replace("		return 0;", "		return *(volatile int *)&m->__data.__owner & 0;"))]},
+                                       MUTEX_UNLOCKED.replace("		return true;", "		return !(*(volatile int *)&m->__data.__owner & 0);"))]},
         "caught_by": ["faults: the very instruction"],
     },
     "touched-after-unlock-by-the-hook": {
-        "edits": {"preload/mutex.h": [("	if (likely(r == 0))\n		tt_release_plain(s);",
-                                       "	if (likely(r == 0))\n		tt_release_plain(s);\n	(void)*(volatile int *)&m->__data.__kind;")]},
+        "edits": {"preload/mutex.h": [("	tt_release_plain(s);\n	return true;", "	tt_release_plain(s);\n	return !(*(volatile int *)&m->__data.__kind & 0);")]},
         "caught_by": ["faults: the very instruction"],
     },
     "touched-after-slow-unlock": {
@@ -130,8 +129,7 @@ FAULTS = {
         "caught_by": ["faults: handlers may post semaphores"],
     },
     "system-call-in-lock-path": {
-        "edits": {"preload/hook_mutex.c": [("	struct tt_self *s = tt_enter();\n	return likely(s) ? tt_mutex_lock_hook",
-                                            "	struct tt_self *s = tt_enter();\n	getppid();\n	return likely(s) ? tt_mutex_lock_hook")]},
+        "edits": {"preload/hook_mutex.c": [(MUTEX_LOCK, "	getppid();\n" + MUTEX_LOCK)]},
         "caught_by": ["cost: steady state"],
     },
     "lock-of-the-loader": {
@@ -219,6 +217,10 @@ FAULTS = {
     },
     "cancellation-point-lost": {
         "edits": {"preload/hook_sem.c": [(TESTCANCEL, "")]},
+        "caught_by": ["cancel"],
+    },
+    "cancellation-point-lost-at-once": {
+        "edits": {"preload/hook_thread.c": [("	tt_store_relaxed(&tt_sem_wait_inline, false);\n", "")]},
         "caught_by": ["cancel"],
     },
     "cancellation-point-added": {

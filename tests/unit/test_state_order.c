@@ -158,10 +158,60 @@ static void segments(void)
 	is_int((int)(facts(1, UINT32_MAX) - after), 0, "and that is one fact");
 }
 
+/* As the hooks do first: the memo of what was nested before. Its hash, 0: there is none for what is held now. */
+static uint64_t remembered(unsigned i, uint64_t site)
+{
+	struct tt_self *s = tt_enter();
+	uint64_t lock = lock_address(i);
+	struct ttrec_count *e = tt_near_entry(tt_near_ask(s, lock), lock, site);
+	struct tt_ready ready;
+	return e && tt_near_held(s, e, site, TTREC_OP_LOCK, &ready) ? ready.hash : 0;
+}
+
+/* A memo says what a look-up would, for exactly what it was made for. */
+static void memos(void)
+{
+	enum { IN = 2000, FIRST, SECOND };
+	/* More often than the first holds of a lock, which are all timed and so not taken by this way. */
+	for (unsigned i = 0; i < 10; i++) {
+		acquire(FIRST, SITE(1));
+		acquire(IN, SITE(2));
+		release(IN);
+		release(FIRST);
+	}
+	acquire(FIRST, SITE(1));
+	struct tt_self *s = tt_enter();
+	uint64_t below = s->held[0].hash, hash = tt_held_hash(below, tt_held_own(uid(IN), SITE(2)));
+	ok(remembered(IN, SITE(2)) == hash, "what was nested before is remembered, with its hash");
+	ok(!remembered(IN, SITE(3)), "not at another place");
+	release(FIRST);
+	for (unsigned i = 0; i < 10; i++) {
+		acquire(SECOND, SITE(1));
+		release(SECOND);
+	}
+	acquire(SECOND, SITE(1));
+	ok(!remembered(IN, SITE(2)), "not within another lock");
+	release(SECOND);
+	acquire(FIRST, SITE(1));
+	tt_order_forget(s);
+	ok(!remembered(IN, SITE(2)), "not in a new segment of the thread");
+	acquire(IN, SITE(2));
+	release(IN);
+	release(FIRST);
+	tt_lock_death(s, tt_lock_find(lock_address(IN)), SITE(4), true);
+	for (unsigned i = 0; i < 10; i++) {
+		acquire(IN, SITE(2));
+		release(IN);
+	}
+	acquire(FIRST, SITE(1));
+	ok(!remembered(IN, SITE(2)), "not of a lock that died, by the next one at its address");
+	release(FIRST);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/test_order.XXXXXX";
-	plan(9);
+	plan(14);
 	if (!mkdtemp(dir))
 		return 1;
 	char text[128];
@@ -176,6 +226,7 @@ int main(void)
 	places();
 	out_of_order();
 	segments();
+	memos();
 	ok(tt_g.h->drop[TTREC_DROP_DEP] == 0, "nothing was dropped");
 	tt_file_end(TTREC_STATE_EXITED, 0, false);
 	rmdir(dir);
