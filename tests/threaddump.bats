@@ -236,6 +236,76 @@ deadlocked()
 	refute_contains "$output" "account&"
 }
 
+# arrived PID - all threads of badstacks but the one that runs are in pause().
+arrived()
+{
+	[ "$(cat /proc/"$1"/task/*/syscall | grep -c '^34 ')" = 7 ]
+}
+
+@test "stacks that are deep, endless, overwritten or nowhere end, and how is said; recursion is shown once" {
+	local p
+	there "$PROGRAMS/badstacks"
+	p=$bg_pid
+	poll_until 20 arrived "$p"
+	threaddump --json "$p" | jq -c '.threads[] |= (.depth = (.frames | length) | .frames |= .[:3])' >"$D"
+	assert_equal "$(json "$D" '.threads[] | select(.name | test("deep|mutual|runaway")) | "\(.name) \(.depth) \(.stack_end)"')" \
+		"deep 12004 complete
+mutual 9005 complete
+runaway 65536 this many frames are the limit"
+	assert_json "$D" '[.threads[] | select(.name == "overwritten" or .name == "returns") | .frames | map(.function) | index("overwrite") == 1] == [true, true]'
+	assert_json "$D" '.threads[] | select(.name == "overwritten") | .stack_end == "the stack leads to memory that is not there"'
+	assert_json "$D" '.threads[] | select(.name == "nowhere") | .stack_end == "its stack pointer points to no memory" and .frames == []'
+	run threaddump "$p"
+	assert_matches "$output" $'\n +2  deep[^\n]*\n +and 11998 more of the same: it calls itself\n +12001  begin'
+	assert_matches "$output" $'\n +and 8997 more, these 3 again and again\n +9002  begin'
+	assert_contains "$output" "no stack: its stack pointer points to no memory"
+	run threaddump --frames 3 --thread deep "$p"
+	refute_contains "$output" "calls itself"
+}
+
+# in_vdso - one of the dumps has caught the thread in the kernel's own code; each of them has its whole stack.
+in_vdso()
+{
+	dump 0 --thread clock "$bg_pid"
+	assert_json "$D" '.threads[0] | .stack_end == "complete" and .quality == "exact" and ([.frames[].function] | index("read_clock") != null)'
+	json "$D" '.threads[0].frames[0].module' | grep -q '^\[vdso\]$'
+}
+
+@test "a thread that reads the clock in the vdso has its whole stack" {
+	there "$PROGRAMS/badstacks"
+	poll_until 20 in_vdso
+}
+
+@test "a 32-bit program is refused in words" {
+	echo 'void _start(void) { for (;;) __asm__ volatile("int $0x80" : : "a"(29) : "memory"); }' |
+		gcc -m32 -ffreestanding -fno-pic -fno-stack-protector -nostdlib -static -x c -o small - 2>/dev/null ||
+		skip "this compiler makes no 32-bit programs"
+	bg ./small
+	poll_until 10 grep -q small "/proc/$bg_pid/comm"
+	run --separate-stderr threaddump "$bg_pid"
+	assert_status 2
+	assert_equal "$stderr" "threaddump: process $bg_pid runs a 32-bit program: only 64-bit ones can be read"
+}
+
+# ended_while - kills the subject at some moment of a dump; whatever is said must be said in words, and at once.
+ended_while()
+{
+	there "$PROGRAMS/dumpme" convoy 60
+	{ for ((i = 0; i < RANDOM % 40 * 500; i++)); do :; done; kill -KILL "$bg_pid"; } 3>&- &
+	run --separate-stderr timeout 20 threaddump "$@" "$bg_pid"
+	wait $! || :
+	[ "$status" -eq 0 ] || assert_status 2
+	[ "$status" -eq 0 ] || assert_matches "$stderr" '^threaddump: (no process|process) [0-9]+( \(dumpme\))?($|: it has ended|.* ended while it was read|.* has ended)'
+}
+
+@test "a process that ends while it is dumped is dumped as far as it was there, or said to have ended" {
+	local n
+	for ((n = 0; n < ${DUMP_KILLS:-6}; n++)); do
+		ended_while
+		ended_while --consistent
+	done
+}
+
 @test "a series says which threads did not run" {
 	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
 	run threaddump --repeat 3 --interval 50ms --thread mutex --thread spin "$bg_pid"

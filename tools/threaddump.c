@@ -51,7 +51,7 @@ static const struct tt_opt options[] = {
 	TT_OPT_FLAG('s', "summary", &opt.view.no_stacks, "only what is wrong, and who waits for what: no stacks"),
 	TT_OPT_FLAG(0, "no-group", &opt.view.no_group, "each thread for itself, also where stacks are identical"),
 	TT_OPT_FLAG(0, "native", &opt.view.native, "native stacks below those of a JVM"),
-	TT_OPT_U64(0, "frames", "N", &opt.frames, 0, 4096, "at most N frames of each stack; 0: all (0)"),
+	TT_OPT_U64(0, "frames", "N", &opt.frames, 0, 65536, "at most N frames of each stack; 0: all (0)"),
 	TT_OPT_COLOR(&opt.color),
 	TT_OPT_GROUP("Names"),
 	TT_OPT_FLAG('l', "lines", &opt.dump.lines, "source files and lines"),

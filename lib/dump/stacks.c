@@ -8,6 +8,10 @@
 #include "lib/dump/dump_private.h"
 #include "lib/util/glob.h"
 
+/* When all of a crowd have run away, their frames must fit into memory. */
+#define CROWD        100
+#define CROWD_FRAMES 4096
+
 /* Functions of interpreters, each of whose frames stands for one or more of the program that is interpreted. */
 static const struct {
 	const char *pattern, *label;
@@ -149,7 +153,10 @@ static int read_stack(struct naming *n, struct tt_unwinder *u, struct tt_dump_th
 	t->end = TT_STACK_NOTHING;
 	if (!snap)
 		return 0;
-	int rc = tt_unwind_settle(u, snap, n->d->options->max_frames, stack);
+	size_t most = n->d->options->max_frames;
+	if (!most && n->d->threads.len > CROWD)
+		most = CROWD_FRAMES;
+	int rc = tt_unwind_settle(u, snap, most, stack);
 	t->end = stack->end;
 	vec_for_each (frame, &stack->frames)
 		if (rc == 0)

@@ -7,8 +7,10 @@
 #include "lib/out/dump.h"
 #include "lib/util/text.h"
 
-#define WAITS_SHOWN 4u /* different waits of a group */
-#define NAMES_SHOWN 8u /* members of a group by name and id; their number is said anyway */
+#define WAITS_SHOWN  4u /* different waits of a group */
+#define NAMES_SHOWN  8u /* members of a group by name and id; their number is said anyway */
+#define PERIOD_MAX   8u /* functions that call each other */
+#define REPEATED_MIN 8u /* frames that are left out when they repeat those before them */
 
 /* ------------------------------------------------------------------ stacks */
 
@@ -50,13 +52,56 @@ static void write_frame(struct dump_out *o, const struct tt_dump_frame *f, size_
 		dump_out_say(o, TT_STYLE_NOTE, "         <a signal handler interrupted what follows>\n");
 }
 
+static bool same_frame(const struct tt_dump_frame *a, const struct tt_dump_frame *b)
+{
+	return a->pc == b->pc && a->function == b->function && a->trust == b->trust && a->inlined == b->inlined &&
+	       a->signal == b->signal;
+}
+
+/* Recursion: how many frames after those from `at` to `at + period` are these again and again. */
+static size_t repeated(const struct tt_dump_thread *t, size_t at, size_t period)
+{
+	size_t i = at + period;
+	while (i < t->frames.len && same_frame(&t->frames.data[i], &t->frames.data[i - period]))
+		i++;
+	return (i - at - period) / period * period;
+}
+
+/* The shortest period at `at` that is worth to be shown once; 0: none. *ret_more: the frames that need not be shown. */
+static size_t find_recursion(const struct tt_dump_thread *t, size_t at, size_t *ret_more)
+{
+	for (size_t period = 1; period <= PERIOD_MAX && at + period < t->frames.len; period++) {
+		*ret_more = repeated(t, at, period);
+		if (*ret_more >= REPEATED_MIN && *ret_more >= 2 * period)
+			return period;
+	}
+	return 0;
+}
+
+static void say_recursion(struct dump_out *o, size_t period, size_t more)
+{
+	if (period == 1)
+		dump_out_say(o, TT_STYLE_NOTE, "         and %zu more of the same: it calls itself\n", more);
+	else
+		dump_out_say(o, TT_STYLE_NOTE, "         and %zu more, these %zu again and again\n", more, period);
+}
+
 void dump_out_stack(struct dump_out *o, const struct tt_dump_thread *t, size_t limit)
 {
-	size_t shown = limit && t->frames.len > limit ? limit : t->frames.len;
-	for (size_t i = 0; i < shown; i++)
+	size_t i = 0, lines = 0, more = 0, recursion_ends = 0, period = 0;
+	while (i < t->frames.len && (!limit || lines < limit)) {
+		if (i >= recursion_ends && (period = find_recursion(t, i, &more)))
+			recursion_ends = i + period;
 		write_frame(o, &t->frames.data[i], i);
-	if (shown < t->frames.len)
-		dump_out_say(o, TT_STYLE_DIM, "         and %zu more\n", t->frames.len - shown);
+		i++;
+		lines++;
+		if (period && i == recursion_ends) {
+			say_recursion(o, period, more);
+			i += more;
+		}
+	}
+	if (i < t->frames.len)
+		dump_out_say(o, TT_STYLE_DIM, "         and %zu more\n", t->frames.len - i);
 	else if (t->end == TT_STACK_NOTHING && t->snap)
 		dump_out_say(o, TT_STYLE_NOTE, "         no stack: %s\n", tt_snap_fail_text(t->snap->fail));
 	else if (t->end == TT_STACK_NOTHING)

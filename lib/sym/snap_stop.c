@@ -40,17 +40,19 @@
 
 /* ------------------------------------------------------------------ one stop */
 
-static pid_t tracer_of(pid_t tid)
+/* Who traces a thread already; whether it has ended. */
+static void look_why(pid_t tid, pid_t *ret_tracer, bool *ret_ended)
 {
-	char path[64], line[128];
+	char path[64], line[128], state = 'X';
 	int tracer = 0;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
 	FILE *f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f) && sscanf(line, "TracerPid: %d", &tracer) != 1)
-		;
+		(void)sscanf(line, "State: %c", &state);
 	if (f)
 		fclose(f);
-	return tracer;
+	*ret_tracer = tracer;
+	*ret_ended = state == 'X' || state == 'Z';
 }
 
 static void stop_failed(struct snap_stop *stop, enum tt_snap_fail fail, int error)
@@ -61,8 +63,11 @@ static void stop_failed(struct snap_stop *stop, enum tt_snap_fail fail, int erro
 
 static void refused(struct snap_stop *stop, int error)
 {
-	stop->thread->tracer = error == EPERM && !stop->seized ? tracer_of(stop->tid) : 0;
-	if (error == ESRCH)
+	bool ended = error == ESRCH;
+	stop->thread->tracer = 0;
+	if (error == EPERM && !stop->seized)
+		look_why(stop->tid, &stop->thread->tracer, &ended);
+	if (ended)
 		stop_failed(stop, TT_SNAP_GONE, error);
 	else if (stop->thread->tracer)
 		stop_failed(stop, TT_SNAP_TRACED, error);

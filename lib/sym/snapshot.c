@@ -309,7 +309,9 @@ int tt_snap_take(pid_t pid, const struct tt_snap_options *options, struct tt_sna
 	int rc = open_process(snap, err);
 	if (rc == 0) {
 		rc = snap->options.mode == TT_SNAP_CONSISTENT ? read_all_together(snap) : read_all_threads(snap);
-		if (rc)
+		if (rc == -ESRCH || rc == -ENOENT)
+			rc = tt_err_set(err, ESRCH, "process %d ended while it was read", (int)pid);
+		else if (rc)
 			tt_err_set(err, -rc, "cannot read the threads of %d: %s", (int)pid, strerror(-rc));
 	}
 	if (rc) {

@@ -272,7 +272,7 @@ const char *tt_stack_end_text(enum tt_stack_end end)
 {
 	static const char *const texts[TT_STACK_END_MAX] = {
 		[TT_STACK_COMPLETE] = "complete",
-		[TT_STACK_LIMIT] = "more frames than asked for",
+		[TT_STACK_LIMIT] = "this many frames are the limit",
 		[TT_STACK_CUT] = "deeper than the copied part of the stack",
 		[TT_STACK_REGISTER] = "a register is needed that only a stop would tell",
 		[TT_STACK_NO_TABLE] = "code without unwind tables and without frame pointers",

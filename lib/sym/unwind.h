@@ -48,7 +48,7 @@ struct tt_stack {
 	bool exact; /* complete, and each frame exact */
 };
 
-/* "complete", "more frames than asked for" ...; for people, lower case. */
+/* "complete", "this many frames are the limit" ...; for people, lower case. */
 const char *tt_stack_end_text(enum tt_stack_end end);
 
 /* Whether a stop of the thread could give more than this. */
@@ -60,7 +60,7 @@ struct tt_unwinder;
 int tt_unwinder_create(struct tt_snap *snap, struct tt_sym *sym, struct tt_unwinder **ret, struct tt_err *err);
 void tt_unwinder_destroy(struct tt_unwinder *u);
 
-#define TT_UNWIND_FRAMES_MAX 4096u /* when 0 is asked for */
+#define TT_UNWIND_FRAMES_MAX 65536u /* when 0 is asked for */
 
 /*
  * Unwinds one thread into stack, which may hold an earlier one (else TT_STACK_INIT). 0 or -ENOMEM: everything else is told
