@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The count part: figures that are the same on every run, whatever the machine does: instructions by callgrind, system calls
-# by strace. tests/cost.bats asks it too:   counts.py instructions|syscalls MICRO CASE [SHIM]
+# by strace. tests/cost.bats asks it too:   counts.py instructions|syscalls[/10] MICRO CASE [SHIM]   (/10: of a tenth as many operations)
 import os
 import re
 import shutil
@@ -35,8 +35,8 @@ def instructions(micro, case, shim=None):
         return (total(MORE) - total(LESS)) / (MORE - LESS)
 
 
-def syscalls(micro, case, shim=None):
-    """System calls that 100,000 more operations make. The program's own environment is set by strace: it is not preloaded."""
+def syscalls(micro, case, shim=None, share=1):
+    """System calls that 100,000 / share more operations make. The program's own environment is set by strace: it is not preloaded."""
     with tempfile.TemporaryDirectory(prefix="tt-count-") as work:
         def total(ops):
             settings = ["-E%s=%s" % kv for kv in _environment(shim, work).items()
@@ -48,7 +48,7 @@ def syscalls(micro, case, shim=None):
                 return sum(int(line.split()[0]) for line in file
                            if line.split()[:1] and line.split()[0].isdigit() and line.split()[-1] != "total")
 
-        return total(MORE) - total(LESS)
+        return total(MORE // share) - total(LESS // share)
 
 
 def run(bench):
@@ -64,4 +64,5 @@ def run(bench):
 
 
 if __name__ == "__main__":
-    print(round({"instructions": instructions, "syscalls": syscalls}[sys.argv[1]](*sys.argv[2:]), 1))
+    counters = {"instructions": instructions, "syscalls": syscalls, "syscalls/10": lambda *a: syscalls(*a, share=10)}
+    print(round(counters[sys.argv[1]](*sys.argv[2:]), 1))
