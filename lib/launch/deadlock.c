@@ -111,11 +111,12 @@ static bool is_old(const struct tt_waitfor *w, const struct tt_knot *k, const st
 	return now > g->header.start_mono_ns + latest + OLD_NS;
 }
 
-static int take_knots(struct tt_deadlock_watch *watch, const struct tt_glance *g, struct tt_buf *words)
+static int take_knots(struct tt_deadlock_watch *watch, struct tt_glance *g, struct tt_buf *words)
 {
 	struct tt_waitfor w = {0};
 	int found = 0;
 	int rc = tt_waitfor_glance(&w, g);
+	g->want_asleep = w.everyone_waits;
 	const struct tt_knot *k;
 	vec_for_each (k, &w.knots) {
 		struct tt_hmap_entry *told =

@@ -339,6 +339,7 @@ int tt_waitfor_read(struct tt_waitfor *w, const struct tt_rec *rec)
 			return -ENOMEM;
 	}
 	w->seen = running || tasks->known;
+	w->awake = w->seen && !tasks->asleep;
 	w->complete = w->seen ? knows_all(w, tasks) : tt_rec_life(rec) != TT_REC_UNKNOWN;
 	return build(w);
 }
@@ -363,6 +364,7 @@ int tt_waitfor_glance(struct tt_waitfor *w, const struct tt_glance *g)
 			return -ENOMEM;
 	}
 	w->seen = true;
+	w->awake = !g->tasks.asleep;
 	w->complete = knows_all(w, &g->tasks);
 	return build(w);
 }

@@ -74,9 +74,11 @@ struct tt_waitfor {
 	TT_VEC(uint32_t) targets;
 	TT_VEC(struct tt_knot) knots; /* cycles first; by lowest serial */
 	bool everyone;                /* no thread of the process is left that could run */
+	bool everyone_waits;          /* the same in some reading of its waits, but for threads that were woken already */
 	bool (*lock)(const void *ctx, uint32_t uid, struct ttrec_lock *ret);
 	const void *ctx;
 	bool seen;     /* the process was looked at while it ran: it said itself which threads it has */
+	bool awake;    /* ... and some of them did not sleep, or nobody asked */
 	bool complete; /* threads names every thread of the process, as far as was seen or recorded */
 };
 void tt_waitfor_deinit(struct tt_waitfor *w);

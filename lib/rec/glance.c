@@ -256,7 +256,7 @@ int tt_glance_take(struct tt_glance *g, const char *path, struct tt_err *err)
 	g->life = tt_life_of(h->state, h->pid, h->proc_start_ticks, h->pid_ns);
 	tt_life_tasks_deinit(&g->tasks);
 	if (lasted && g->life == TT_REC_RUNNING)
-		(void)tt_life_list_tasks(h->pid, &g->tasks);
+		(void)tt_life_list_tasks(h->pid, g->want_asleep, &g->tasks);
 	size_t confirmed = 0;
 	rc = walk(g);
 	if (rc >= 0) {

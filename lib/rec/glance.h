@@ -38,6 +38,7 @@ struct tt_glance {
 	TT_VEC(struct ttrec_held) held;
 	struct tt_life_tasks tasks; /* listed before the threads were read; only when some wait lasts */
 	size_t steady;              /* threads that are steady */
+	bool want_asleep;           /* set by the caller: the next look is to find out whether all tasks sleep */
 	/* private */
 	int fd; /* + 1; 0: closed */
 	uint64_t walked;

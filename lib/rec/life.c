@@ -56,7 +56,7 @@ uint64_t tt_life_now_ns(void)
 void tt_life_tasks_deinit(struct tt_life_tasks *tasks)
 {
 	tt_vec_deinit(&tasks->tids);
-	tasks->known = false;
+	tasks->known = tasks->asleep = false;
 }
 
 static int by_number(const void *a, const void *b)
@@ -70,7 +70,20 @@ bool tt_life_has_task(const struct tt_life_tasks *tasks, uint32_t tid)
 	return tasks->tids.len && bsearch(&tid, tasks->tids.data, tasks->tids.len, sizeof(tid), by_number);
 }
 
-int tt_life_list_tasks(uint32_t pid, struct tt_life_tasks *ret)
+static bool sleeps(uint32_t pid, uint32_t tid)
+{
+	char path[64], text[512];
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	const char *at = strrchr(text, ')');
+	return at && at[1] == ' ' && (at[2] == 'S' || at[2] == 'D');
+}
+
+int tt_life_list_tasks(uint32_t pid, bool states, struct tt_life_tasks *ret)
 {
 	char path[64];
 	uint64_t ticks;
@@ -82,11 +95,14 @@ int tt_life_list_tasks(uint32_t pid, struct tt_life_tasks *ret)
 	DIR *d = opendir(path);
 	if (!d)
 		return -errno;
+	ret->asleep = states;
 	for (const struct dirent *e; rc == 0 && (e = readdir(d));) {
 		uint32_t tid = (uint32_t)strtoul(e->d_name, NULL, 10);
 		/* Other threads are gone when they have ended; the leader stays while they live. */
-		if (tid && !(leader_ended && tid == pid))
-			rc = tt_vec_push(&ret->tids, tid);
+		if (!tid || (leader_ended && tid == pid))
+			continue;
+		rc = tt_vec_push(&ret->tids, tid);
+		ret->asleep = ret->asleep && sleeps(pid, tid);
 	}
 	closedir(d);
 	tt_vec_sort(&ret->tids, by_number);
@@ -98,7 +114,7 @@ int tt_life_list_tasks(uint32_t pid, struct tt_life_tasks *ret)
 static bool has_other_tasks(uint32_t pid)
 {
 	struct tt_life_tasks tasks = {0};
-	bool others = tt_life_list_tasks(pid, &tasks) == 0 && tasks.tids.len > 0;
+	bool others = tt_life_list_tasks(pid, false, &tasks) == 0 && tasks.tids.len > 0;
 	tt_life_tasks_deinit(&tasks);
 	return others;
 }

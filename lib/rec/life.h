@@ -22,15 +22,19 @@ enum tt_rec_life tt_life_of(uint32_t state, uint32_t pid, uint64_t start_ticks, 
 /* Field 22 of /proc/PID/stat; *zombie (may be NULL) tells that it is dead and not reaped. 0 or -errno. */
 int tt_life_start_ticks(uint32_t pid, uint64_t *ret, bool *zombie);
 
-/* The tids of a process, ascending, without a leader that has ended; `known` tells a list from none. Zeroed at first. */
+/*
+ * The tids of a process, ascending, without a leader that has ended; `known` tells a list from none. asleep: all of them were,
+ * by their state in /proc. A thread that was woken and has no processor yet is not, whatever its recording says. Zeroed at
+ * first.
+ */
 struct tt_life_tasks {
-	bool known;
+	bool known, asleep;
 	TT_VEC(uint32_t) tids;
 };
 void tt_life_tasks_deinit(struct tt_life_tasks *tasks);
 
-/* Fills *ret, which is empty. 0 or -errno. */
-int tt_life_list_tasks(uint32_t pid, struct tt_life_tasks *ret);
+/* Fills *ret, which is empty. states: asleep is wanted, a file for each task. 0 or -errno. */
+int tt_life_list_tasks(uint32_t pid, bool states, struct tt_life_tasks *ret);
 bool tt_life_has_task(const struct tt_life_tasks *tasks, uint32_t tid);
 
 uint64_t tt_life_now_ns(void); /* CLOCK_MONOTONIC */

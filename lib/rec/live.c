@@ -102,7 +102,7 @@ int tt_rec_look_again(struct tt_rec *rec, int fd, uint64_t wait_ns)
 		return 0;
 	nanosleep(&pause, NULL);
 	/* Between the looks, so that no thread that came and went in the meantime is overlooked. */
-	if (rec->life == TT_REC_RUNNING && tt_life_list_tasks(rec->header.pid, &rec->tasks) == -ENOMEM)
+	if (rec->life == TT_REC_RUNNING && tt_life_list_tasks(rec->header.pid, true, &rec->tasks) == -ENOMEM)
 		return -ENOMEM;
 	const struct tt_rec_chunk *c;
 	vec_for_each (c, &rec->chunks) {

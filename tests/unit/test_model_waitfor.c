@@ -6,6 +6,13 @@
 #include "tests/unit/recbuild.h"
 #include "tests/unit/tap.h"
 
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "lib/model/waitfor.h"
 
 #define LOCK RB_SITE(0x401010, LOCK)
@@ -451,6 +458,59 @@ static void test_semaphores(void)
 	end();
 }
 
+/* ------------------------------------------------------------------ running processes */
+
+static bool is_asleep(pid_t pid)
+{
+	struct tt_life_tasks tasks = {0};
+	bool asleep = tt_life_list_tasks((uint32_t)pid, true, &tasks) == 0 && tasks.asleep;
+	tt_life_tasks_deinit(&tasks);
+	return asleep;
+}
+
+/* The only thread of a running child waits for a mutex that nobody holds. Its state by /proc is what the child does. */
+static void look_at_child(bool runs, size_t knots, const char *what)
+{
+	char path[] = "/tmp/test_waitfor.XXXXXX";
+	int fd = mkstemp(path);
+	pid_t pid = fd < 0 ? -1 : fork();
+	if (pid == 0)
+		for (;;)
+			if (!runs)
+				pause();
+	if (pid < 0)
+		abort();
+	while (!runs && !is_asleep(pid))
+		sched_yield();
+	begin(1);
+	x.rb->header->pid = (uint32_t)pid;
+	x.rb->header->proc_start_ticks = 0;
+	x.t[1]->tid = (uint32_t)pid;
+	wants(1, mutex(0x6000), LOCK);
+	rb_write(x.rb, path);
+	struct tt_glance g = {.want_asleep = true};
+	for (int look = 0; look < 3; look++)
+		if (tt_glance_take(&g, path, NULL) < 0)
+			fail("%s: look", what);
+	ok(tt_waitfor_glance(&x.w, &g) == 0 && x.w.everyone_waits && x.w.everyone == !runs && x.w.knots.len == knots, "%s",
+		what);
+	tt_waitfor_deinit(&x.w);
+	x.w = (struct tt_waitfor){0};
+	tt_glance_deinit(&g);
+	rb_destroy(x.rb);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+	unlink(path);
+}
+
+/* Whoever let go of the lock may have ended since; that the waiter was woken, its state says before its recording does. */
+static void test_woken(void)
+{
+	look_at_child(false, 1, "asleep for a lock that nobody is left to release: stuck");
+	look_at_child(true, 0, "on its way to a lock that was released: not stuck");
+}
+
 /* ------------------------------------------------------------------ size */
 
 /* A ring as long as the recording has threads: no recursion, no quadratic walk. */
@@ -486,6 +546,7 @@ int main(void)
 	test_barrier();
 	test_cond();
 	test_semaphores();
+	test_woken();
 	test_long_ring();
 	return done();
 }
