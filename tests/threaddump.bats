@@ -134,6 +134,36 @@ deadlocked()
 	deadlocked "$MKTHREADS" deadlock-join-ring
 }
 
+@test "musl keeps no owner of plain mutexes: they are named, and nobody is accused" {
+	require musl-gcc
+	cat >plain.c <<-'C'
+		#include <pthread.h>
+		#include <stdio.h>
+		static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
+		static pthread_barrier_t both;
+		static void *first(void *arg) { pthread_mutex_lock(&a); pthread_barrier_wait(&both); pthread_mutex_lock(&b); return arg; }
+		static void *second(void *arg) { pthread_mutex_lock(&b); pthread_barrier_wait(&both); pthread_mutex_lock(&a); return arg; }
+		int main(void)
+		{
+			pthread_t t[2];
+			pthread_barrier_init(&both, NULL, 2);
+			pthread_create(&t[0], NULL, first, NULL);
+			pthread_create(&t[1], NULL, second, NULL);
+			puts("{}");
+			fflush(stdout);
+			return pthread_join(t[0], NULL);
+		}
+	C
+	musl-gcc -O1 -o plain plain.c
+	there ./plain
+	on_locks() { [ "$(cat /proc/"$bg_pid"/task/*/syscall | grep -c '^202 ')" = 3 ]; }
+	poll_until 10 on_locks
+	run threaddump "$bg_pid"
+	assert_status 0
+	assert_matches "$output" $'\n +1 +[0-9.]+ [a-zµ]+  mutex b \\(of musl\'s plain kind, which keeps no owner\\), in first\n'
+	assert_contains "$output" "for mutex a (of musl's plain kind, which keeps no owner)"
+}
+
 @test "they are found as well where no library has a symbol table" {
 	local kind
 	for kind in robust pi rwlock stdio; do
@@ -374,14 +404,34 @@ ended_while()
 	assert_contains "$stderr" "is a zombie: it has ended, and its parent, process $bg_pid, has not waited for it"
 }
 
-@test "another user's process is refused with the check that refused it" {
+# as_nobody COMMAND... - as a user who may do nothing.
+as_nobody()
+{
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+
+@test "what may not be looked into is refused with the check that refused it, and what to do" {
 	require_root
-	require setpriv
+	require setpriv unshare
+	local not='threaddump: not permitted to look into process'
 	there "$PROGRAMS/dumpme" convoy 2
 	cp "$BIN/threaddump" . && chmod 755 . threaddump
-	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups ./threaddump "$bg_pid"
+	run --separate-stderr as_nobody ./threaddump "$bg_pid"
 	assert_status 2
-	assert_matches "$stderr" "threaddump: .*(permitted|belongs to)"
+	assert_empty "$output"
+	assert_equal "$stderr" "$not $bg_pid: it belongs to user 0, this is user 65534; run as root or as that user"
+	run --separate-stderr as_nobody unshare -Ur ./threaddump "$bg_pid"
+	if [[ $stderr != unshare:* ]]; then # some kernels do not allow it
+		assert_status 2
+		assert_matches "$stderr" "^$not $bg_pid: .* user namespace.*; run as root of the host"
+	fi
+	: >"$TRUTH"
+	bg setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 -c \
+		'import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print("{}", flush=True); time.sleep(1000)' >"$TRUTH"
+	poll_until 30 complete
+	run --separate-stderr as_nobody ./threaddump "$bg_pid"
+	assert_status 2
+	assert_matches "$stderr" "^$not $bg_pid: it is marked as not dumpable .*; run as root\$"
 }
 
 @test "--never-stop stops nobody, --consistent only what runs, and finds what blocks as it stands; the program goes on" {

@@ -331,7 +331,7 @@ static void jam_row(struct dump_out *o, struct tt_table *table, const struct tt_
 	tt_table_cell(table, TT_STYLE_NONE, "%s", j->longest_ns ? tt_ns(j->longest_ns).s : "-");
 	tt_buf_clear(&o->line);
 	/* One of many objects, or of many deadlines, does not stand for the others. */
-	if (first->wait.meaning && !first->managed_wait)
+	if (first->wait.meaning && !first->managed_wait && !tt_wait_is_lock(first->wait.kind))
 		tt_buf_adds(&o->line, first->wait.meaning);
 	else if (j->threads.len > 1 && (j->place || first->wait.kind == TT_WAIT_SLEEP))
 		tt_buf_adds(&o->line, tt_wait_kind_words(first->wait.kind));

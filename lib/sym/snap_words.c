@@ -134,6 +134,17 @@ static bool other_user_namespace(const char *process)
 	return stat("/proc/self/ns/user", &own) == 0 && stat(path, &target) == 0 && own.st_ino != target.st_ino;
 }
 
+/* Whether this program lives in a user namespace of its own: what it may as root of that, it may only there. */
+static bool inner_user_namespace(void)
+{
+	unsigned long inside = 0, outside = 0, count = 0;
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	bool read = f && fscanf(f, "%lu %lu %lu", &inside, &outside, &count) == 3;
+	if (f)
+		fclose(f);
+	return read && (inside != 0 || outside != 0 || count != UINT32_MAX);
+}
+
 /* A filter on our own system calls: reading our own memory fails then. */
 static bool calls_filtered(void)
 {
@@ -210,6 +221,9 @@ bool tt_snap_permission(pid_t pid, struct tt_buf *why)
 		tt_buf_adds(why, "it has capabilities that this program has not; run as root");
 	else if (!any && why_yama(why))
 		;
+	else if (any && inner_user_namespace())
+		tt_buf_adds(why, "what this program may do ends at its own user namespace, and the process is not in that; "
+				 "run as root of the host, or inside the process's namespace (nsenter -U)");
 	else if (any)
 		tt_buf_adds(why, "a security module (SELinux, AppArmor ...) or a sandbox forbids it; its log tells");
 	else
