@@ -89,6 +89,11 @@ static struct tt_snap_map *find_stack(struct tt_snap *snap, uint64_t sp)
 	return map && map->read ? map : NULL;
 }
 
+bool snap_memory_own_stack(const struct tt_snap_thread *thread, const struct tt_snap_map *map)
+{
+	return (thread->fs_base >= map->start && thread->fs_base < map->end) || strcmp(map->path, "[stack]") == 0;
+}
+
 /* Makes room for the stack above a thread's stack pointer. 0, -EFAULT: no memory there, -ENOMEM. */
 static int piece_prepare(struct tt_snap *snap, struct tt_snap_thread *thread)
 {
@@ -99,6 +104,8 @@ static int piece_prepare(struct tt_snap *snap, struct tt_snap_thread *thread)
 		return -EFAULT;
 	uint64_t start = sp - map->start > SNAP_RED_ZONE ? sp - SNAP_RED_ZONE : map->start;
 	size_t size = map->end - start, limit = stack_limit(snap), before = piece->end - piece->start;
+	if (thread->fs_base && !snap_memory_own_stack(thread, map) && limit > SNAP_FOREIGN_MAX)
+		limit = SNAP_FOREIGN_MAX;
 	thread->stack_cut = size > limit;
 	if (thread->stack_cut)
 		size = limit;

@@ -20,6 +20,7 @@
 #define SNAP_PAGE          4096u
 #define SNAP_RED_ZONE      128u /* below the stack pointer, still in use */
 #define SNAP_STACK_MAX     ((size_t)1 << 20)
+#define SNAP_FOREIGN_MAX   ((size_t)64 << 10)  /* of a stack that may lie amid other memory (a coroutine's) */
 #define SNAP_STACKS_BUDGET ((size_t)512 << 20) /* of all copies together */
 #define SNAP_DEADLINE_NS   100000000u
 #define SNAP_MAPS_MAX      ((size_t)256 << 20) /* text of a memory map */
@@ -89,7 +90,7 @@ struct tt_snap {
 	struct tt_hmap pages;   /* page number -> its bytes, of memory that nobody writes to */
 	size_t copied;          /* bytes of all stacks */
 	struct snap_core *core; /* NULL: live */
-	/* For unwind_prefetch; NULL until it is needed. */
+	/* For unwind_prefetch; NULL until threads are to be stopped. */
 	struct tt_sym *sym;
 	struct tt_unwinder *unwinder;
 };
@@ -117,6 +118,9 @@ bool snap_memory_word(struct tt_snap *snap, struct tt_snap_thread *thread, uint6
 
 /* Bytes of code or other constant memory, through the cache. False: not all are there. */
 bool snap_memory_constant(struct tt_snap *snap, uint64_t address, void *bytes, size_t len);
+
+/* Whether the stack in that map is where the thread began: it holds its thread block, or is the process's own stack. */
+bool snap_memory_own_stack(const struct tt_snap_thread *thread, const struct tt_snap_map *map);
 
 struct snap_copy {
 	struct tt_snap_thread *thread; /* NULL: skip it */
@@ -211,6 +215,9 @@ size_t snap_core_read(struct tt_snap *snap, uint64_t address, void *bytes, size_
 void snap_core_close(struct snap_core *core);
 
 /* ------------------------------------------------------------------ unwind.c */
+
+/* To be called before threads are stopped: makes what unwind_prefetch() needs, which takes milliseconds. */
+void unwind_prepare(struct tt_snap *snap);
 
 /*
  * For a stopped thread that is not on its own stack (a signal's alternate stack, a coroutine): walks it, so that what its

@@ -287,6 +287,7 @@ static void *trace_each(void *arg)
 void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_t count)
 {
 	struct each e = {.snap = snap, .count = count};
+	unwind_prepare(snap);
 	uint64_t since_ns = snap_now_ns();
 	e.stops = calloc(count + 1, sizeof(*e.stops));
 	e.copies = calloc(count + 1, sizeof(*e.copies));

@@ -235,6 +235,7 @@ int snap_together(struct tt_snap *snap)
 	struct together t = {.snap = snap};
 	struct snap_watch *watch;
 	int rc = sort_all(&t);
+	unwind_prepare(snap);
 	rc = rc ? rc : tt_vec_reserve(&t.stops, t.stops.len + 64);
 	rc = rc ? rc : snap_stop_trace(trace_together, &t);
 	vec_for_each (watch, &t.blocked)

@@ -223,24 +223,17 @@ int tt_unwind(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_f
 
 /* ------------------------------------------------------------------ while a thread stands */
 
-/* Whether the stack pointer is where the thread began: in the map that holds its thread block, or the process's own stack. */
-static bool on_own_stack(struct tt_snap *snap, const struct tt_snap_thread *thread)
-{
-	const struct tt_snap_map *map = snap_maps_find(&snap->maps, thread->regs.value[TT_REG_RSP]);
-	return map && ((thread->fs_base >= map->start && thread->fs_base < map->end) || strcmp(map->path, "[stack]") == 0);
-}
-
-static struct tt_unwinder *own_unwinder(struct tt_snap *snap)
+void unwind_prepare(struct tt_snap *snap)
 {
 	if (!snap->unwinder && tt_sym_create(NULL, &snap->sym, NULL) == 0 && tt_snap_add_modules(snap, snap->sym, NULL) == 0)
 		tt_unwinder_create(snap, snap->sym, &snap->unwinder, NULL);
-	return snap->unwinder;
 }
 
 void unwind_prefetch(struct tt_snap *snap, struct tt_snap_thread *thread)
 {
 	struct tt_stack stack = TT_STACK_INIT;
-	struct tt_unwinder *u = on_own_stack(snap, thread) ? NULL : own_unwinder(snap);
+	const struct tt_snap_map *map = snap_maps_find(&snap->maps, thread->regs.value[TT_REG_RSP]);
+	struct tt_unwinder *u = map && snap_memory_own_stack(thread, map) ? NULL : snap->unwinder;
 	if (!u)
 		return;
 	u->standing = true;
