@@ -142,7 +142,7 @@ TT_INLINE bool rwlock_read(struct tt_self *s, pthread_rwlock_t *rw, uint64_t sit
 	if (!tt_entered(s) || unlikely(!tt_rwlock_inline_ok))
 		return false;
 	struct tt_ready ready;
-	struct ttrec_count *e = tt_near_entry(tt_near_ask(s, (uintptr_t)rw), (uintptr_t)rw, site);
+	struct ttrec_count *e = tt_near_entry(tt_near(s, (uintptr_t)rw), (uintptr_t)rw, site);
 	if (unlikely(!e || !tt_near_held(s, e, site, TTREC_OP_RDLOCK, &ready)) || unlikely(!rwlock_come(rw)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)rw, site);

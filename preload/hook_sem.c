@@ -183,7 +183,7 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 {
 	if (!tt_entered(s))
 		return false;
-	struct ttrec_count *e = tt_near_entry(tt_near_ask(s, (uintptr_t)sem), (uintptr_t)sem, site);
+	struct ttrec_count *e = tt_near_entry(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
 	if (unlikely(!e))
 		return false;
 	if (e->gap & GAP_FOREIGN) {
@@ -233,8 +233,12 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
-	int r = tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
+	/* CPython asks in this way whether a lock is its own, as often as it takes one. */
+	bool none = tt_mutex_inline_ok && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	struct tt_ready ready = {.e = NULL};
+	if (!none)
+		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
+	int r = !none && tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
 	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, site))
@@ -333,7 +337,7 @@ TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
 {
 	if (!tt_entered(s))
 		return false;
-	struct ttrec_count *e = tt_home(s, tt_lock_hash((uintptr_t)sem));
+	struct ttrec_count *e = tt_near(s, (uintptr_t)sem);
 	if (e->site != site)
 		e++;
 	if (unlikely(e->lock != (uintptr_t)sem || e->site != site))

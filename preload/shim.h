@@ -556,17 +556,19 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
  * so the hook asks for the entry (tt_near_ask), takes the lock, and only then looks: what waits for the entry is what comes
  * after, and the processor goes on with that meanwhile.
  */
+TT_INLINE struct ttrec_count *tt_near(const struct tt_self *s, uint64_t lock)
+{
+	return tt_home(s, tt_lock_hash(lock));
+}
 TT_INLINE struct ttrec_count *tt_near_ask(const struct tt_self *s, uint64_t lock)
 {
-	struct ttrec_count *e = tt_home(s, tt_lock_hash(lock));
+	struct ttrec_count *e = tt_near(s, lock);
 	tt_prefetch_write((uintptr_t)e);
 	return e;
 }
 TT_INLINE struct ttrec_count *tt_near_entry(struct ttrec_count *e, uint64_t lock, uint64_t site)
 {
-	if (unlikely(e->lock != lock))
-		return NULL;
-	if (unlikely(e->site != site) && ((++e)->site != site || e->lock != lock))
+	if (unlikely(e->lock != lock || e->site != site) && ((++e)->lock != lock || e->site != site))
 		return NULL;
 	return unlikely((uint16_t)(e->n + 1) == e->next) ? NULL : e;
 }
