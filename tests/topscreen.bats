@@ -97,6 +97,64 @@ sane()
 	done
 }
 
+# mouse BUTTON COL ROW - what a terminal sends when a button goes down there, and up again: 0 the left one, 64 and 65 the wheel.
+mouse()
+{
+	local down up
+	printf -v down '\\e[M\\x%x\\x%x\\x%x' $((32 + $1)) $((32 + $2)) $((32 + $3))
+	printf -v up '\\e[M\\x%x\\x%x\\x%x' 35 $((32 + $2)) $((32 + $3))
+	[ "$1" -eq 0 ] || up=
+	mux send-keys -l "$(printf '%b' "$down$up")"
+}
+
+# row_of REGEX - the line of the screen that it stands in, from 1.
+row_of()
+{
+	screen | grep -nE -m 1 -- "$1" | cut -d: -f1
+}
+
+# tids - the numbers of the list, as they stand there.
+tids()
+{
+	screen | grep -oE '^ *[0-9]+ mk[a-z]*' | awk '{ print $1 }'
+}
+rising()
+{
+	[ "$(tids | wc -l)" = 6 ] && tids | sort -c -n 2>/dev/null
+}
+falling()
+{
+	[ "$(tids | wc -l)" = 6 ] && tids | sort -c -n -r 2>/dev/null
+}
+
+@test "the mouse: a click on a heading sorts, on a row chooses, twice opens it; the wheel moves; the last line has keys" {
+	local third
+	bg "$MKTHREADS" threads-live threads=5 hold_us=60000000 --timeout 60 >/dev/null
+	poll_until 10 test -e "/proc/$bg_pid/task"
+	ready() { [ "$(ls "/proc/$bg_pid/task" | wc -l)" = 6 ]; }
+	poll_until 10 ready
+	terminal 100x30 tmux-256color
+	start -p "$bg_pid" --no-config -o tid,name,cpu_pct,state
+	mouse 0 5 "$(row_of '^ *TID THREAD')"
+	poll_until 5 rising
+	mouse 0 5 "$(row_of '^ *TID THREAD')"
+	poll_until 5 falling
+	third=$(tids | sed -n 3p)
+	mouse 0 4 "$(row_of "^ *$third ")"
+	mouse 0 4 "$(row_of "^ *$third ")"
+	poll_until 5 shows "thread $third"
+	mux send-keys q
+	poll_until 5 falling
+	mux send-keys Home
+	mouse 65 10 15
+	mux send-keys Enter
+	poll_until 5 shows "thread $(ls "/proc/$bg_pid/task" | sort -rn | sed -n 4p)"
+	mux send-keys q
+	poll_until 5 falling
+	mouse 0 $(($(screen | tail -1 | grep -bo F10 | cut -d: -f1) + 2)) 30
+	sane
+}
+
 @test "the terminal may become as small as 20 by 5, and as large as 300 by 80" {
 	terminal 80x24 tmux-256color
 	start
