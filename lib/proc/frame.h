@@ -69,7 +69,7 @@ struct tt_top_task {
 	uint64_t wait_object;
 	uint32_t owner_tid;  /* of the thread that holds it; 0: none or not known */
 	uint32_t wait_class; /* enum tt_wait_class of threadtop */
-	uint64_t blocked_ns; /* it has not run for so long, at least */
+	uint64_t blocked_ns; /* it has not run for so long, at least; 0 in the first frame that has it */
 	uint64_t stack_used_bytes, stack_reserved_bytes;
 	/* of the shim's recording: filled by the caller */
 	char *start_routine;

@@ -312,6 +312,7 @@ int tt_sampler_refresh(struct tt_sampler *s, struct tt_err *err)
 	for (size_t i = 0; i < s->all.len && rc == 0; i++)
 		if (s->all.data[i]->wanted)
 			rc = refresh_proc(s, s->all.data[i]);
+	tt_idle_end(&s->idle);
 	if (rc == 0 && (s->opts.needs & TT_NEED_CGROUP))
 		tt_sample_limits(s);
 	if (rc == 0)

@@ -8,8 +8,9 @@
 
 #include <sys/types.h>
 
-#include "lib/proc/tasktext.h"
+#include "lib/proc/idle.h"
 #include "lib/proc/sample.h"
+#include "lib/proc/tasktext.h"
 #include "lib/util/hmap.h"
 
 struct tt_machine_source;
@@ -62,6 +63,7 @@ struct tt_sampler {
 	struct tt_hmap by_pid, by_tid, users;
 	struct tt_smap groups;             /* text of /proc/PID/cgroup -> struct tt_live_group */
 	TT_VEC(struct tt_live_proc *) all; /* also those that are not wanted */
+	struct tt_idle idle;               /* of this refresh */
 	size_t sweep;                      /* where the search for threads that were woken goes on */
 	struct tt_machine_source *machine;
 	char *text; /* TT_PROC_TEXT bytes for whatever is read */

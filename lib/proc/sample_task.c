@@ -281,6 +281,17 @@ int tt_top_task_refresh(struct tt_sampler *s, struct tt_live_task *t)
 
 /* ------------------------------------------------------------------ coming and going */
 
+/* A thread that blocked before we came: since when. Without the kernel's word it is as if it had run just now. */
+static void look_back(struct tt_sampler *s, struct tt_live_task *t)
+{
+	const struct tt_live_proc *p = tt_live_proc_of(t);
+	if (!s->is_proc || s->no_schedstat || t->pub.state == 'R')
+		return;
+	uint64_t idle_ns = tt_idle_of(&s->idle, p->task_fd, (pid_t)t->pub.tid, t->pub.cpu);
+	uint64_t most_ns = p->at_ns > t->pub.start_ns ? p->at_ns - t->pub.start_ns : 0;
+	t->ran_at_ns = p->at_ns - (idle_ns < most_ns ? idle_ns : most_ns);
+}
+
 /* The first reading of a thread. What it did before we came is no difference, unless it came after the last refresh. */
 static int first_reading(struct tt_sampler *s, struct tt_live_task *t)
 {
@@ -294,6 +305,8 @@ static int first_reading(struct tt_sampler *s, struct tt_live_task *t)
 		return -ESRCH;
 	mark_ran(s, t);
 	bool fresh = is_new(s, t);
+	if (!fresh)
+		look_back(s, t);
 	t->pub.span_ns = fresh ? covered_new(t) : 0;
 	struct tt_schedstat from = {0};
 	if (!fresh)

@@ -60,12 +60,7 @@ struct tt_task *tt_tasks_find(const struct tt_tasks *tasks, pid_t tid);
 /* Reads run_ns, delay_ns and slices anew, nothing else. False: the thread is gone, or the kernel does not count. */
 bool tt_task_reread(pid_t pid, struct tt_task *task);
 
-/*
- * Fills idle_ns of all tasks that do not run: from se.exec_start of /proc/PID/task/TID/sched, which is the processor's clock
- * when the thread last ran, against what that clock says now, learned by running on that processor for a moment. Time stolen
- * from the processor and spent in interrupts since is not in it. Where the kernel does not tell (no CONFIG_SCHED_DEBUG) all
- * stay 0.
- */
+/* Fills idle_ns of all tasks that do not run, by idle.h. Where the kernel does not tell all stay 0. */
 void tt_tasks_idle(pid_t pid, struct tt_tasks *tasks);
 
 /* "SCHED_OTHER" ... for a policy; "?" beyond the table. */

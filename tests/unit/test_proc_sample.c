@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -131,6 +132,37 @@ static void check_own(struct tt_sampler *s, bool sched)
 	is_int(wrong, 0, "and get nothing of the spinner's time");
 }
 
+/* They have blocked for longer than this sampler lives. */
+static void check_since(void)
+{
+	struct tt_sampler_opts opts = {.needs = TT_NEED_SCHED | TT_NEED_STAT};
+	struct tt_sampler *s = NULL;
+	struct tt_err err;
+	uint32_t pid = (uint32_t)getpid();
+	opts.pids = &pid;
+	opts.pid_count = 1;
+	cpu_set_t before, after;
+	sched_getaffinity(0, sizeof(before), &before);
+	if (!ok(tt_sampler_create(&opts, &s, &err) == 0 && tt_sampler_refresh(s, &err) == 0 && tt_sampler_refresh(s, &err) == 0,
+		    "a second sampler"))
+		return;
+	sched_getaffinity(0, sizeof(after), &after);
+	ok(CPU_EQUAL(&before, &after), "leaves us on the processors that were ours");
+	size_t right = 0, known = 0;
+	struct tt_top_task **i;
+	vec_for_each (i, &tt_sampler_frame(s)->tasks) {
+		if ((*i)->state != 'S')
+			continue;
+		known += (*i)->blocked_ns > (*i)->span_ns;
+		right += (*i)->blocked_ns >= 15000000 && (*i)->blocked_ns <= (*i)->proc->at_ns - (*i)->start_ns;
+	}
+	skip(known != 0, 1, "the kernel does not tell when a thread last ran")
+	{
+		is_int(right, IDLE, "since when threads block that did so before it began");
+	}
+	tt_sampler_destroy(s);
+}
+
 static void check_more(struct tt_sampler *s)
 {
 	struct tt_err err;
@@ -187,6 +219,8 @@ static void test_own(const struct tt_sampler_opts *more, const char *how)
 	if (!is_int(tt_sampler_create(&opts, &s, &err), 0, "a sampler of this process"))
 		return;
 	check_own(s, !opts.no_schedstat);
+	if (!opts.no_schedstat)
+		check_since();
 	check_more(s);
 	if (!opts.no_schedstat)
 		check_cost(s);
