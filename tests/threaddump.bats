@@ -100,6 +100,28 @@ text_of()
 	assert_equal "$(json "$D" '.threads[] | select(.name == "recv") | .wait.peer')" "127.0.0.1:$port"
 }
 
+@test "a server that listens by IPv4 and by IPv6 on one port is seen to do both" {
+	local port
+	[ -e /proc/net/if_inet6 ] || skip "there is no IPv6 here"
+	: >"$TRUTH"
+	bg /usr/bin/python3 -c 'if True:
+		import select, socket
+		four, six = socket.socket(), socket.socket(socket.AF_INET6)
+		six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+		four.bind(("0.0.0.0", 0))
+		six.bind(("::", four.getsockname()[1]))
+		four.listen()
+		six.listen()
+		print("{\"port\": %d}" % four.getsockname()[1], flush=True)
+		select.select([four, six], [], [])' >"$TRUTH"
+	poll_until 30 complete
+	port=$(json "$TRUTH" .port)
+	selects() { grep -qE '^(23|270) ' "/proc/$bg_pid/syscall"; }
+	poll_until 10 selects
+	dump 0 "$bg_pid"
+	assert_contains "$(json "$D" '.threads[0].wait.text')" "tcp *:$port (LISTEN), tcp [::]:$port (LISTEN)"
+}
+
 # ------------------------------------------------------------------ deadlocks
 
 # deadlocked COMMAND... - the subject's members, and no others, are found; leaves $D.

@@ -34,7 +34,8 @@ static struct tt_socket *add(struct proc_sockets *s, uint64_t inode, const char 
 	return socket;
 }
 
-/* "0100007F:1F90": words of the address in the machine's byte order, then the port. An address of all zeros: "*". */
+/* "0100007F:1F90": words of the address in the machine's byte order, then the port. An address of all zeros: "*", or "[::]" of
+ * IPv6, where a server may listen to both on one port. */
 static void put_address(char *out, size_t size, const char *hex, unsigned port, bool any_is_star)
 {
 	uint32_t words[4] = {0};
@@ -50,7 +51,7 @@ static void put_address(char *out, size_t size, const char *hex, unsigned port, 
 	bool any = !words[0] && !words[1] && !words[3] && (!words[2] || mapped);
 	out[0] = '\0';
 	if (any && any_is_star)
-		snprintf(out, size, "*:%u", port);
+		snprintf(out, size, n == 4 && !mapped ? "[::]:%u" : "*:%u", port);
 	else if (any && !port)
 		return;
 	else if (n == 1 || mapped)
