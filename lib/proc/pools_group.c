@@ -33,24 +33,6 @@ static uint64_t minus(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-struct sums {
-	uint64_t wall, run, delay, blocked;
-};
-
-/* Wall time is run, delay and blocked; of a thread that is ready at the end, the time since it last ran is delay still. */
-static struct sums sums_of(const struct tt_pools_thread *t)
-{
-	struct sums s = {.wall = minus(t->last_ns, t->begin_ns), .run = t->run - t->run0, .delay = t->delay - t->delay0};
-	uint64_t rest = minus(s.wall, s.run + s.delay), pending = t->ready ? minus(t->last_ns, t->ready_ns) : 0;
-	if (t->ready && t->looks == 0)
-		pending = rest; /* never met in a wait */
-	if (pending > rest)
-		pending = rest;
-	s.delay += pending;
-	s.blocked = rest - pending;
-	return s;
-}
-
 static bool is_futex(enum tt_wait_kind kind)
 {
 	return kind == TT_WAIT_COND || kind == TT_WAIT_SEM || kind == TT_WAIT_FUTEX;
@@ -295,7 +277,7 @@ static void decide_uses(struct tt_pool *pool)
 /* Of one thread: recorded waits end when it runs again; its delay lies in them as often as they are among its visits. */
 static void add_record(struct tt_pool *pool, const struct tt_pools_thread *t)
 {
-	struct sums s = sums_of(t);
+	struct tt_pools_sums s = tt_pools_sums(t);
 	uint64_t waits = t->record.lock_count + t->record.idle_count, visits = t->visits ? t->visits : t->slices - t->slices0;
 	double per_wait = visits + waits ? (double)s.delay / (double)(visits > waits ? visits : waits) : 0;
 	uint64_t lock = minus(t->record.lock_ns, (uint64_t)(per_wait * (double)t->record.lock_count));
@@ -346,7 +328,7 @@ static int sum_threads(struct tt_pools *p)
 	const struct tt_pools_thread *t;
 	vec_for_each (t, &p->private->threads) {
 		struct tt_pool *pool = &p->list.data[t->pool];
-		struct sums s = sums_of(t);
+		struct tt_pools_sums s = tt_pools_sums(t);
 		pool->wall_ns += s.wall;
 		pool->run_ns += s.run;
 		pool->delay_ns += s.delay;
@@ -359,11 +341,11 @@ static int sum_threads(struct tt_pools *p)
 		pool->inversions += t->inversions;
 		if (t->longest_delay_ns > pool->longest_delay_ns)
 			pool->longest_delay_ns = t->longest_delay_ns;
-		if (t->half_wall) {
-			pool->half_run_ns[0] += t->half_run;
-			pool->half_blocked_ns[0] += minus(t->half_wall, t->half_run + t->half_delay);
-			pool->half_run_ns[1] += s.run - t->half_run;
-			pool->half_blocked_ns[1] += minus(s.blocked, minus(t->half_wall, t->half_run + t->half_delay));
+		if (t->half.wall) {
+			pool->half_run_ns[0] += t->half.run;
+			pool->half_blocked_ns[0] += t->half.blocked;
+			pool->half_run_ns[1] += s.run - t->half.run;
+			pool->half_blocked_ns[1] += minus(s.blocked, t->half.blocked);
 		}
 		if (add_waits(pool, t, s.blocked) < 0)
 			return -ENOMEM;

@@ -18,6 +18,11 @@ struct tt_pools_key {
 	const char *words;
 };
 
+/* Wall time is run, delay and blocked. */
+struct tt_pools_sums {
+	uint64_t wall, run, delay, blocked;
+};
+
 struct tt_pools_thread {
 	pid_t tid;
 	char name[16];
@@ -34,7 +39,7 @@ struct tt_pools_thread {
 	int key;                     /* of it: position in keys; -1: ready or not known */
 	unsigned key_count;
 	struct tt_pools_key keys[TT_POOLS_KEYS];
-	uint64_t half_wall, half_run, half_delay; /* up to the middle of the window; 0: it was not there then */
+	struct tt_pools_sums half; /* up to the middle of the window; wall 0: it was not there then */
 	uint64_t longest_delay_ns, inversions, looks;
 	int policy; /* -1: not asked yet */
 	bool is_recorded;
@@ -72,6 +77,11 @@ void tt_pools_refresh_thread(struct tt_pools *p, struct tt_pools_thread *t);
 void tt_pools_open_thread(struct tt_pools *p, struct tt_pools_thread *t);
 /* Voluntary context switches of a thread so far; 0: not known. */
 uint64_t tt_pools_voluntary(const struct tt_pools *p, pid_t tid);
+/*
+ * The sums of a thread as of its latest look. Of one that is ready then, the time since it last ran is delay, though the kernel
+ * has not credited it yet.
+ */
+struct tt_pools_sums tt_pools_sums(const struct tt_pools_thread *t);
 /* Puts threads into pools and sums. */
 int tt_pools_group(struct tt_pools *p);
 

@@ -29,6 +29,11 @@ bool tt_pools_parse_schedstat(const char *text, uint64_t *run_ns, uint64_t *dela
 	return true;
 }
 
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
 /* ------------------------------------------------------------------ files of a thread */
 
 static int open_file(const struct tt_pools *p, pid_t tid, const char *name)
@@ -188,6 +193,17 @@ static void drop_early_delay(struct tt_pools_thread *t, uint64_t got_ns, uint64_
 		t->delay0 += credited - within;
 }
 
+struct tt_pools_sums tt_pools_sums(const struct tt_pools_thread *t)
+{
+	uint64_t wall = minus(t->last_ns, t->begin_ns), run = t->run - t->run0, delay = t->delay - t->delay0;
+	uint64_t rest = minus(wall, run + delay), pending = t->ready ? minus(t->last_ns, t->ready_ns) : 0;
+	if (t->ready && t->looks == 0)
+		pending = rest; /* never met in a wait */
+	if (pending > rest)
+		pending = rest;
+	return (struct tt_pools_sums){.wall = wall, .run = run, .delay = delay + pending, .blocked = rest - pending};
+}
+
 bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_t now)
 {
 	char text[96];
@@ -219,11 +235,6 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 	t->delay = delay;
 	t->slices = slices;
 	t->last_ns = now;
-	if (!t->half_wall && p->private->half_ns && now >= p->private->half_ns) {
-		t->half_wall = now - t->begin_ns;
-		t->half_run = run - t->run0;
-		t->half_delay = delay - t->delay0;
-	}
 	bool was_ready = t->ready;
 	read_wait(p, t, dt ? dt : 1);
 	t->before = t->ready && (first ? !t->started : t->before && !ran);
@@ -233,5 +244,7 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 		t->ready_ns = first ? now : before_ns + (now - before_ns) / 2;
 	if (t->ready && now - t->ready_ns > t->longest_delay_ns)
 		t->longest_delay_ns = now - t->ready_ns;
+	if (!t->half.wall && p->private->half_ns && now >= p->private->half_ns)
+		t->half = tt_pools_sums(t);
 	return true;
 }

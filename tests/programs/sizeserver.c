@@ -6,9 +6,13 @@
  *   sizeserver threads=N compute_us=C wait_us=W [seconds=S] [warm_ms=M] [constant=1] [lock_pct=P] [rate=R] [name=TEXT]
  *
  * Times are exponential unless constant=1. lock_pct: share of the computing that holds one lock. rate: requests per second from
- * a generator through a queue; without it the pool is always loaded. Compute time is CPU time of the thread. The ratio printed
- * is the time waited for over the CPU time really taken, which has the cost of the calls in it.
+ * a generator through a queue; without it the pool is always loaded. Compute time is CPU time of the thread.
+ *
+ * The ratio printed is the time really waited over the CPU time really taken: a sleep takes longer than it was asked for, and
+ * calls cost something, so that the ratio asked for is not what happens. What a thread waited in a sleep is the time that it
+ * took, less that in which it was ready and had no processor (its schedstat), less what it ran.
  */
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -31,6 +35,7 @@ static unsigned long queued;
 #define BUCKETS 200
 struct worker {
 	pthread_t thread;
+	int schedstat;
 	uint64_t seed, requests;
 	double computed_ns, waited_ns;
 	uint64_t latency[BUCKETS]; /* by tenths of an octave of microseconds */
@@ -61,6 +66,26 @@ static void burn(double ns)
 			;
 }
 
+/* Time that the thread has run, or was ready to, so far. */
+static uint64_t on_queue_ns(const struct worker *w)
+{
+	unsigned long long run_ns = 0, delay_ns = 0;
+	char text[96];
+	ssize_t n = pread(w->schedstat, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	sscanf(text, "%llu %llu", &run_ns, &delay_ns);
+	return run_ns + delay_ns;
+}
+
+/* Sleeps, and returns what was really waited. */
+static double wait_for(const struct worker *w, double ns)
+{
+	struct timespec ts = {(time_t)(ns / 1e9), (long)fmod(ns, 1e9)};
+	uint64_t queued_ns = on_queue_ns(w), from = now(CLOCK_MONOTONIC);
+	nanosleep(&ts, NULL);
+	return (double)(now(CLOCK_MONOTONIC) - from) - (double)(on_queue_ns(w) - queued_ns);
+}
+
 static void take_request(void)
 {
 	pthread_mutex_lock(&queue);
@@ -80,10 +105,8 @@ static void serve(struct worker *w)
 		burn(c * lock_pct / 100);
 		pthread_mutex_unlock(&lock);
 	}
-	if (d > 0) {
-		struct timespec ts = {(time_t)(d / 1e9), (long)fmod(d, 1e9)};
-		nanosleep(&ts, NULL);
-	}
+	if (d > 0)
+		d = wait_for(w, d);
 	w->computed_ns += counting ? c : 0;
 	w->waited_ns += counting ? d : 0;
 }
@@ -96,6 +119,7 @@ static void *run(void *arg)
 	snprintf(name, sizeof(name), "%.8s-%d", pool_name, __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED) % 100000);
 	prctl(PR_SET_NAME, name);
 	prctl(PR_SET_TIMERSLACK, 1);
+	w->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	while (!stop) {
 		if (rate > 0)
 			take_request();

@@ -2,6 +2,8 @@
 /* test_proc_pools.c - names of pools, the files that a measurement reads, and this process measured. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,10 +130,59 @@ static void test_self(void)
 		pthread_join(threads[i], NULL);
 }
 
+/* ------------------------------------------------------------------ threads that wait for a processor only */
+
+#define SPINNERS 6
+static atomic_uint spinning;
+static atomic_bool enough;
+
+static void *spinner(void *arg)
+{
+	prctl(PR_SET_NAME, "spinner-1");
+	atomic_fetch_add(&spinning, 1);
+	while (!atomic_load(&enough))
+		;
+	return arg;
+}
+
+/* What the kernel has not credited yet, in the middle of the window as at its end, is delay: nobody was blocked in either half.
+ */
+static void test_halves(void)
+{
+	pthread_t threads[SPINNERS];
+	pthread_attr_t attr;
+	cpu_set_t one;
+	struct tt_pools *p;
+	struct tt_err err = {0};
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	pthread_attr_init(&attr);
+	pthread_attr_setaffinity_np(&attr, sizeof(one), &one);
+	for (size_t i = 0; i < SPINNERS; i++)
+		pthread_create(&threads[i], &attr, spinner, NULL);
+	while (atomic_load(&spinning) < SPINNERS)
+		sched_yield();
+	if (ok(tt_pools_begin(getpid(), 160000000, &p, &err) == 0, "threads that share a processor: %s", err.msg)) {
+		look(p, 16);
+		ok(tt_pools_finish(p, NULL, NULL, &err) == 0, "are grouped: %s", err.msg);
+		const struct tt_pool *busy = find(p, "spinner-#");
+		if (ok(busy && busy->half_run_ns[0] + busy->half_run_ns[1], "and have halves") && !p->syscall_error) {
+			is_u64(busy->half_blocked_ns[0], 0, "nobody was blocked in the first");
+			is_u64(busy->half_blocked_ns[1], 0, "nor in the second");
+		}
+	}
+	tt_pools_destroy(p);
+	atomic_store(&enough, true);
+	for (size_t i = 0; i < SPINNERS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_attr_destroy(&attr);
+}
+
 int main(void)
 {
 	test_names();
 	test_parsers();
 	test_self();
+	test_halves();
 	return done();
 }
