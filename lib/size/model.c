@@ -127,6 +127,35 @@ static bool quota_binds(const struct tt_size_cpu *cpu, double capacity)
 	return cpu->quota_ns && cpu->period_ns && capacity >= cpu->cpus && cpu->cpus < cpu->machine;
 }
 
+/* Short visits even out within a period, and a quota that is no less than the machine is none: neither needs a simulation. */
+static double under_quota(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, double *at_cpu)
+{
+	if (load->compute_ns * FLUID >= (double)cpu->quota_ns && cpu->cpus < cpu->machine)
+		return with_quota(cpu, load->ratio, load->compute_ns, threads, at_cpu);
+	double used = repairman(cpu->machine, load->ratio, threads, at_cpu);
+	if (used <= cpu->cpus)
+		return used;
+	*at_cpu = threads - cpu->cpus * load->ratio; /* all but those that wait: Little's law */
+	return cpu->cpus;
+}
+
+/*
+ * The kernel keeps a run queue per CPU. At best threads spread over all CPUs that they may use; at worst they crowd on as few
+ * as the quota keeps busy, and wait behind each other while another CPU is idle. Real ones were seen between: half-way is
+ * taken.
+ */
+static double between_queues(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, double *at_cpu)
+{
+	struct tt_size_cpu crowded = *cpu;
+	double there, used = under_quota(cpu, load, threads, at_cpu);
+	crowded.machine = (unsigned)ceil(cpu->cpus - 1e-9);
+	if (crowded.machine == cpu->machine)
+		return used;
+	used += under_quota(&crowded, load, threads, &there);
+	*at_cpu = (*at_cpu + there) / 2;
+	return used / 2;
+}
+
 struct tt_size_point tt_size_at(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads)
 {
 	struct tt_size_point at = {.threads = threads};
@@ -136,14 +165,8 @@ struct tt_size_point tt_size_at(const struct tt_size_cpu *cpu, const struct tt_s
 	if (load->ratio <= 0) {
 		at.used_cpus = fmin(threads, capacity);
 		present = threads;
-	} else if (quota_binds(cpu, capacity) && load->compute_ns * FLUID < (double)cpu->quota_ns) {
-		at.used_cpus = repairman(cpu->machine, load->ratio, threads, &present);
-		if (at.used_cpus > capacity) {
-			at.used_cpus = capacity;
-			present = threads - capacity * load->ratio; /* all but those that wait: Little's law */
-		}
 	} else if (quota_binds(cpu, capacity)) {
-		at.used_cpus = with_quota(cpu, load->ratio, load->compute_ns, threads, &present);
+		at.used_cpus = between_queues(cpu, load, threads, &present);
 	} else {
 		at.used_cpus = repairman(capacity, load->ratio, threads, &present);
 	}

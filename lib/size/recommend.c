@@ -18,7 +18,7 @@
 #define HALVES_REFUSED  2.5 /* times that the ratio of one half may exceed the other's */
 #define HALVES_DOUBTED  1.3
 #define UNKNOWN_DOUBTED 0.05
-#define QUEUE_LOSS      0.04 /* aimed above under a quota: each CPU has a run queue, in which threads wait beside an idle CPU */
+#define QUEUE_LOSS      0.025 /* aimed above under a quota: how uneven the run queues of CPUs are is not known */
 
 const char *tt_size_confidence_name(enum tt_size_confidence c)
 {

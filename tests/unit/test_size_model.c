@@ -89,6 +89,12 @@ static void test_quota(void)
 	const struct tt_size_cpu slack = {.cpus = 1.98, .machine = 2, .quota_ns = 198 * MS, .period_ns = 100 * MS};
 	ok(near(tt_size_at(&slack, &small, 4).used_cpus, by_binomials(2, 4, 4), 0.02),
 		"a quota that is hardly used up: as without");
+	/* One CPU's worth of two: half-way between threads that spread over both and such that crowd on one. */
+	const struct tt_size_cpu one = {.cpus = 1, .machine = 2, .quota_ns = 100 * MS, .period_ns = 100 * MS};
+	const struct tt_size_load busy = {.ratio = 0.5, .compute_ns = 1e4};
+	ok(near(tt_size_at(&one, &busy, 2).used_cpus, (1 + by_binomials(1, 0.5, 2)) / 2, 1e-9),
+		"two threads that hardly wait may meet on one CPU");
+	ok(tt_size_smallest(&one, &busy, 0.97) == 3, "  ... so that a third is needed");
 	ok(tt_size_at(&half, &small, 5).used_cpus == tt_size_at(&half, &small, 5).used_cpus, "the same in every run");
 }
 
