@@ -265,6 +265,28 @@ static void *has_a_unit(void *arg)
 	return NULL;
 }
 
+/* Also after many calls from the same place that were not cancelled. Eight semaphores: a recorder may know some better. */
+static sem_t warm[8];
+
+__attribute__((noinline)) static void wait_warm(sem_t *unit)
+{
+	sem_wait(unit);
+	__asm__ volatile(""); /* a call, not a jump: made from this place, whoever calls */
+}
+
+static void *has_had_units(void *arg)
+{
+	pthread_cleanup_push(cleanup, NULL);
+	for (int i = 0; i <= 20; i++) {
+		TR_MUST(sem_post(arg));
+		if (i == 20)
+			pthread_cancel(pthread_self());
+		wait_warm(arg);
+	}
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
 static void *disabled(void *arg)
 {
 	int old = -1;
@@ -316,6 +338,13 @@ static void others(void)
 		TR_MUST(pthread_create(&t, NULL, has_a_unit, (void *)&semaphores[i]));
 		end(semaphores[i].name, t, before);
 		TR("the unit is still there", sem_trywait(&s));
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		before = cleaned;
+		TR_MUST(sem_init(&warm[i], 0, 0));
+		TR_MUST(pthread_create(&t, NULL, has_had_units, &warm[i]));
+		end("sem_wait with a unit, once more", t, before);
+		TR("the unit is still there", sem_trywait(&warm[i]));
 	}
 	TR_MUST(pthread_create(&t, NULL, disabled, NULL));
 	end("disabled, then enabled", t, cleaned);
