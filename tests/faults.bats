@@ -11,6 +11,7 @@ setup()
 	built "$SHIM" "$PROGRAMS/ordeal_procs" "$BIN/threadreport"
 	rec=$BATS_TEST_TMPDIR/rec
 	mkdir -p "$rec"
+	cd "$BATS_TEST_TMPDIR" || return # some recordings are made where the program is
 }
 
 teardown()

@@ -197,3 +197,10 @@ needed()
 	run "$TOP/tests/mutants/run" --dry
 	[ "$status" -eq 0 ] || { echo "$output"; false; }
 }
+
+@test "the top level holds the folders and files that it is to hold, and nothing that a test left" {
+	command -v git >/dev/null && git -C "$TOP" rev-parse --git-dir >/dev/null 2>&1 || skip "not a git checkout"
+	local odd
+	odd=$(git -C "$TOP" ls-files | sed 's|/.*||' | sort -u | grep -vxE '\..*|LICENSE|Makefile|NEWS|README\.md|lib|man|preload|tests|tools') || true
+	assert_empty "$odd" "at the top"
+}

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,12 +30,15 @@ static struct {
 	pthread_mutex_t gate;
 	_Atomic bool spin;
 	_Atomic pid_t spinner;
+	_Atomic size_t coming; /* idle threads that have only the gate before them */
+	_Atomic pid_t tids[IDLE];
 	pthread_t threads[IDLE], hot;
 } own;
 
 static void *idle(void *arg)
 {
 	pthread_barrier_wait(&own.started);
+	own.tids[own.coming++] = (pid_t)syscall(SYS_gettid);
 	pthread_mutex_lock(&own.gate);
 	pthread_mutex_unlock(&own.gate);
 	return arg;
@@ -49,9 +54,24 @@ static void *spin(void *arg)
 	return arg;
 }
 
+static bool sleeps(pid_t tid)
+{
+	char path[64], text[512] = "";
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	const char *at = n > 0 ? strrchr(text, ')') : NULL;
+	return at && at[1] == ' ' && at[2] == 'S';
+}
+
 static void start_threads(void)
 {
 	own.spin = true;
+	own.coming = 0;
+	for (size_t i = 0; i < IDLE; i++)
+		own.tids[i] = 0;
 	pthread_barrier_init(&own.started, NULL, IDLE + 2);
 	pthread_mutex_init(&own.gate, NULL);
 	pthread_mutex_lock(&own.gate);
@@ -59,6 +79,9 @@ static void start_threads(void)
 		pthread_create(&own.threads[i], NULL, idle, NULL);
 	pthread_create(&own.hot, NULL, spin, NULL);
 	pthread_barrier_wait(&own.started);
+	for (size_t i = 0; i < IDLE; i++)
+		while (!own.tids[i] || !sleeps(own.tids[i]))
+			poll(NULL, 0, 1); /* what they wait for, only the kernel tells */
 }
 
 static void stop_threads(void)
