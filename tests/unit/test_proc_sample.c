@@ -117,8 +117,13 @@ static struct tt_top_task *refresh_until_ran(struct tt_sampler *s, pid_t tid, ui
 		struct tt_top_task *t = find(s, tid);
 		if (!t || t->d_run_ns >= ns)
 			return t;
-		for (volatile int i = 0; i < 20000000; i++)
-			;
+		/* Twice as long as asked, whatever the processor's speed. */
+		struct timespec from, now;
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		do
+			clock_gettime(CLOCK_MONOTONIC, &now);
+		while ((uint64_t)(now.tv_sec - from.tv_sec) * 1000000000u + (uint64_t)now.tv_nsec - (uint64_t)from.tv_nsec <
+			2 * ns);
 	}
 }
 
