@@ -78,10 +78,11 @@ struct ttrec_held *tt_acquired(
 		return NULL;
 	uint32_t uid = e ? e->uid : 0xffffffffu;
 	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(uid, site));
-	if (d && order)
+	if (d && order) {
 		tt_order(s, d, lock, uid, site, c);
-	if (d && e)
-		tt_order_memo(s, e, h[-1].hash, h->hash);
+		if (e)
+			tt_order_memo(s, e, h[-1].hash, h->hash);
+	}
 	if (e && (uint16_t)e->n == e->next)
 		tt_count_timed(s, e, h);
 	return h;

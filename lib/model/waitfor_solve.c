@@ -145,13 +145,11 @@ static int find_stuck(struct solve *s)
 	}
 	if (spread(s) < 0)
 		return -ENOMEM;
-	if ((s->outside || !s->w->complete) && (release_helped(s) < 0 || spread(s) < 0))
-		return -ENOMEM;
 	bool waits = s->outside == 0 && s->w->complete && s->n > 0;
 	s->w->everyone_waits |= waits;
-	s->w->everyone = waits && !s->w->awake;
 	/* Who ended a wait may have ended himself since, while those that he woke wait for a processor. */
-	if (waits && s->w->awake && (release_helped(s) < 0 || spread(s) < 0))
+	s->w->everyone = waits && !s->w->awake;
+	if (!s->w->everyone && (release_helped(s) < 0 || spread(s) < 0))
 		return -ENOMEM;
 	return 0;
 }

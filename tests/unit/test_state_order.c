@@ -205,13 +205,20 @@ static void memos(void)
 	}
 	acquire(FIRST, SITE(1));
 	ok(!remembered(IN, SITE(2)), "not of a lock that died, by the next one at its address");
+	/* As after a wait for a semaphore of which nothing was known when the wait began. */
+	struct tt_caller c = tt_caller_of(SITE(2), TT_STACK_CFA());
+	tt_busy_begin(s);
+	tt_acquired(s, lock_address(IN), SITE(2), &birth, false, &c);
+	tt_busy_end(s);
+	release(IN);
+	ok(!remembered(IN, SITE(2)), "not when its order was not recorded");
 	release(FIRST);
 }
 
 int main(void)
 {
 	char dir[] = "/tmp/test_order.XXXXXX";
-	plan(14);
+	plan(15);
 	if (!mkdtemp(dir))
 		return 1;
 	char text[128];
