@@ -337,10 +337,8 @@ TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
 {
 	if (!tt_entered(s))
 		return false;
-	struct ttrec_count *e = tt_near(s, (uintptr_t)sem);
-	if (e->site != site)
-		e++;
-	if (unlikely(e->lock != (uintptr_t)sem || e->site != site))
+	struct ttrec_count *e = tt_of_pair(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
+	if (unlikely(!e))
 		return false;
 	bool lock_like = !(e->gap & GAP_FOREIGN);
 	if (unlikely(lock_like && !tt_release_is_plain(s, (uintptr_t)sem)) || unlikely(!sem_post_fast(sem)))

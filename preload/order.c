@@ -11,9 +11,11 @@
 
 #define DEP_HELD_MAX 512u /* outermost locks beyond this are left out of a fact: the innermost matter for cycles */
 #define BLOCK_BYTES  (64u << 10)
-#define LARGEST_MAX  128u /* caches of the largest size, 64 KiB each, in the whole process */
+#define LARGEST_MAX  128u /* caches of the largest size, 66 KiB each, in the whole process */
+#define MEMO_BYTES   (TT_MEMOS * sizeof(struct tt_memo))
 
-/* Sets of a cache of each size, and misses after which the next is taken: programs with few facts stay with 1 KiB a thread. */
+/* Sets of a cache of each size, and misses after which the next is taken: programs with few facts stay with 3 KiB a thread,
+ * memos included. */
 static const struct {
 	uint32_t sets, misses;
 } sizes[TT_DEP_SIZES] = {{64, 256}, {512, 1024}, {4096, UINT32_MAX}};
@@ -21,8 +23,6 @@ static const struct {
 const struct tt_memo tt_no_memos[TT_MEMOS + 1];
 
 /* ------------------------------------------------------------------ memory for the caches */
-
-#define MEMO_BYTES (TT_MEMOS * sizeof(struct tt_memo))
 
 static unsigned cache_size(const struct tt_self *s)
 {
@@ -82,7 +82,7 @@ static bool has_cache(const struct tt_self *s)
 void tt_order_free(struct tt_self *s)
 {
 	if (has_cache(s)) {
-		uint64_t *c = (uint64_t *)((uintptr_t)s->deps - MEMO_BYTES);
+		uint64_t *c = (uint64_t *)(uintptr_t)tt_memos(s);
 		uint64_t *head = &tt_g.p->dep_free[cache_size(s)];
 		uint64_t w = tt_load_relaxed(head), next;
 		do {
@@ -99,7 +99,7 @@ void tt_order_forget(struct tt_self *s)
 {
 	s->deps_salt += TT_HASH_MULTIPLIER;
 	if (has_cache(s))
-		__builtin_memset((void *)((uintptr_t)s->deps - MEMO_BYTES), 0, MEMO_BYTES);
+		__builtin_memset((void *)(uintptr_t)tt_memos(s), 0, MEMO_BYTES);
 }
 
 /* The dependency of an acquisition at the table's entry e is known, and its hash. Between the caller's brackets. */

@@ -427,15 +427,19 @@ TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint32_t hash, uint64_t sit
 	return tt_window(s, hash) | ((uint32_t)site * 0x85ebca6bu >> 28 & (TT_WINDOW - 1u));
 }
 
+/* The entry for (lock, site), if it is one of the pair that begins at e; else NULL. */
+TT_INLINE struct ttrec_count *tt_of_pair(struct ttrec_count *e, uint64_t lock, uint64_t site)
+{
+	return unlikely(e->lock != lock || e->site != site) && ((++e)->lock != lock || e->site != site) ? NULL : e;
+}
+
 /* The thread's entry for (lock, site), if it is where it is looked for first. NULL: look further (tt_count_find). */
 TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	uint32_t hash = tt_lock_hash(lock);
-	struct ttrec_count *e = tt_home(s, hash);
-	if (likely(e->lock == lock && e->site == site))
+	struct ttrec_count *e = tt_of_pair(tt_home(s, hash), lock, site);
+	if (likely(e))
 		return e;
-	if (e[1].lock == lock && e[1].site == site)
-		return e + 1;
 	e = s->table + tt_entry(s, hash, site);
 	return e->lock == lock && e->site == site ? e : NULL;
 }
@@ -491,11 +495,14 @@ TT_INLINE bool tt_dep_known(const tt_dep_set *set, uint32_t tag)
 #endif
 }
 
+TT_INLINE const struct tt_memo *tt_memos(const struct tt_self *s)
+{
+	return (const struct tt_memo *)(const void *)s->deps - TT_MEMOS;
+}
 /* The memo that an entry of the table may use. */
 TT_INLINE const struct tt_memo *tt_memo_of(const struct tt_self *s, const struct ttrec_count *e)
 {
-	const uint8_t *memos = (const uint8_t *)s->deps - TT_MEMOS * sizeof(struct tt_memo);
-	return (const void *)(memos + ((uintptr_t)e & (TT_MEMOS - 1) * sizeof(struct tt_memo)));
+	return (const void *)((const uint8_t *)tt_memos(s) + ((uintptr_t)e & (TT_MEMOS - 1) * sizeof(struct tt_memo)));
 }
 _Static_assert(sizeof(struct tt_memo) == sizeof(struct ttrec_count), "an entry's address tells its memo's");
 
@@ -568,9 +575,8 @@ TT_INLINE struct ttrec_count *tt_near_ask(const struct tt_self *s, uint64_t lock
 }
 TT_INLINE struct ttrec_count *tt_near_entry(struct ttrec_count *e, uint64_t lock, uint64_t site)
 {
-	if (unlikely(e->lock != lock || e->site != site) && ((++e)->lock != lock || e->site != site))
-		return NULL;
-	return unlikely((uint16_t)(e->n + 1) == e->next) ? NULL : e;
+	e = tt_of_pair(e, lock, site);
+	return unlikely(!e || (uint16_t)(e->n + 1) == e->next) ? NULL : e;
 }
 TT_INLINE bool tt_near_held(const struct tt_self *s, struct ttrec_count *e, uint64_t site, enum ttrec_op op, struct tt_ready *r)
 {

@@ -14,14 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
-int tt_life_start_ticks(uint32_t pid, uint64_t *ret, bool *zombie)
+#define STAT_SIZE 1024
+
+/* Reads a file of /proc named stat. *ret: its third field, the state, within text. 0 or -errno. */
+static int read_stat(const char *path, char text[static STAT_SIZE], char **ret)
 {
-	char path[64], text[1024];
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ssize_t n = read(fd, text, sizeof(text) - 1);
+	ssize_t n = read(fd, text, STAT_SIZE - 1);
 	int code = n < 0 ? errno : EINVAL;
 	close(fd);
 	if (n <= 0)
@@ -31,7 +32,17 @@ int tt_life_start_ticks(uint32_t pid, uint64_t *ret, bool *zombie)
 	char *at = strrchr(text, ')');
 	if (!at || at[1] != ' ')
 		return -EINVAL;
-	at += 2;
+	*ret = at + 2;
+	return 0;
+}
+
+int tt_life_start_ticks(uint32_t pid, uint64_t *ret, bool *zombie)
+{
+	char path[64], text[STAT_SIZE], *at;
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	int rc = read_stat(path, text, &at);
+	if (rc < 0)
+		return rc;
 	if (zombie)
 		*zombie = *at == 'Z' || *at == 'X';
 	for (int field = 3; field < 22; field++) {
@@ -72,15 +83,9 @@ bool tt_life_has_task(const struct tt_life_tasks *tasks, uint32_t tid)
 
 static bool sleeps(uint32_t pid, uint32_t tid)
 {
-	char path[64], text[512];
+	char path[64], text[STAT_SIZE], *at;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	const char *at = strrchr(text, ')');
-	return at && at[1] == ' ' && (at[2] == 'S' || at[2] == 'D');
+	return read_stat(path, text, &at) == 0 && (*at == 'S' || *at == 'D');
 }
 
 int tt_life_list_tasks(uint32_t pid, bool states, struct tt_life_tasks *ret)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/proc/sample.h"
+#include "lib/proc/tasks.h"
 #include "tests/unit/tap.h"
 
 /* ------------------------------------------------------------------ threads of our own */
@@ -31,14 +32,13 @@ static struct {
 	_Atomic bool spin;
 	_Atomic pid_t spinner;
 	_Atomic size_t coming; /* idle threads that have only the gate before them */
-	_Atomic pid_t tids[IDLE];
 	pthread_t threads[IDLE], hot;
 } own;
 
 static void *idle(void *arg)
 {
 	pthread_barrier_wait(&own.started);
-	own.tids[own.coming++] = (pid_t)syscall(SYS_gettid);
+	own.coming++;
 	pthread_mutex_lock(&own.gate);
 	pthread_mutex_unlock(&own.gate);
 	return arg;
@@ -54,24 +54,23 @@ static void *spin(void *arg)
 	return arg;
 }
 
-static bool sleeps(pid_t tid)
+/* Those that have only the gate before them wait at it. */
+static bool all_wait(void)
 {
-	char path[64], text[512] = "";
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	const char *at = n > 0 ? strrchr(text, ')') : NULL;
-	return at && at[1] == ' ' && at[2] == 'S';
+	struct tt_tasks tasks = {0};
+	const struct tt_task *t;
+	size_t n = 0;
+	if (own.coming == IDLE && tt_tasks_read(getpid(), &tasks, NULL) == 0)
+		vec_for_each (t, &tasks.list)
+			n += t->state == 'S';
+	tt_tasks_deinit(&tasks);
+	return n == IDLE; /* we and the spinner run */
 }
 
 static void start_threads(void)
 {
 	own.spin = true;
 	own.coming = 0;
-	for (size_t i = 0; i < IDLE; i++)
-		own.tids[i] = 0;
 	pthread_barrier_init(&own.started, NULL, IDLE + 2);
 	pthread_mutex_init(&own.gate, NULL);
 	pthread_mutex_lock(&own.gate);
@@ -79,9 +78,8 @@ static void start_threads(void)
 		pthread_create(&own.threads[i], NULL, idle, NULL);
 	pthread_create(&own.hot, NULL, spin, NULL);
 	pthread_barrier_wait(&own.started);
-	for (size_t i = 0; i < IDLE; i++)
-		while (!own.tids[i] || !sleeps(own.tids[i]))
-			poll(NULL, 0, 1); /* what they wait for, only the kernel tells */
+	while (!all_wait())
+		poll(NULL, 0, 1); /* only the kernel tells */
 }
 
 static void stop_threads(void)
