@@ -16,33 +16,31 @@
 
 #define STAT_SIZE 1024
 
-/* Reads a file of /proc named stat. *ret: its third field, the state, within text. 0 or -errno. */
-static int read_stat(const char *path, char text[static STAT_SIZE], char **ret)
+/* Reads a file of /proc named stat: its third field, the state, within text; NULL with errno set. */
+static const char *read_stat(const char *path, char text[static STAT_SIZE])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return NULL;
 	ssize_t n = read(fd, text, STAT_SIZE - 1);
 	int code = n < 0 ? errno : EINVAL;
 	close(fd);
+	errno = code;
 	if (n <= 0)
-		return -code;
+		return NULL;
 	text[n] = '\0';
 	/* The name in parentheses may hold anything, also parentheses: fields count from the last one. */
-	char *at = strrchr(text, ')');
-	if (!at || at[1] != ' ')
-		return -EINVAL;
-	*ret = at + 2;
-	return 0;
+	const char *at = strrchr(text, ')');
+	return at && at[1] == ' ' ? at + 2 : NULL;
 }
 
 int tt_life_start_ticks(uint32_t pid, uint64_t *ret, bool *zombie)
 {
-	char path[64], text[STAT_SIZE], *at;
+	char path[64], text[STAT_SIZE];
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	int rc = read_stat(path, text, &at);
-	if (rc < 0)
-		return rc;
+	const char *at = read_stat(path, text);
+	if (!at)
+		return -errno;
 	if (zombie)
 		*zombie = *at == 'Z' || *at == 'X';
 	for (int field = 3; field < 22; field++) {
@@ -83,9 +81,10 @@ bool tt_life_has_task(const struct tt_life_tasks *tasks, uint32_t tid)
 
 static bool sleeps(uint32_t pid, uint32_t tid)
 {
-	char path[64], text[STAT_SIZE], *at;
+	char path[64], text[STAT_SIZE];
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
-	return read_stat(path, text, &at) == 0 && (*at == 'S' || *at == 'D');
+	const char *at = read_stat(path, text);
+	return at && (*at == 'S' || *at == 'D');
 }
 
 int tt_life_list_tasks(uint32_t pid, bool states, struct tt_life_tasks *ret)
