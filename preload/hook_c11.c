@@ -104,11 +104,14 @@ TT_EXPORT int cnd_init(cnd_t *c)
 TT_EXPORT void cnd_destroy(cnd_t *c)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t waited = s ? tt_cond_destroy_begin(s, cond_of(c), HOOK_SITE(OP_NONE), HOOK_CFA()) : 0;
+	if (!s) {
+		REAL(cnd_destroy)(c);
+		return;
+	}
+	uint64_t waited = tt_cond_destroy_begin(s, cond_of(c), HOOK_SITE(OP_NONE), HOOK_CFA());
 	REAL(cnd_destroy)(c);
 	tt_cond_destroy_end(s, cond_of(c), HOOK_SITE(OP_NONE), waited);
-	if (s)
-		tt_died(s, (uintptr_t)c, HOOK_SITE(OP_NONE));
+	tt_died(s, (uintptr_t)c, HOOK_SITE(OP_NONE));
 }
 
 TT_EXPORT int cnd_wait(cnd_t *c, mtx_t *m)

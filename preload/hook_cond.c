@@ -203,10 +203,12 @@ void tt_cond_destroy_end(struct tt_self *s, pthread_cond_t *c, uint64_t site, ui
 TT_EXPORT int pthread_cond_destroy(pthread_cond_t *c)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t waited = s ? tt_cond_destroy_begin(s, c, HOOK_SITE(OP_NONE), HOOK_CFA()) : 0;
+	if (!s)
+		return REAL(pthread_cond_destroy)(c);
+	uint64_t waited = tt_cond_destroy_begin(s, c, HOOK_SITE(OP_NONE), HOOK_CFA());
 	int r = REAL(pthread_cond_destroy)(c);
 	tt_cond_destroy_end(s, c, HOOK_SITE(OP_NONE), waited);
-	if (s && r == 0)
+	if (r == 0)
 		tt_died(s, (uintptr_t)c, HOOK_SITE(OP_NONE));
 	return r;
 }
