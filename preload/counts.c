@@ -82,7 +82,7 @@ static void count_evict(struct tt_self *s, struct ttrec_count *e)
 /* A lock has two windows. The second is looked at when the first is full: with two, tables fill up before entries must go. */
 static uint32_t second_window(const struct tt_self *s, uint32_t hash)
 {
-	return tt_window(s, hash * 0x85ebca6bu);
+	return tt_window(s, hash * 0x85ebca6bu >> 13);
 }
 
 static struct ttrec_count *window_find(const struct tt_self *s, uint32_t window, uint64_t lock, uint64_t site)

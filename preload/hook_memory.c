@@ -4,8 +4,9 @@
  * lock.
  *
  * std::mutex never calls init or destroy, so this is the only sign. The filter is a bitmap of 256-byte granules in which locks
- * were seen; most frees ask it about one or two granules and are done. The block's size is what glibc keeps before it; with
- * another allocator only the block's first two granules are asked, and the allocator itself once one of them is known.
+ * were seen. A second one says it of each granule and the next: most frees ask it once and are done. The block's size is what
+ * glibc keeps before it; with another allocator only the block's first two granules are asked, and the allocator itself once
+ * one of them is known.
  */
 #include "preload/acquire.h"
 #include "preload/module.h"
@@ -15,14 +16,25 @@
  * 0. NULL: nothing is asked (allocator == OTHER: see freed_elsewhere).
  */
 static const uint64_t *filter;
+/*
+ * How many granules a block must not exceed for free() to ask filter_near itself: 0 until `near` is set, so that free asks one
+ * question for both. Whoever sees it set sees `near`, too.
+ */
+static struct {
+	uint64_t granules;
+	const uint64_t *near;
+} quick;
 static enum { UNKNOWN, GLIBC, OTHER } allocator;
 
 /* First free of a recording: whose allocator is it? Taken from where `free` lies. */
 static TT_NOINLINE void allocator_ask(void)
 {
 	bool same = tt_object_is_libc((uint64_t)(uintptr_t)tt_real.free);
-	if (same)
+	if (same) {
 		tt_store_relaxed(&filter, tt_g.p->filter);
+		tt_store_relaxed(&quick.near, tt_g.p->filter_near);
+		tt_store_release(&quick.granules, UINT64_C(2));
+	}
 	tt_store_relaxed(&allocator, same ? GLIBC : OTHER);
 }
 
@@ -79,24 +91,32 @@ static void freed_elsewhere(void *p, uint64_t pc)
 
 static TT_NOINLINE void free_out(void *p, uint64_t pc)
 {
-	if (p && tt_load_relaxed(&filter))
-		memory_given_back((uintptr_t)p, glibc_size(p), pc, true);
-	else if (p && tt_load_relaxed(&tt_epoch))
+	const uint64_t *bits = tt_load_relaxed(&filter);
+	if (p && bits) {
+		if (may_hold_lock(bits, (uintptr_t)p, glibc_size(p)))
+			memory_given_back((uintptr_t)p, glibc_size(p), pc, true);
+	} else if (p && tt_load_relaxed(&tt_epoch)) {
 		freed_elsewhere(p, pc);
+	}
 	REAL(free)(p);
 }
 
 /*
  * Ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that programs do. The size
- * is taken as in glibc_size(), but for the 8 bytes of a block mapped by itself: that only asks for a granule too many.
+ * is taken as in glibc_size(), but for the 8 bytes of a block mapped by itself: free_out() looks closer.
  */
 TT_EXPORT void free(void *p)
 {
-	const uint64_t *bits = tt_load_relaxed(&filter);
-	if (likely(p && bits) && likely(!may_hold_lock(bits, (uintptr_t)p, (((const uint64_t *)p)[-1] & ~UINT64_C(7)) - 8)))
-		REAL(free)(p);
-	else
-		free_out(p, (uintptr_t)__builtin_return_address(0));
+	if (likely(p)) {
+		uint64_t start = (uintptr_t)p, first = start >> 8;
+		uint64_t last = (start + (((const uint64_t *)p)[-1] & ~UINT64_C(7)) - 9) >> 8;
+		if (likely(last - first < tt_load_acquire(&quick.granules) &&
+			    !granule_has_lock(tt_load_relaxed(&quick.near), first))) {
+			REAL(free)(p);
+			return;
+		}
+	}
+	free_out(p, (uintptr_t)__builtin_return_address(0));
 }
 
 TT_EXPORT void *realloc(void *p, size_t size)

@@ -8,6 +8,8 @@
  */
 #include "preload/mutex.h"
 
+#include <limits.h>
+
 _Static_assert(__builtin_offsetof(pthread_mutex_t, __data.__owner) == 8, "locks.c, OWNER_AT");
 
 static void mutex_describe(struct tt_birth *b, uint64_t object)
@@ -28,7 +30,8 @@ static void mutex_describe(struct tt_birth *b, uint64_t object)
 }
 
 int tt_mutex_inline_kind = -2;
-bool tt_mutex_inline_ok, tt_sem_wait_inline;
+bool tt_mutex_inline_ok;
+struct tt_sem_inline tt_sem_inline;
 const struct tt_mutex_until tt_mutex_for_ever;
 
 /* Does the library do to a mutex of that kind what mutex.h thinks it does, and does it accept what mutex.h does? */
@@ -64,10 +67,14 @@ void tt_mutex_check(bool wanted)
 	__builtin_memcpy(&data, &sem, sizeof(data));
 	same = same && data == 1;
 	tt_store_relaxed(&tt_mutex_inline_ok, same);
-	/* pthread_cancel stores in the other order: either it clears what is set here, or is seen here. */
-	__atomic_store_n(&tt_sem_wait_inline, same, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&tt_cancel_used, __ATOMIC_SEQ_CST))
-		tt_store_relaxed(&tt_sem_wait_inline, false);
+	if (same) {
+		tt_store_relaxed(&tt_sem_inline.try, UINT32_MAX);
+		tt_store_relaxed(&tt_sem_inline.post_below, SEM_VALUE_MAX);
+		/* pthread_cancel stores in the other order: either it clears what is set here, or is seen here. */
+		__atomic_store_n(&tt_sem_inline.wait, UINT32_MAX, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&tt_cancel_used, __ATOMIC_SEQ_CST))
+			tt_store_relaxed(&tt_sem_inline.wait, 0u);
+	}
 	tt_rwlock_check();
 }
 

@@ -5,7 +5,7 @@
  * A semaphore of one unit may be a lock (CPython's are): then whoever waited gives it back himself. It is treated as one - held
  * stack, holder, order - until a thread posts it that does not hold it (or it was made with another value):
  * TTREC_LOCK_SEM_FOREIGN. From then on its operations are only counted and its waits timed. The table entry of a wait remembers
- * that in the top bit of `gap`.
+ * that in the top bit of `gap`. A post that gives back what is held is a release, and as little counted as an unlock.
  *
  * sem_post is async-signal-safe: no lock, no allocation that could wait; a handler that interrupts the recorder is a nested
  * event. sem_wait is a cancellation point, also when it need not wait.
@@ -166,12 +166,12 @@ TT_INLINE bool sem_try(sem_t *sem)
 	return got;
 }
 
-/* A unit, if there is one and no other thread is at it. */
-TT_INLINE bool sem_unit(sem_t *sem)
+/* A unit, if there is one and no other thread is at it. ok: of tt_sem_inline. */
+TT_INLINE bool sem_unit(sem_t *sem, const uint32_t *ok)
 {
 	struct glibc_sem *g = (void *)sem;
 	uint64_t d = tt_load_relaxed(&g->data);
-	return likely((uint32_t)d) &&
+	return likely((uint32_t)d & tt_load_relaxed(ok)) &&
 	       __atomic_compare_exchange_n(&g->data, &d, d - 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
@@ -179,7 +179,7 @@ TT_INLINE bool sem_unit(sem_t *sem)
  * sem_wait and sem_trywait when there is nothing special about them, without a call; else as sem_got_fast(). False: nothing was
  * done.
  */
-TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec_op op)
+TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec_op op, const uint32_t *ok)
 {
 	if (!tt_entered(s))
 		return false;
@@ -187,14 +187,14 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 	if (unlikely(!e))
 		return false;
 	if (e->gap & GAP_FOREIGN) {
-		if (unlikely(!sem_unit(sem)))
+		if (unlikely(!sem_unit(sem, ok)))
 			return false;
 		tt_own_add(&e->n, 1);
 		return true;
 	}
 	struct tt_ready ready;
 	if (unlikely(!tt_near_held(s, e, site, op, &ready)) || unlikely(ready.depth && ready.h[-1].lock == (uintptr_t)sem) ||
-		unlikely(!sem_unit(sem)))
+		unlikely(!sem_unit(sem, ok)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)sem, site);
 	return true;
@@ -223,7 +223,7 @@ static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 TT_EXPORT int sem_wait(sem_t *sem)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT);
-	return likely(tt_load_relaxed(&tt_sem_wait_inline)) && likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_WAIT))
+	return likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_WAIT, &tt_sem_inline.wait))
 	               ? 0
 	               : sem_wait_out(sem, site, HOOK_CFA());
 }
@@ -249,7 +249,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 TT_EXPORT int sem_trywait(sem_t *sem)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
-	return likely(tt_mutex_inline_ok) && likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT))
+	return likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT, &tt_sem_inline.try))
 	               ? 0
 	               : sem_trywait_out(sem, site, HOOK_CFA());
 }
@@ -281,11 +281,10 @@ TT_EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *
 /* Adds a unit when nobody waits; false: the library is to do it. Nothing of *sem is touched afterwards. */
 TT_INLINE bool sem_post_fast(sem_t *sem)
 {
-	if (unlikely(!tt_mutex_inline_ok))
-		return false;
 	struct glibc_sem *g = (void *)sem;
 	uint64_t d = tt_load_relaxed(&g->data);
-	return d < SEM_VALUE_MAX && __atomic_compare_exchange_n(&g->data, &d, d + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	return likely(d < tt_load_relaxed(&tt_sem_inline.post_below)) &&
+	       __atomic_compare_exchange_n(&g->data, &d, d + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 TT_INLINE int sem_post_any(sem_t *sem)
@@ -297,15 +296,15 @@ TT_INLINE int sem_post_any(sem_t *sem)
 static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	tt_busy_begin(s);
-	struct ttrec_count *e = tt_count(s, (uintptr_t)sem, site, &sem_birth);
-	struct ttrec_lock *l = e ? entry_lock(e) : NULL;
 	uint32_t at = tt_held_find(s, (uintptr_t)sem);
 	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
+	struct ttrec_count *e = at ? NULL : tt_count(s, (uintptr_t)sem, site, &sem_birth);
+	struct ttrec_lock *l = e ? entry_lock(e) : at ? tt_lock_find((uintptr_t)sem) : NULL;
 	if (l && at && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED))
 		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_LOCKED);
 	if (l && !at && !sem_is_foreign(l))
 		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_FOREIGN);
-	if (e && l && sem_is_foreign(l))
+	if (e)
 		e->gap |= GAP_FOREIGN;
 	struct tt_caller c = tt_caller_of(site, cfa);
 	tt_used_destroyed(s, (uintptr_t)sem, site, &c);
@@ -321,13 +320,14 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_post)(sem);
-	struct ttrec_count *e = tt_count_find(s, (uintptr_t)sem, site);
-	bool foreign = e && e->gap & GAP_FOREIGN;
-	if (!e || (!foreign && unlikely(!tt_release_is_plain(s, (uintptr_t)sem))))
+	bool held = tt_release_is_plain(s, (uintptr_t)sem);
+	struct ttrec_count *e = held ? NULL : tt_count_find(s, (uintptr_t)sem, site);
+	if (!held && (!e || !(e->gap & GAP_FOREIGN)))
 		return sem_post_slow(s, sem, site, cfa);
-	tt_own_add(&e->n, 1);
+	if (e)
+		tt_own_add(&e->n, 1);
 	int r = sem_post_any(sem);
-	if (!foreign && likely(r == 0))
+	if (held && likely(r == 0))
 		tt_release_plain(s);
 	return r;
 }
@@ -337,15 +337,16 @@ TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
 {
 	if (!tt_entered(s))
 		return false;
+	if (tt_release_is_plain(s, (uintptr_t)sem)) {
+		if (unlikely(!sem_post_fast(sem)))
+			return false;
+		tt_release_plain(s);
+		return true;
+	}
 	struct ttrec_count *e = tt_of_pair(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
-	if (unlikely(!e))
-		return false;
-	bool lock_like = !(e->gap & GAP_FOREIGN);
-	if (unlikely(lock_like && !tt_release_is_plain(s, (uintptr_t)sem)) || unlikely(!sem_post_fast(sem)))
+	if (unlikely(!e || !(e->gap & GAP_FOREIGN) || !sem_post_fast(sem)))
 		return false;
 	tt_own_add(&e->n, 1);
-	if (likely(lock_like))
-		tt_release_plain(s);
 	return true;
 }
 

@@ -89,8 +89,10 @@ static void lock_revive(struct tt_self *s, struct ttrec_lock *l, const struct tt
 
 static void filter_set(uint64_t address)
 {
-	uint64_t bit = (address >> 8) & (TT_FILTER_BITS - 1);
+	uint64_t bit = (address >> 8) & (TT_FILTER_BITS - 1), before = (bit - 1) & (TT_FILTER_BITS - 1);
 	tt_or_relaxed(&tt_g.p->filter[bit / 64], UINT64_C(1) << bit % 64);
+	tt_or_relaxed(&tt_g.p->filter_near[bit / 64], UINT64_C(1) << bit % 64);
+	tt_or_relaxed(&tt_g.p->filter_near[before / 64], UINT64_C(1) << before % 64);
 }
 
 static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const struct tt_birth *birth)

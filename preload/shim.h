@@ -105,7 +105,8 @@ struct tt_private {
 	                                         word */
 	struct tt_death deaths[TT_DEATH_RING];
 	uint64_t death_claim;
-	uint64_t filter[TT_FILTER_BITS / 64]; /* bit (address >> 8) mod bits: a lock was seen in that 256-byte granule */
+	uint64_t filter[TT_FILTER_BITS / 64];      /* bit (address >> 8) mod bits: a lock was seen in that 256-byte granule */
+	uint64_t filter_near[TT_FILTER_BITS / 64]; /* likewise: in that granule or the next, for free's one question */
 	struct {
 		uint64_t start, end; /* end is stored last */
 	} modules[TT_MODULES];
@@ -408,7 +409,8 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
  */
 TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
 {
-	return (uint32_t)(lock >> 3) * 0x9e3779b1u;
+	/* The multiplier as an instruction can hold it: 32 bits with a sign. */
+	return (uint32_t)(lock * (uint64_t)(int32_t)0x9e3779b1 >> 16);
 }
 TT_INLINE uint32_t tt_table_entries(const struct tt_self *s)
 {
@@ -416,11 +418,11 @@ TT_INLINE uint32_t tt_table_entries(const struct tt_self *s)
 }
 TT_INLINE struct ttrec_count *tt_home(const struct tt_self *s, uint32_t hash)
 {
-	return (struct ttrec_count *)(void *)((uint8_t *)s->table + (hash >> 13 & s->table_lines));
+	return (struct ttrec_count *)(void *)((uint8_t *)s->table + (hash & s->table_lines));
 }
 TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
-	return (hash >> 13 & s->table_lines) / (uint32_t)sizeof(struct ttrec_count) & ~(TT_WINDOW - 1u);
+	return (hash & s->table_lines) / (uint32_t)sizeof(struct ttrec_count) & ~(TT_WINDOW - 1u);
 }
 TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint32_t hash, uint64_t site)
 {

@@ -285,6 +285,12 @@ static void lock_settle(struct tt_lock *l)
 		qsort(l->sites, l->site_count, sizeof(l->sites[0]), model_by_weight);
 }
 
+/* Posts that give back what is held are not counted: of a semaphore that is nothing but a lock they are what it was acquired. */
+static bool is_sem_lock(const struct tt_lock *l)
+{
+	return l->flags & TTREC_LOCK_SEM_LOCKED && !(l->flags & TTREC_LOCK_SEM_FOREIGN);
+}
+
 /* All that was gathered goes to its lock: one array for all, cut by lock. */
 void model_settle_sites(struct tt_model *m)
 {
@@ -302,8 +308,11 @@ void model_settle_sites(struct tt_model *m)
 		l->site_count = 0;
 	}
 	vec_for_each (a, &v->acc) {
-		if (tt_op_is_acquire(a->s.site->op))
+		if (tt_op_is_acquire(a->s.site->op)) {
 			hold_estimate(a);
+			if (is_sem_lock(a->lock))
+				a->lock->ops.posts += span(a->holding, a->s.count);
+		}
 		a->lock->sites[a->lock->site_count++] = a->s;
 	}
 	vec_for_each (l, &m->locks)

@@ -127,7 +127,7 @@ struct tt_ops {
 	uint64_t try_failed;          /* try operations that did not get it */
 	uint64_t timeouts;            /* deadlines passed */
 	uint64_t owner_died;          /* robust mutex taken over from a dead owner; also in acquisitions */
-	uint64_t posts;               /* sem_post */
+	uint64_t posts;               /* sem_post; of a semaphore that was a lock and then was not, those since then */
 	uint64_t waits;               /* cond, barrier, once, futex: wait calls */
 	uint64_t signals, broadcasts; /* cond; futex wakes are signals */
 };
