@@ -40,6 +40,15 @@ void tt_got(
 	struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, enum ttrec_op extra);
 /* An operation that acquires nothing. */
 void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth);
+/* The same for what mostly was counted before. */
+TT_INLINE void tt_counted_again(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth)
+{
+	struct ttrec_count *e = tt_count_probe(s, object, site);
+	if (likely(e))
+		tt_own_add(&e->n, 1);
+	else
+		tt_counted(s, object, site, birth);
+}
 /*
  * After an operation by which a lock may have become known: if that had been destroyed, and was not initialised again, it is a
  * fact. Within the brackets. c NULL: no stack.

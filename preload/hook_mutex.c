@@ -183,7 +183,7 @@ int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, 
 	else if (r == 0 || r == EOWNERDEAD)
 		tt_mutex_got(s, m, site, cfa, r);
 	else if (r == EBUSY)
-		tt_counted(s, (uintptr_t)m, tt_site_as(site, TTREC_OP_TRY_FAILED), &tt_mutex_birth);
+		tt_counted_again(s, (uintptr_t)m, tt_site_as(site, TTREC_OP_TRY_FAILED), &tt_mutex_birth);
 	else
 		tt_call_failed(s, (uintptr_t)m, site, cfa, r);
 	return r;

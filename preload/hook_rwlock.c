@@ -130,7 +130,7 @@ static int rwlock_try(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, ui
 	if (r == 0)
 		tt_got(s, (uintptr_t)rw, site, cfa, &rwlock_birth, TTREC_OP_NONE);
 	else if (r == EBUSY)
-		tt_counted(s, (uintptr_t)rw, tt_site_as(site, TTREC_OP_TRY_FAILED), &rwlock_birth);
+		tt_counted_again(s, (uintptr_t)rw, tt_site_as(site, TTREC_OP_TRY_FAILED), &rwlock_birth);
 	else
 		tt_call_failed(s, (uintptr_t)rw, site, cfa, r);
 	return r;

@@ -240,7 +240,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
 	int r = !none && tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
-		tt_counted(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
+		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
 	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, site))
 		sem_got(s, sem, site, cfa);
 	return r;

@@ -101,7 +101,7 @@ TT_EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
 	if (s && r == 0)
 		tt_got(s, (uintptr_t)l, HOOK_SITE(OP_TRYLOCK), HOOK_CFA(), &spin_birth, TTREC_OP_NONE);
 	else if (s)
-		tt_counted(s, (uintptr_t)l, HOOK_SITE(OP_TRY_FAILED), &spin_birth);
+		tt_counted_again(s, (uintptr_t)l, HOOK_SITE(OP_TRY_FAILED), &spin_birth);
 	return r;
 }
 

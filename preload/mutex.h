@@ -43,8 +43,8 @@ void tt_mutex_check(bool wanted);
 /* Somebody called pthread_cancel: from then on hooks of cancellation points that need not wait ask whether they are to act. */
 extern bool tt_cancel_used __attribute__((visibility("hidden")));
 /*
- * What the value of a semaphore is asked with before it is changed without a call. All 0 until tt_mutex_check() found semaphores to
- * be what they should be: then no value passes. wait goes back to 0 once somebody called pthread_cancel.
+ * What the value of a semaphore is asked with before it is changed without a call. All 0 until tt_mutex_check() found
+ * semaphores to be what they should be: then no value passes. wait goes back to 0 once somebody called pthread_cancel.
  */
 extern struct tt_sem_inline {
 	uint32_t wait, try;  /* bits of the value of which one must be set */
