@@ -34,28 +34,28 @@ at_most()
 		"instructions of '$1' (natively $native)"
 }
 
-@test "an uncontended mutex pair costs at most 31 instructions more" {
-	at_most mutex 31
+@test "an uncontended mutex pair costs at most 28 instructions more" {
+	at_most mutex 28
 }
 
-@test "three nested mutexes cost at most 116 instructions more" {
-	at_most nested3 116
+@test "three nested mutexes cost at most 109 instructions more" {
+	at_most nested3 109
 }
 
-@test "a read pair of a rwlock costs at most 32 instructions more" {
-	at_most rwlock-read 32
+@test "a read pair of a rwlock costs at most 27 instructions more" {
+	at_most rwlock-read 27
 }
 
-@test "a semaphore's wait and post cost at most 80 instructions more" {
-	at_most sem 80
+@test "a semaphore's wait and post cost at most 54 instructions more" {
+	at_most sem 54
 }
 
-@test "a free costs at most 33 instructions more" {
-	at_most malloc-free 33
+@test "a free costs at most 23 instructions more" {
+	at_most malloc-free 23
 }
 
 @test "a free costs no more when there are 10,000 locks on the heap" {
-	at_most malloc-free-locks 33
+	at_most malloc-free-locks 23
 }
 
 @test "a write costs at most 11 instructions more when the thread holds nothing, and 415 when it holds a lock" {

@@ -285,7 +285,8 @@ static void lock_settle(struct tt_lock *l)
 		qsort(l->sites, l->site_count, sizeof(l->sites[0]), model_by_weight);
 }
 
-/* Posts that give back what is held are not counted: of a semaphore that is nothing but a lock they are what it was acquired. */
+/* Posts that give back what is held are not counted: of a semaphore that is nothing but a lock they are what it was acquired.
+ */
 static bool is_sem_lock(const struct tt_lock *l)
 {
 	return l->flags & TTREC_LOCK_SEM_LOCKED && !(l->flags & TTREC_LOCK_SEM_FOREIGN);
