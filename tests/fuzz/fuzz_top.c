@@ -197,8 +197,7 @@ static void write_recording(const char *dir)
 static void write_seeds(const char *dir)
 {
 	static const char *const texts[] = {"\2run_queue_pct>50 and name~^w.*r for 10s", "\3tid,name,cpu_pct", "\3-tid",
-		"\4"
-		"77 (a) b) R 1 2 3 0 -1 4194368 1 0 2 0 3 4 0 0 20 0 7 0 98765 1 5 9 1 1 0 0 0 0 0 4 8 0 0 0 17 3 50 1 9 0",
+		"\00477 (a) b) R 1 2 3 0 -1 4194368 1 0 2 0 3 4 0 0 20 0 7 0 98765 1 5 9 1 1 0 0 0 0 0 4 8 0 0 0 17 3 50 1 9 0",
 		"\4Uid:\t1\t2\nCpus_allowed_list:\t0-1\n"};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		char name[16];
