@@ -8,7 +8,7 @@ load helpers
 @test "no parser of foreign input fails on what a fuzzer makes of its seeds" {
 	require clang
 	local target
-	export FUZZ_SECONDS=60 FUZZ_OPTIONS="-seed=1 -runs=${FUZZ_RUNS:-3000} -verbosity=0"
+	export FUZZ_OPT=-O0 FUZZ_SECONDS=60 FUZZ_OPTIONS="-seed=1 -runs=${FUZZ_RUNS:-3000} -verbosity=0"
 	run env FUZZ_TARGETS= "$TOP/tests/fuzz/run"
 	assert_status 0
 	for target in "$TOP"/tests/fuzz/fuzz_*.c; do
