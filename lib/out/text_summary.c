@@ -34,15 +34,31 @@ static void put_end(struct tt_text *t, const struct tt_process *p)
 	}
 }
 
+/* Where the program's own name ends in the first argument: before what a title over all arguments has after it. */
+static size_t name_len(const char *path, const char *exe)
+{
+	size_t exe_len = strlen(exe);
+	const char *end = strstr(path, ": ");
+	if (exe_len && strncmp(path, exe, exe_len) == 0 && path[exe_len] == ' ')
+		end = path + exe_len;
+	else if (!end || end == path)
+		end = strstr(path, " -");
+	return end && end > path ? (size_t)(end - path) : strlen(path);
+}
+
 /*
  * What it was called as; a link may have brought us to a file of another name. A title that the program wrote over its
- * arguments ("nginx: master process nginx -c /etc/n.conf") counts up to the colon.
+ * arguments counts up to a colon ("nginx: master process nginx -c /etc/n.conf"), or to the first option.
  */
 static const char *program_name(struct tt_text *t, const struct tt_process *p)
 {
+	static const char itself[] = "/proc/self/exe";
 	const char *path = p->header->command_len && p->header->command[0] ? p->header->command : p->exe;
-	const char *title = strstr(path, ": ");
-	size_t len = title && title > path ? (size_t)(title - path) : strlen(path);
+	size_t len = name_len(path, p->exe);
+	if (len == strlen(itself) && strncmp(path, itself, len) == 0) {
+		path = p->exe;
+		len = strlen(path);
+	}
 	const char *slash = memrchr(path, '/', len);
 	if (slash && slash + 1 < path + len) {
 		len -= (size_t)(slash + 1 - path);

@@ -110,6 +110,41 @@ static size_t widest_line(const char *text)
 	return widest;
 }
 
+/* What the text calls a program whose argument list is that, of `size` bytes. */
+static void test_program_name(const char *command, size_t size, const char *name)
+{
+	struct recbuild *rb = rb_create("/opt/My App/browser", 1);
+	struct tt_report_opts opts;
+	char wanted[64];
+	tt_report_opts_init(&opts);
+	memcpy(rb->header->command, command, size);
+	rb->header->command_len = (uint32_t)size;
+	struct tt_report *r = make_report(rb, NULL, &opts);
+	char *text = written(r, TT_FORMAT_TEXT, 100);
+	snprintf(wanted, sizeof(wanted), "%s (pid 1):", name);
+	ok(strncmp(text, wanted, strlen(wanted)) == 0, "'%s' is called %s", command, name);
+	free(text);
+	tt_report_destroy(r);
+	rb_destroy(rb);
+}
+
+static void test_program_names(void)
+{
+#define NAMED(command, name) test_program_name(command, sizeof(command), name)
+	NAMED("./server", "server");
+	NAMED("/usr/bin/x: y/z", "x");
+	NAMED("nginx: master process /usr/sbin/nginx", "nginx");
+	NAMED("/opt/My App/app", "app");
+	/* Titles without a colon, over the arguments. */
+	NAMED("/opt/My App/browser --type=renderer --dir=/tmp/a/b c", "browser");
+	NAMED("/opt/My App/browser x/y", "browser");
+	NAMED("/usr/lib/web --type=zygote /a", "web");
+	/* How a program starts itself again. */
+	NAMED("/proc/self/exe", "browser");
+	NAMED("/proc/self/exe --type=utility", "browser");
+#undef NAMED
+}
+
 static void test_text(void)
 {
 	struct recbuild *rb = rb_sample();
@@ -284,6 +319,7 @@ int main(void)
 {
 	test_json();
 	test_json_writer();
+	test_program_names();
 	test_text();
 	test_hostile();
 	test_selection();
