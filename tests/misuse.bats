@@ -105,6 +105,51 @@ rules()
 	done
 }
 
+@test "where a lock was taken by way of a wrapper, the finding says that its callers may be others" {
+	cd "$BATS_TEST_TMPDIR" || return
+	cat >wrapped.c <<-'C'
+		#include <pthread.h>
+		#include <time.h>
+		static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER, other = PTHREAD_MUTEX_INITIALIZER;
+		static pthread_barrier_t taken;
+		#define nap() nanosleep(&(struct timespec){.tv_nsec = 150000000}, 0)
+		__attribute__((noinline)) static void grab(void) { pthread_mutex_lock(&m); __asm__(""); }
+		__attribute__((noinline)) static void brief(void) { grab(); pthread_mutex_unlock(&m); }
+		__attribute__((noinline)) static void sleeper(void) { grab(); nap(); pthread_mutex_unlock(&m); }
+		static void *holder(void *arg)
+		{
+			pthread_mutex_lock(&m);
+			pthread_barrier_wait(&taken);
+			nap();
+			pthread_mutex_unlock(&m);
+			return arg;
+		}
+		int main(void)
+		{
+			pthread_t t;
+			pthread_barrier_init(&taken, 0, 2);
+			pthread_create(&t, 0, holder, 0);
+			pthread_barrier_wait(&taken);
+			/* Waits: the stack of this use is kept. */
+			FIRST();
+			pthread_join(t, 0);
+			/* A fact with a stack of its own: asked for below another lock. */
+			pthread_mutex_lock(&other);
+			sleeper();
+			pthread_mutex_unlock(&other);
+			(void)brief;
+		}
+	C
+	cc -g -O1 -pthread -DFIRST=sleeper -o alone wrapped.c
+	cc -g -O1 -pthread -DFIRST=brief -o wrapped wrapped.c
+	local kept='.findings[] | select(.rule == "lock-held-blocking" and (.title | contains("holds mutex m")) and
+		.stacks[0].frames[0].function == "sleeper") | .stacks[1]'
+	"$BIN/threadcheck" --fail-on never --report json=alone.json -- ./alone
+	assert_json alone.json "$kept"' | .label == "the lock was taken here" and .frames[1].function == "sleeper"'
+	"$BIN/threadcheck" --fail-on never --report json=wrapped.json -- ./wrapped
+	assert_json wrapped.json "$kept"' | .label == "the lock was taken here, maybe by other callers than these"'
+}
+
 @test "the same without the lock is no finding" {
 	local kind
 	for kind in {0..11}; do

@@ -200,15 +200,6 @@ static const struct tt_held *held_entry(const struct tt_thread *thread, uint64_t
 	return NULL;
 }
 
-/* The stack of one acquisition at this site. */
-static const struct tt_stack *stack_of(const struct tt_lock *lock, const struct tt_site *site)
-{
-	for (unsigned i = 0; lock && i < lock->site_count; i++)
-		if (lock->sites[i].site == site)
-			return lock->sites[i].stack;
-	return NULL;
-}
-
 /* What the step before wants of this thread; before NULL: what it holds anyway, the innermost. */
 static void fill_hold(const struct deadlock *k, struct tt_finding_edge *e, const struct tt_waitfor_thread *t,
 	const struct tt_waitfor_thread *before)
@@ -221,7 +212,7 @@ static void fill_hold(const struct deadlock *k, struct tt_finding_edge *e, const
 		e->held = h->lock;
 		e->held_name = h->lock && h->lock->class ? lock_name_exact(k, h->lock)
 		                                         : tt_findings_text(k->d->set, "%#" PRIx64, h->address);
-		e->hold = (struct tt_finding_stack){"took it here", h->site, stack_of(h->lock, h->site)};
+		e->hold = tt_detect_taken(k->d, "took it here", h->lock, h->site);
 	} else if (before && before->waiting.op == TTREC_OP_JOIN) {
 		e->held_name = "its own end";
 	} else if (before && before->by_preference) {

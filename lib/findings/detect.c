@@ -97,6 +97,18 @@ const char *tt_detect_pool_name(const struct tt_detect *d, const struct tt_group
 	return tt_findings_text(d->set, "'%s' (%s)", g->name, place_name(d, &p));
 }
 
+struct tt_finding_stack tt_detect_taken(
+	const struct tt_detect *d, const char *label, const struct tt_lock *l, const struct tt_site *site)
+{
+	struct tt_finding_stack taken = {.label = label, .site = site};
+	for (unsigned i = 0; l && site && i < l->site_count; i++)
+		if (l->sites[i].site == site)
+			taken.stack = l->sites[i].stack;
+	if (tt_site_has_other_callers(d->model, site, taken.stack))
+		taken.label = tt_findings_text(d->set, "%s, maybe by other callers than these", label);
+	return taken;
+}
+
 uint64_t tt_detect_program_ns(const struct tt_detect *d, unsigned program)
 {
 	uint64_t sum = 0;

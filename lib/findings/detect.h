@@ -72,6 +72,14 @@ const char *tt_detect_where(const struct tt_detect *d, const struct tt_site *sit
 void tt_detect_identify(
 	const struct tt_detect *d, struct tt_finding *f, const struct tt_site *site, const struct tt_stack *stack);
 
+/*
+ * Where the lock was taken, "LABEL: #0 ...". A recording keeps one stack for each place of use, so that only frame 0 is sure to
+ * be of the acquisition that is meant: where the recording shows other callers of that place, too, the label says so. l and
+ * site may be NULL.
+ */
+struct tt_finding_stack tt_detect_taken(
+	const struct tt_detect *d, const char *label, const struct tt_lock *l, const struct tt_site *site);
+
 /* "mutex cache_lock" or "mutex of init_pool": how a report calls a lock or a class. */
 const char *tt_detect_lock_name(const struct tt_detect *d, const struct tt_lock_class *c);
 

@@ -133,12 +133,16 @@ void tt_finding_lock(struct tt_findings *set, struct tt_finding *f, const struct
 		set->failed = true;
 }
 
+void tt_finding_stack_as(struct tt_findings *set, struct tt_finding *f, const struct tt_finding_stack *stack)
+{
+	if ((stack->site || stack->stack) && tt_vec_push(&f->stacks, *stack))
+		set->failed = true;
+}
+
 void tt_finding_stack(struct tt_findings *set, struct tt_finding *f, const char *label, const struct tt_site *site,
 	const struct tt_stack *stack)
 {
-	struct tt_finding_stack entry = {label, site, stack};
-	if ((site || stack) && tt_vec_push(&f->stacks, entry))
-		set->failed = true;
+	tt_finding_stack_as(set, f, &(struct tt_finding_stack){label, site, stack});
 }
 
 void tt_finding_edge(struct tt_findings *set, struct tt_finding *f, const struct tt_finding_edge *edge)

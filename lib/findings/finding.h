@@ -122,6 +122,7 @@ void tt_finding_evidence(struct tt_findings *set, struct tt_finding *f, const ch
 void tt_finding_figure(struct tt_findings *set, struct tt_finding *f, const char *key, uint64_t value);
 void tt_finding_thread(struct tt_findings *set, struct tt_finding *f, const struct tt_thread *thread); /* NULL: nothing */
 void tt_finding_lock(struct tt_findings *set, struct tt_finding *f, const struct tt_lock *lock);
+void tt_finding_stack_as(struct tt_findings *set, struct tt_finding *f, const struct tt_finding_stack *stack);
 void tt_finding_stack(struct tt_findings *set, struct tt_finding *f, const char *label, const struct tt_site *site,
 	const struct tt_stack *stack);
 

@@ -113,7 +113,8 @@ static void add_evidence(const struct tt_detect *d, struct tt_finding *f, const 
 	tt_finding_lock(d->set, f, b->lock);
 	tt_finding_thread(d->set, f, b->thread);
 	tt_finding_stack(d->set, f, "blocked here", b->site, b->stack);
-	tt_finding_stack(d->set, f, "the lock was taken here", b->taken, tt_misuse_site_stack(b->lock, b->taken));
+	struct tt_finding_stack taken = tt_detect_taken(d, "the lock was taken here", b->lock, b->taken);
+	tt_finding_stack_as(d->set, f, &taken);
 }
 
 /*

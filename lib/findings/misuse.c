@@ -85,7 +85,8 @@ static bool begin(struct say *s, enum tt_rule rule, const char *label)
 	if (other != f->thread)
 		tt_finding_thread(d->set, out, other);
 	tt_finding_stack(d->set, out, "here", f->site, f->stack);
-	tt_finding_stack(d->set, out, label, f->other_site, tt_misuse_site_stack(f->lock, f->other_site));
+	struct tt_finding_stack taken = tt_detect_taken(d, label, f->lock, f->other_site);
+	tt_finding_stack_as(d->set, out, &taken);
 	return true;
 }
 
@@ -204,7 +205,8 @@ static void exit_holding(struct say *s)
 		return;
 	/* The site is where the lock was taken; other_site the thread's start routine. */
 	struct tt_misuse at = *f;
-	at.stack = tt_misuse_site_stack(f->lock, f->site);
+	struct tt_finding_stack taken = tt_detect_taken(s->d, "taken here", f->lock, f->site);
+	at.stack = taken.stack;
 	at.other_site = NULL;
 	at.other = 0;
 	s->f = &at;
@@ -220,7 +222,7 @@ static void exit_holding(struct say *s)
 		if (f->lock && f->lock->waiters)
 			ADD(s, "%u thread%s for it for ever", f->lock->waiters, f->lock->waiters == 1 ? " waits" : "s wait");
 		if (s->out->stacks.len) /* a thread that was torn out of a lock call may not know where */
-			s->out->stacks.data[0].label = "taken here";
+			s->out->stacks.data[0].label = taken.label;
 		if (was_ending(f)) {
 			s->out->level = TT_LEVEL_WARNING;
 			ADD(s, "nobody waits for it, and the program ended soon after");

@@ -8,9 +8,6 @@
 /* "mutex cache_lock", or "a lock" when it has no record. */
 const char *tt_misuse_lock_name(const struct tt_detect *d, const struct tt_lock *l);
 
-/* A stack of some use of the lock at that site, NULL when none was kept. l and site may be NULL. */
-const struct tt_stack *tt_misuse_site_stack(const struct tt_lock *l, const struct tt_site *site);
-
 /* "twice", "12 times": how often a fact was seen, for a title's end or a line of evidence; "once". */
 const char *tt_misuse_times(const struct tt_detect *d, uint64_t count);
 

@@ -12,14 +12,6 @@ const char *tt_misuse_lock_name(const struct tt_detect *d, const struct tt_lock 
 	return l && l->class ? tt_detect_lock_name(d, l->class) : "a lock";
 }
 
-const struct tt_stack *tt_misuse_site_stack(const struct tt_lock *l, const struct tt_site *site)
-{
-	for (unsigned i = 0; l && site && i < l->site_count; i++)
-		if (l->sites[i].site == site)
-			return l->sites[i].stack;
-	return NULL;
-}
-
 const char *tt_misuse_times(const struct tt_detect *d, uint64_t count)
 {
 	if (count <= 1)

@@ -321,3 +321,26 @@ void model_settle_sites(struct tt_model *m)
 	tt_vec_deinit(&v->acc);
 	tt_hmap_deinit(&v->lock_sites);
 }
+
+/* ------------------------------------------------------------------ callers of a site */
+
+/* Both have a caller of frame 0, and not the same. */
+static bool other_caller(const struct tt_stack *a, const struct tt_stack *b)
+{
+	return a && b && a->count > 1 && b->count > 1 &&
+	       (a->frames[1].module != b->frames[1].module || a->frames[1].offset != b->frames[1].offset);
+}
+
+bool tt_site_has_other_callers(const struct tt_model *m, const struct tt_site *site, const struct tt_stack *stack)
+{
+	const struct tt_lock *l;
+	vec_for_each (l, &m->locks)
+		for (unsigned i = 0; i < l->site_count; i++)
+			if (l->sites[i].site == site && other_caller(l->sites[i].stack, stack))
+				return true;
+	const struct tt_dep *dep;
+	vec_for_each (dep, &m->deps)
+		if (dep->site == site && other_caller(dep->stack, stack))
+			return true;
+	return false;
+}

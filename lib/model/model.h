@@ -540,6 +540,12 @@ struct tt_lock *tt_model_lock(const struct tt_model *m, const struct tt_process 
 void tt_model_event(struct tt_model *m, const struct tt_process *p, uint64_t i, struct tt_event *ret);
 
 /* Operations by what they do: for tables and detectors. */
+/*
+ * Does anything recorded at this site have other callers than `stack`, which is of one use of it? Then callers of another use
+ * are not known. Goes through all locks and facts. stack may be NULL.
+ */
+bool tt_site_has_other_callers(const struct tt_model *m, const struct tt_site *site, const struct tt_stack *stack);
+
 bool tt_op_is_acquire(enum ttrec_op op); /* a lock or a semaphore's unit is got */
 bool tt_op_is_shared(enum ttrec_op op);  /* read side of an rwlock */
 bool tt_op_is_try(enum ttrec_op op);     /* cannot block */
