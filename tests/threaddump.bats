@@ -363,7 +363,7 @@ ended_while()
 	run threaddump --repeat 3 --interval 50ms --thread mutex --thread spin "$bg_pid"
 	assert_status 0
 	assert_contains "$output" "dump 3 of 3"
-	assert_matches "$output" 'held by thread [0-9]+ dumpme; did not run since 2 dumps, [0-9.]+ ms ago'
+	assert_matches "$output" 'held by thread [0-9]+ dumpme; did not run since 2 dumps, [0-9.]+ m?s ago'
 	assert_matches "$output" "1 of 35 threads did not run in all 3 dumps:"
 }
 

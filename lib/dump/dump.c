@@ -12,15 +12,6 @@
 
 #include "lib/sym/core.h"
 
-#define WINDOW_NS UINT64_C(25000000) /* least time between the looks when something runs, or seems stuck */
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
 const char *dump_text(struct tt_dump *d, const char *text)
 {
 	return text ? tt_smap_intern(&d->texts, text) : NULL;
@@ -109,6 +100,10 @@ static int add_thread(struct tt_dump *d, const struct tt_task *task)
 	t->owner = t->deadlock = t->group = t->pool = TT_DUMP_NONE;
 	t->cpu_pct = -1;
 	t->snap = tt_snap_thread_by_tid(d->snap, task->tid);
+	if (t->snap) {
+		t->task.run_ns = t->snap->first.run_ns;
+		t->task.slices = t->snap->first.slices;
+	}
 	int rc = tt_hmap_put(&d->by_tid, (uint64_t)task->tid, d->threads.len);
 	return rc < 0 ? rc : tt_hmap_put(&d->by_ns_tid, (uint64_t)task->ns_tid, d->threads.len);
 }
@@ -132,42 +127,6 @@ static void add_generated_names(struct tt_dump *d)
 		dump_note(d, "names of generated code: %s", why.msg);
 }
 
-static bool something_runs(const struct tt_dump *d)
-{
-	const struct tt_dump_thread *t;
-	vec_for_each (t, &d->threads)
-		if (t->task.state == 'R')
-			return true;
-	return false;
-}
-
-/*
- * The second look: who ran meanwhile, and how much. A thread that had not run between the first look and its capture, and that
- * nobody's fate hangs on, is not asked again: of a thousand idle threads that would cost more than their stacks.
- */
-static void look_again(struct tt_dump *d, uint64_t began_ns)
-{
-	struct tt_dump_thread *t;
-	bool edges = dump_has_edges(d);
-	uint64_t passed = now_ns(CLOCK_MONOTONIC) - began_ns;
-	if (passed < WINDOW_NS && (something_runs(d) || edges)) {
-		struct timespec rest = {.tv_nsec = (long)(WINDOW_NS - passed)};
-		nanosleep(&rest, NULL);
-	}
-	d->window_ns = now_ns(CLOCK_MONOTONIC) - began_ns;
-	vec_for_each (t, &d->threads) {
-		struct tt_task again = t->task;
-		bool ran = !t->snap || !t->snap->slices || t->snap->slices != t->task.slices || t->task.state == 'R';
-		if (!ran)
-			t->cpu_pct = 0;
-		if ((!ran && !edges) || !tt_task_reread(d->proc.pid, &again))
-			continue;
-		double pct = (double)(again.run_ns - t->task.run_ns) * 100 / (double)d->window_ns;
-		t->cpu_pct = pct > 100 ? 100 : pct;
-		t->steady = t->snap && t->snap->slices && t->snap->slices == again.slices;
-	}
-}
-
 /* What is the same for live processes and cores, once threads, snapshot and names are there. */
 static int complete(struct tt_dump *d)
 {
@@ -181,10 +140,9 @@ static int complete(struct tt_dump *d)
 	return rc < 0 ? rc : dump_jams(d);
 }
 
-/* Called while all threads stand still, perhaps again: keeps what dump_waits() will want to see as it is now. */
-static void keep_locks(void *arg, struct tt_snap *snap)
+/* While all threads stand still, perhaps again: keeps what dump_waits() will want to see as it is now. */
+static void keep_locks(struct tt_dump *d, struct tt_snap *snap)
 {
-	struct tt_dump *d = arg;
 	struct tt_hmap seen = TT_HMAP_INIT; /* many wait for one word: every microsecond counts here */
 	d->kept.len = 0;
 	for (size_t i = 0; i < tt_snap_thread_count(snap); i++) {
@@ -207,28 +165,57 @@ static int by_address(const void *a, const void *b)
 	return x->address < y->address ? -1 : x->address > y->address;
 }
 
+struct taking {
+	struct tt_dump *d;
+	struct dump_look *look;
+};
+
+static void stopping(void *arg)
+{
+	const struct taking *taking = arg;
+	dump_look_end(taking->look);
+}
+
+static void standing(void *arg, struct tt_snap *snap)
+{
+	const struct taking *taking = arg;
+	keep_locks(taking->d, snap);
+}
+
+/* Stacks, and what /proc says of the threads otherwise. */
+static int take_threads(struct tt_dump *d, struct tt_err *err)
+{
+	struct dump_look look = {.pid = d->proc.pid};
+	struct taking taking = {.d = d, .look = &look};
+	const struct tt_snap_options options = {
+		.mode = d->options->mode, .standing = standing, .stopping = stopping, .arg = &taking};
+	dump_look_begin(&look);
+	int rc = tt_snap_take(d->proc.pid, &options, &d->snap, err);
+	dump_look_end(&look);
+	tt_vec_sort(&d->kept, by_address);
+	if (rc == 0 && look.rc < 0) {
+		rc = look.rc;
+		*err = look.err;
+	}
+	if (rc == 0 && (add_threads(d, &look.tasks) < 0 || tt_fds_create(d->proc.pid, &d->fds) < 0))
+		rc = tt_err_set(err, ENOMEM, "out of memory");
+	tt_tasks_deinit(&look.tasks);
+	return rc;
+}
+
 static int take_live(struct tt_dump *d, pid_t pid, struct tt_err *err)
 {
-	struct tt_tasks tasks = {0};
-	const struct tt_snap_options options = {.mode = d->options->mode, .standing = keep_locks, .arg = d};
-	uint64_t began_ns = now_ns(CLOCK_MONOTONIC);
 	int rc = tt_proc_read(pid, &d->proc, err);
 	rc = rc < 0 ? rc : check_kind(&d->proc, err);
-	rc = rc < 0 ? rc : tt_tasks_read(pid, &tasks, err);
-	if (rc == 0)
-		tt_tasks_idle(pid, &tasks);
-	rc = rc < 0 ? rc : tt_snap_take(pid, &options, &d->snap, err);
-	tt_vec_sort(&d->kept, by_address);
-	if (rc == 0 && (add_threads(d, &tasks) < 0 || tt_fds_create(pid, &d->fds) < 0))
-		rc = tt_err_set(err, ENOMEM, "out of memory");
-	tt_tasks_deinit(&tasks);
+	rc = rc < 0 ? rc : take_threads(d, err);
+	uint64_t taken_ns = dump_now_ns(CLOCK_MONOTONIC);
 	rc = rc < 0 ? rc : open_names(d, err);
 	if (rc == 0)
 		add_generated_names(d);
 	rc = rc < 0 ? rc : dump_stacks(d, err);
 	if (rc < 0)
 		return rc;
-	look_again(d, began_ns);
+	dump_look_again(d, taken_ns);
 	rc = complete(d);
 	d->pause = tt_snap_pause(d->snap);
 	if (d->pause.loose)
@@ -247,7 +234,7 @@ static struct tt_dump *create(const struct tt_dump_options *options, struct tt_e
 	}
 	d->options = options;
 	d->core_thread = TT_DUMP_NONE;
-	d->taken_real_ns = now_ns(CLOCK_REALTIME);
+	d->taken_real_ns = dump_now_ns(CLOCK_REALTIME);
 	return d;
 }
 

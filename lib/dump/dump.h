@@ -150,7 +150,6 @@ struct tt_dump {
 	uint32_t core_thread;   /* position of the thread that had it, or TT_DUMP_NONE */
 	uint64_t core_address;  /* of a fault; 0: unknown */
 	uint64_t taken_real_ns; /* CLOCK_REALTIME; of a core: when its file was written */
-	uint64_t window_ns;     /* over which cpu_pct was measured and steadiness seen */
 	TT_VEC(struct tt_dump_thread) threads;
 	TT_VEC(struct tt_dump_group) groups; /* largest first */
 	TT_VEC(struct tt_dump_pool) pools;   /* largest first */

@@ -3,12 +3,33 @@
 #ifndef TT_DUMP_PRIVATE_H
 #define TT_DUMP_PRIVATE_H
 
+#include <pthread.h>
+
 #include "lib/dump/dump.h"
 
 /* A copy of text that lives as long as the dump; equal texts are one. NULL for NULL, or out of memory. */
 const char *dump_text(struct tt_dump *d, const char *text);
 /* Adds to d->notes. */
 void dump_note(struct tt_dump *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * look.c: what /proc says of the threads besides their stacks. Of a thousand threads that takes as long as their stacks do, so
+ * it is read meanwhile, by a thread of its own.
+ */
+struct dump_look {
+	pid_t pid;
+	struct tt_tasks tasks; /* from dump_look_end() on; the caller's */
+	int rc;                /* 0 or -errno, with err */
+	struct tt_err err;
+	pthread_t thread;
+	bool busy;
+};
+void dump_look_begin(struct dump_look *look);
+/* Waits until it is done. May be called again. */
+void dump_look_end(struct dump_look *look);
+/* The second look, for cpu_pct and steady. taken_ns: CLOCK_MONOTONIC when the snapshot had been taken. */
+void dump_look_again(struct tt_dump *d, uint64_t taken_ns);
+uint64_t dump_now_ns(clockid_t clock);
 
 /* stacks.c: fills frames of all threads. 0 or -ENOMEM. */
 int dump_stacks(struct tt_dump *d, struct tt_err *err);

@@ -158,6 +158,7 @@ static int read_stack(struct naming *n, struct tt_unwinder *u, struct tt_dump_th
 		most = CROWD_FRAMES;
 	int rc = tt_unwind_settle(u, snap, most, stack);
 	t->end = stack->end;
+	rc = rc ? rc : tt_vec_reserve(&t->frames, stack->frames.len);
 	vec_for_each (frame, &stack->frames)
 		if (rc == 0)
 			rc = add_frame(n, t, frame);

@@ -53,13 +53,6 @@ uint32_t dump_by_tid(const struct tt_dump *d, pid_t tid)
 	return tid && tt_hmap_get(&d->by_tid, (uint64_t)tid, &position) ? (uint32_t)position - 1 : TT_DUMP_NONE;
 }
 
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
 int dump_wait(struct tt_dump *d, struct tt_dump_thread *t, struct tt_wait *ret)
 {
 	const char *names[NAMES] = {0};
@@ -68,8 +61,8 @@ int dump_wait(struct tt_dump *d, struct tt_dump_thread *t, struct tt_wait *ret)
 	struct tt_wait_env env = {.read = read_memory, .ctx = d, .thread = thread_of, .fds = d->fds, .thorough = true};
 	if (!d->core) {
 		env.pid = d->proc.pid;
-		env.realtime_ns = now_ns(CLOCK_REALTIME);
-		env.monotonic_ns = now_ns(CLOCK_MONOTONIC);
+		env.realtime_ns = dump_now_ns(CLOCK_REALTIME);
+		env.monotonic_ns = dump_now_ns(CLOCK_MONOTONIC);
 	}
 	vec_for_each (f, &t->frames)
 		if (count < NAMES)

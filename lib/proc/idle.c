@@ -2,6 +2,7 @@
 /* idle.c - since when a thread has not run, by the kernel's own note of when it last did. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,23 +34,22 @@ static uint64_t monotonic_ns(void)
 }
 
 /* What the clock of a processor says now, less CLOCK_MONOTONIC: our own exec_start after running there. 0 not known. */
-static uint64_t clock_of(struct tt_idle *idle, int processor)
+static uint64_t clock_of(int processor)
 {
-	cpu_set_t set;
+	cpu_set_t set, own;
+	char path[64];
 	CPU_ZERO(&set);
-	if (processor < 0 || processor >= CPU_SETSIZE)
-		return 0;
-	if (!idle->moved && sched_getaffinity(0, sizeof(idle->own), &idle->own) < 0)
+	if (processor < 0 || processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof(own), &own) < 0)
 		return 0;
 	CPU_SET(processor, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0)
 		return 0;
-	idle->moved = true;
 	sched_yield(); /* makes the kernel account for what we ran so far */
-	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/task/%d/sched", (int)gettid());
 	uint64_t at = exec_start_ns(AT_FDCWD, path);
-	return at ? at - monotonic_ns() : 0;
+	uint64_t clock = at ? at - monotonic_ns() : 0;
+	sched_setaffinity(0, sizeof(own), &own); /* at once: it may be the busiest of all */
+	return clock;
 }
 
 uint64_t tt_idle_of(struct tt_idle *idle, int dir, pid_t tid, int processor)
@@ -60,22 +60,19 @@ uint64_t tt_idle_of(struct tt_idle *idle, int dir, pid_t tid, int processor)
 	uint64_t last = exec_start_ns(dir, path);
 	struct tt_hmap_entry *clock = last ? tt_hmap_insert(&idle->clocks, (uint64_t)processor, &is_new) : NULL;
 	if (clock && is_new)
-		clock->value = clock_of(idle, processor);
+		clock->value = clock_of(processor);
 	uint64_t now = clock && clock->value ? clock->value + monotonic_ns() : 0;
 	return now > last ? now - last : 0;
 }
 
 void tt_idle_end(struct tt_idle *idle)
 {
-	if (idle->moved)
-		sched_setaffinity(0, sizeof(idle->own), &idle->own);
 	tt_hmap_deinit(&idle->clocks);
-	*idle = (struct tt_idle){.moved = false};
 }
 
 void tt_tasks_idle(pid_t pid, struct tt_tasks *tasks)
 {
-	struct tt_idle idle = {.moved = false};
+	struct tt_idle idle = {.clocks = TT_HMAP_INIT};
 	struct tt_task *t;
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);

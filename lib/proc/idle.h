@@ -7,8 +7,6 @@
 #ifndef TT_PROC_IDLE_H
 #define TT_PROC_IDLE_H
 
-#include <sched.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,18 +15,15 @@
 /* Zeroed before the first use. */
 struct tt_idle {
 	struct tt_hmap clocks; /* processor -> its clock less CLOCK_MONOTONIC, modulo 2^64; 0: not known */
-	bool moved;
-	cpu_set_t own; /* where we may run, while moved */
 };
 
 /*
  * ns since thread tid, whose files are in directory dir/tid, last ran, which was on that processor. 0 not known: the kernel
- * does not tell (no CONFIG_SCHED_DEBUG), or we may not run there. Moves the calling thread to other processors, until
- * tt_idle_end().
+ * does not tell (no CONFIG_SCHED_DEBUG), or we may not run there. Visits each processor once with the calling thread.
  */
 uint64_t tt_idle_of(struct tt_idle *idle, int dir, pid_t tid, int processor);
 
-/* The calling thread may run where it could before; what was learned of clocks, which run on, is forgotten. */
+/* Forgets the clocks: they run on, each for itself. */
 void tt_idle_end(struct tt_idle *idle);
 
 #endif

@@ -214,22 +214,16 @@ static pid_t read_ns_tid(int dir, const char *path, pid_t tid, unsigned *levels)
 	return ns ? ns : tid;
 }
 
-static bool read_schedstat(int dir, const char *path, struct tt_task *task)
+bool tt_task_count(pid_t pid, struct tt_task *task)
 {
-	char text[128], *at = text;
-	if (proc_read_at(dir, path, text, sizeof(text)) <= 0)
+	char path[64], text[128], *at = text;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)pid, (int)task->tid);
+	if (proc_read_at(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return false;
 	task->run_ns = strtoull(at, &at, 10);
 	task->delay_ns = strtoull(at, &at, 10);
 	task->slices = strtoull(at, &at, 10);
 	return task->slices != 0;
-}
-
-bool tt_task_reread(pid_t pid, struct tt_task *task)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)pid, (int)task->tid);
-	return read_schedstat(AT_FDCWD, path, task);
 }
 
 /* dir: /proc/PID/task */
@@ -252,8 +246,6 @@ static bool read_task(int dir, pid_t tid, bool same_ns, uint64_t up_ns, struct t
 		.nice = f.nice,
 		.processor = f.processor};
 	memcpy(t->name, f.name, sizeof(t->name));
-	snprintf(path, sizeof(path), "%d/schedstat", (int)tid);
-	read_schedstat(dir, path, t);
 	if (!same_ns) {
 		snprintf(path, sizeof(path), "%d/status", (int)tid);
 		t->ns_tid = read_ns_tid(dir, path, tid, &levels);

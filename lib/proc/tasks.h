@@ -42,8 +42,8 @@ struct tt_task {
 	char name[TT_TASK_NAME];
 	char state;                            /* R S D T t Z X I P, as in proc(5) */
 	uint64_t user_ns, system_ns;           /* to the kernel's clock tick */
-	uint64_t run_ns, delay_ns;             /* schedstat: on a processor, ready but without one */
-	uint64_t slices;                       /* how often it got one; 0 unknown */
+	uint64_t run_ns, delay_ns;             /* on a processor, ready but without one. See tt_task_count() */
+	uint64_t slices;                       /* how often it got one; 0 unknown. Likewise */
 	uint64_t age_ns;                       /* since it was created */
 	uint64_t idle_ns;                      /* since it last ran; 0 unknown. See tt_tasks_idle() */
 	int policy, priority, nice, processor; /* policy: SCHED_ of sched(7); priority: of real-time policies */
@@ -57,8 +57,11 @@ int tt_tasks_read(pid_t pid, struct tt_tasks *tasks, struct tt_err *err);
 void tt_tasks_deinit(struct tt_tasks *tasks);
 struct tt_task *tt_tasks_find(const struct tt_tasks *tasks, pid_t tid);
 
-/* Reads run_ns, delay_ns and slices anew, nothing else. False: the thread is gone, or the kernel does not count. */
-bool tt_task_reread(pid_t pid, struct tt_task *task);
+/*
+ * Reads run_ns, delay_ns and slices, nothing else: who has a snapshot's counts needs no file more per thread. False: the thread
+ * is gone, or the kernel does not count.
+ */
+bool tt_task_count(pid_t pid, struct tt_task *task);
 
 /* Fills idle_ns of all tasks that do not run, by idle.h. Where the kernel does not tell all stay 0. */
 void tt_tasks_idle(pid_t pid, struct tt_tasks *tasks);

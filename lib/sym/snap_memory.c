@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define COPIES_AT_ONCE 256u  /* at most IOV_MAX */
+#define COPIES_AT_ONCE 256u /* at most IOV_MAX */
+#define ROOM           ((size_t)1 << 20)
 #define LATE_MAX       4096u /* pages read after the capture, per thread */
 
 /* ------------------------------------------------------------------ as it is now */
@@ -94,6 +96,61 @@ bool snap_memory_own_stack(const struct tt_snap_thread *thread, const struct tt_
 	return (thread->fs_base >= map->start && thread->fs_base < map->end) || strcmp(map->path, "[stack]") == 0;
 }
 
+/* ------------------------------------------------------------------ the room */
+
+void snap_room_open(struct tt_snap *snap)
+{
+	void *bytes = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (bytes != MAP_FAILED)
+		snap->room.bytes = bytes;
+	snap->room.used = 0;
+}
+
+/* Moves a thread's copy to memory of its own. */
+static void leave_room(struct tt_snap_thread *thread)
+{
+	struct snap_piece *piece = &thread->private->stack;
+	size_t size = piece->end - piece->start;
+	unsigned char *bytes = malloc(size);
+	if (bytes) {
+		memcpy(bytes, piece->bytes, size);
+	} else {
+		*piece = (struct snap_piece){0};
+		thread->how = TT_SNAP_NOT;
+		thread->fail = TT_SNAP_IO;
+		thread->error = ENOMEM;
+	}
+	piece->bytes = bytes;
+}
+
+void snap_room_close(struct tt_snap *snap)
+{
+	const unsigned char *room = snap->room.bytes;
+	if (!room)
+		return;
+	for (size_t i = 0; i < snap->threads.len; i++) {
+		struct tt_snap_thread *thread = snap->threads.data[i];
+		const unsigned char *bytes = thread->private->stack.bytes;
+		if (bytes >= room && bytes < room + ROOM)
+			leave_room(thread);
+	}
+	munmap(snap->room.bytes, ROOM);
+	snap->room.bytes = NULL;
+}
+
+/* Bytes for a piece: of the room if it is open and there are so many left. */
+static unsigned char *piece_bytes(struct tt_snap *snap, unsigned char *old, size_t size)
+{
+	unsigned char *bytes = snap->room.bytes ? snap->room.bytes + snap->room.used : NULL;
+	bool old_in_room = bytes && old >= snap->room.bytes && old < bytes;
+	if (!bytes || size > ROOM - snap->room.used)
+		return realloc(old_in_room ? NULL : old, size);
+	snap->room.used += size;
+	if (!old_in_room)
+		free(old);
+	return bytes;
+}
+
 /* Makes room for the stack above a thread's stack pointer. 0, -EFAULT: no memory there, -ENOMEM. */
 static int piece_prepare(struct tt_snap *snap, struct tt_snap_thread *thread)
 {
@@ -110,7 +167,7 @@ static int piece_prepare(struct tt_snap *snap, struct tt_snap_thread *thread)
 	if (thread->stack_cut)
 		size = limit;
 	if (before != size) {
-		unsigned char *bytes = realloc(piece->bytes, size);
+		unsigned char *bytes = piece_bytes(snap, piece->bytes, size);
 		if (!bytes)
 			return -ENOMEM;
 		snap->copied += size - before;

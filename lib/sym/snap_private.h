@@ -87,8 +87,12 @@ struct tt_snap {
 	TT_VEC(struct tt_snap_thread *) threads; /* by tid */
 	struct tt_hmap by_tid;
 	struct tt_snap_pause pause;
-	struct tt_hmap pages;   /* page number -> its bytes, of memory that nobody writes to */
-	size_t copied;          /* bytes of all stacks */
+	struct tt_hmap pages; /* page number -> its bytes, of memory that nobody writes to */
+	size_t copied;        /* bytes of all stacks */
+	struct {
+		unsigned char *bytes; /* NULL: closed */
+		size_t used;
+	} room;                 /* see snap_room_open() */
 	struct snap_core *core; /* NULL: live */
 	/* For unwind_prefetch; NULL until threads are to be stopped. */
 	struct tt_sym *sym;
@@ -132,6 +136,13 @@ void snap_memory_copy_stacks(struct tt_snap *snap, struct snap_copy *copies, siz
 
 /* The same for one. Returns its rc. */
 int snap_memory_copy_stack(struct tt_snap *snap, struct tt_snap_thread *thread);
+
+/*
+ * While the room is open, copies are put there: memory that has its pages already, for to be given them takes longer than the
+ * copy, and threads stand meanwhile. To be closed when they run again, which moves the copies to memory of their own.
+ */
+void snap_room_open(struct tt_snap *snap);
+void snap_room_close(struct tt_snap *snap);
 void snap_memory_forget_late(struct tt_snap_thread *thread);
 void snap_memory_forget_pages(struct tt_snap *snap);
 
@@ -235,5 +246,8 @@ struct tt_snap_thread *snap_thread_add(struct tt_snap *snap, pid_t tid);
 /* Lists the live threads. 0 or -errno. The list is the caller's. */
 typedef TT_VEC(pid_t) snap_tids;
 int snap_list_tids(const struct tt_snap *snap, snap_tids *ret);
+
+/* Whether the process has `count` threads. One of them may have ended and another one come, which this does not tell. */
+bool snap_list_is(const struct tt_snap *snap, size_t count);
 
 #endif

@@ -40,11 +40,13 @@ static bool reread(int fd, char *text, size_t size)
 
 /* ------------------------------------------------------------------ time slices */
 
-/* The third number. */
-static uint64_t slices_of(const char *schedstat)
+/* "RUN DELAY SLICES" */
+static struct tt_snap_counts schedstat_parse(const char *text)
 {
-	const char *second = strchr(schedstat, ' '), *third = second ? strchr(second + 1, ' ') : NULL;
-	return third ? strtoull(third + 1, NULL, 10) : 0;
+	char *at;
+	uint64_t run_ns = strtoull(text, &at, 10);
+	strtoull(at, &at, 10);
+	return (struct tt_snap_counts){.run_ns = run_ns, .slices = strtoull(at, NULL, 10)};
 }
 
 static uint64_t switches_of(const char *status)
@@ -61,24 +63,24 @@ struct counter {
 	bool status; /* fd is `status`, not `schedstat` */
 };
 
-static uint64_t counter_read(const struct counter *counter)
+static struct tt_snap_counts counter_read(const struct counter *counter)
 {
 	char text[4096];
 	if (counter->fd < 0 || !reread(counter->fd, text, sizeof(text)))
-		return 0;
-	return counter->status ? switches_of(text) : slices_of(text);
+		return (struct tt_snap_counts){0};
+	return counter->status ? (struct tt_snap_counts){.slices = switches_of(text)} : schedstat_parse(text);
 }
 
-/* *ret_slices gets its first reading. */
-static struct counter counter_open(const struct tt_snap *snap, pid_t tid, uint64_t *ret_slices)
+/* *ret gets its first reading. */
+static struct counter counter_open(const struct tt_snap *snap, pid_t tid, struct tt_snap_counts *ret)
 {
 	struct counter counter = {.fd = thread_file(snap, tid, "schedstat")};
-	*ret_slices = counter_read(&counter);
-	if (*ret_slices == 0) {
+	*ret = counter_read(&counter);
+	if (ret->slices == 0) {
 		if (counter.fd >= 0)
 			close(counter.fd);
 		counter = (struct counter){.fd = thread_file(snap, tid, "status"), .status = true};
-		*ret_slices = counter_read(&counter);
+		*ret = counter_read(&counter);
 	}
 	return counter;
 }
@@ -165,11 +167,20 @@ struct quiet {
 
 static void quiet_open(struct tt_snap *snap, struct quiet *q, struct tt_snap_thread *thread)
 {
-	*q = (struct quiet){
-		.thread = thread, .next = {.tid = thread->tid, .stopped_ns = thread->stopped_ns, .private = thread->private}};
+	struct tt_snap_counts counts;
+	*q = (struct quiet){.thread = thread,
+		.next = {.tid = thread->tid,
+			.first = thread->first,
+			.stopped_ns = thread->stopped_ns,
+			.private = thread->private}};
 	q->syscall_fd = thread_file(snap, thread->tid, "syscall");
 	q->next.fail = q->syscall_fd < 0 ? fail_of(&q->next, errno) : TT_SNAP_RUNNING;
-	q->counter = counter_open(snap, thread->tid, &q->next.slices);
+	q->counter = counter_open(snap, thread->tid, &counts);
+	q->next.slices = counts.slices;
+	if (!q->next.first.slices) {
+		q->next.first = counts;
+		q->next.first.at_ns = snap_now_ns();
+	}
 	snap_memory_forget_late(thread);
 }
 
@@ -207,7 +218,7 @@ static void quiet_verify(struct quiet *q, int rc)
 {
 	uint64_t slices = q->next.slices;
 	bool blocked = still_blocked(q);
-	q->next.slices = counter_read(&q->counter);
+	q->next.slices = counter_read(&q->counter).slices;
 	if (!blocked || slices == 0 || slices != q->next.slices)
 		q->next.fail = TT_SNAP_RUNNING;
 	else if (rc == -EFAULT)
@@ -233,7 +244,7 @@ static void quiet_read(struct tt_snap *snap, struct quiet *quiets, size_t count)
 static void quiet_again(struct tt_snap *snap, struct quiet *q)
 {
 	for (int i = 0; i < ATTEMPTS && q->next.fail == TT_SNAP_RUNNING && q->syscall_fd >= 0; i++) {
-		q->next.slices = counter_read(&q->counter);
+		q->next.slices = counter_read(&q->counter).slices;
 		quiet_read(snap, q, 1);
 	}
 }
@@ -264,8 +275,8 @@ bool snap_quiet_read(struct tt_snap *snap, struct tt_snap_thread *thread)
 
 void snap_watch_open(const struct tt_snap *snap, struct snap_watch *watch, struct tt_snap_thread *thread)
 {
-	uint64_t slices;
-	struct counter counter = counter_open(snap, thread->tid, &slices);
+	struct tt_snap_counts counts;
+	struct counter counter = counter_open(snap, thread->tid, &counts);
 	*watch = (struct snap_watch){.thread = thread, .fd = counter.fd, .status = counter.status};
 }
 
@@ -280,12 +291,12 @@ bool snap_watch_still(const struct tt_snap *snap, const struct snap_watch *watch
 {
 	struct counter counter = {.fd = watch->fd, .status = watch->status};
 	pid_t tid = watch->thread->tid;
-	uint64_t slices = counter_read(&counter);
+	struct tt_snap_counts counts = counter_read(&counter);
 	if (watch->fd < 0) { /* there were no descriptors left */
-		counter = counter_open(snap, tid, &slices);
+		counter = counter_open(snap, tid, &counts);
 		counter_close(&counter);
 	}
-	if (slices == 0 || slices != watch->thread->slices)
+	if (counts.slices == 0 || counts.slices != watch->thread->slices)
 		return false;
 	if (!counter.status)
 		return true;

@@ -36,6 +36,7 @@
 #define NAP_NS       100000u
 #define STOP_NS      2000u /* what one thread needs to come to its stop */
 #define HOLD_NS      300000u
+#define TOUCH        ((size_t)32 << 10)
 #define QUEUE        16u /* so many threads that run may need as long again until each had its turn */
 
 /* ------------------------------------------------------------------ one stop */
@@ -123,8 +124,17 @@ void snap_stop_pause(bool first, uint64_t waited_ns, size_t left)
 		nanosleep(&nap, NULL);
 }
 
+/* A new thread's stack has no pages: it gets them now, not while others stand. */
+static __attribute__((noinline)) void touch_stack(void)
+{
+	volatile char bytes[TOUCH];
+	for (size_t i = 0; i < sizeof(bytes); i += SNAP_PAGE)
+		bytes[i] = 0;
+}
+
 bool snap_stop_go_first(void)
 {
+	touch_stack();
 	struct sched_param param = {.sched_priority = 1};
 	return pthread_setschedparam(pthread_self(), SCHED_FIFO, &param) == 0;
 }
@@ -293,7 +303,9 @@ void snap_stop_each(struct tt_snap *snap, struct tt_snap_thread **threads, size_
 	e.copies = calloc(count + 1, sizeof(*e.copies));
 	for (size_t i = 0; i < count && e.stops; i++)
 		e.stops[i] = (struct snap_stop){.thread = threads[i], .tid = threads[i]->tid};
+	snap_room_open(snap);
 	int rc = e.stops && e.copies ? snap_stop_trace(trace_each, &e) : -ENOMEM;
+	snap_room_close(snap);
 	for (size_t i = 0; i < count && rc; i++) {
 		threads[i]->fail = TT_SNAP_IO;
 		threads[i]->error = -rc;

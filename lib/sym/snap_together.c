@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define ROUNDS       100
 #define QUIET_ROUNDS 3 /* after those, a thread that blocks but ran again is stopped, too */
@@ -62,13 +61,6 @@ static int sort_all(struct together *t)
 	return rc;
 }
 
-/* The kernel gives the folder of a process's threads a link for each of them. */
-static bool list_is_complete(const struct together *t)
-{
-	struct stat st;
-	return fstat(t->snap->task_fd, &st) == 0 && st.st_nlink >= 2 && st.st_nlink - 2 == t->blocked.len + t->stops.len;
-}
-
 /* Reads a thread of the list, if it is not known yet. 0 or -ENOMEM. */
 static int add_one(struct together *t, pid_t tid)
 {
@@ -87,7 +79,7 @@ static int add_new(struct together *t)
 {
 	snap_tids tids = TT_VEC_INIT;
 	const pid_t *tid;
-	if (t->snap->options.tids || list_is_complete(t))
+	if (t->snap->options.tids || snap_list_is(t->snap, t->blocked.len + t->stops.len))
 		return 0;
 	int rc = snap_list_tids(t->snap, &tids);
 	vec_for_each (tid, &tids)
@@ -237,7 +229,9 @@ int snap_together(struct tt_snap *snap)
 	int rc = sort_all(&t);
 	unwind_prepare(snap);
 	rc = rc ? rc : tt_vec_reserve(&t.stops, t.stops.len + 64);
+	snap_room_open(snap);
 	rc = rc ? rc : snap_stop_trace(trace_together, &t);
+	snap_room_close(snap);
 	vec_for_each (watch, &t.blocked)
 		snap_watch_close(watch);
 	tt_vec_deinit(&t.blocked);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,6 +131,13 @@ int snap_list_tids(const struct tt_snap *snap, snap_tids *ret)
 	return rc;
 }
 
+/* The kernel gives the folder of a process's threads a link for each of them. */
+bool snap_list_is(const struct tt_snap *snap, size_t count)
+{
+	struct stat st;
+	return fstat(snap->task_fd, &st) == 0 && st.st_nlink >= 2 && st.st_nlink - 2 == count;
+}
+
 /* A leader that has ended shows neither memory nor files, while other threads run on: those are asked then. */
 static int choose_via(struct tt_snap *snap, struct tt_err *err)
 {
@@ -240,6 +248,14 @@ static int add_threads(struct tt_snap *snap)
 	return rc ? rc : (int)(snap->threads.len - before);
 }
 
+/* Once. */
+static void tell_stopping(struct tt_snap *snap)
+{
+	if (snap->options.stopping)
+		snap->options.stopping(snap->options.arg);
+	snap->options.stopping = NULL;
+}
+
 /* Reads the threads from `first` on without stops; what is left is stopped, if that is allowed. */
 static int read_from(struct tt_snap *snap, size_t first)
 {
@@ -250,8 +266,10 @@ static int read_from(struct tt_snap *snap, size_t first)
 		if (snap->threads.data[i]->fail == TT_SNAP_RUNNING && tt_vec_push(&left, snap->threads.data[i]))
 			rc = -ENOMEM;
 	}
-	if (rc == 0 && left.len && snap->options.mode != TT_SNAP_NEVER_STOP)
+	if (rc == 0 && left.len && snap->options.mode != TT_SNAP_NEVER_STOP) {
+		tell_stopping(snap);
 		snap_stop_each(snap, left.data, left.len);
+	}
 	tt_vec_deinit(&left);
 	return rc;
 }
@@ -259,7 +277,7 @@ static int read_from(struct tt_snap *snap, size_t first)
 static int read_all_threads(struct tt_snap *snap)
 {
 	int rc = 0;
-	for (unsigned round = 0; round < LIST_ROUNDS; round++) {
+	for (unsigned round = 0; round < LIST_ROUNDS && !(round && snap_list_is(snap, snap->threads.len)); round++) {
 		size_t first = snap->threads.len;
 		int fresh = add_threads(snap);
 		if (fresh <= 0)
@@ -277,6 +295,7 @@ static int read_all_together(struct tt_snap *snap)
 	if (fresh < 0)
 		return fresh;
 	snap_quiet_read_all(snap, snap->threads.data, snap->threads.len);
+	tell_stopping(snap);
 	return snap_together(snap);
 }
 
@@ -320,6 +339,7 @@ int tt_snap_take(pid_t pid, const struct tt_snap_options *options, struct tt_sna
 	}
 	drop_gone(snap);
 	snap->options.tids = NULL; /* the caller's */
+	snap->options.stopping = NULL;
 	snap_sort_threads(snap);
 	*ret = snap;
 	return 0;

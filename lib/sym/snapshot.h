@@ -82,6 +82,13 @@ enum tt_snap_fail {
 	TT_SNAP_FAIL_MAX
 };
 
+/* What the scheduler had counted of a thread. 0: unknown. */
+struct tt_snap_counts {
+	uint64_t run_ns; /* on a processor */
+	uint64_t slices; /* how often it got one */
+	uint64_t at_ns;  /* CLOCK_MONOTONIC of the count */
+};
+
 struct tt_snap_thread {
 	pid_t tid;
 	enum tt_snap_how how;
@@ -93,6 +100,7 @@ struct tt_snap_thread {
 	bool in_syscall;                 /* it was inside a system call */
 	int64_t syscall;                 /* its number; meaningful with in_syscall */
 	uint64_t args[6];                /* its arguments; likewise */
+	struct tt_snap_counts first;     /* when it was looked at for the first time */
 	uint64_t slices;                 /* how often it was given a processor, at the capture; 0: unknown */
 	uint64_t captured_ns;            /* CLOCK_MONOTONIC */
 	uint64_t stopped_ns;             /* how long it could not run because of us, in all; 0: it never was stopped */
@@ -124,6 +132,8 @@ struct tt_snap_options {
 	 * turns out that one of them did not: what was read before is void then. NULL: none.
 	 */
 	void (*standing)(void *arg, struct tt_snap *snap);
+	/* Called once before any thread is stopped: what looks at them meanwhile would see our stops. NULL: none. */
+	void (*stopping)(void *arg);
 	void *arg;
 };
 
