@@ -34,9 +34,20 @@ static void pool_row(struct tt_table *table, const struct tt_pool *p)
 	tt_table_cell(table, TT_STYLE_DIM, "%s", p->waits.len ? p->waits.data[0].words : "");
 }
 
+static void say_stops(struct tt_size_writer *w)
+{
+	const struct tt_pool *p;
+	vec_for_each (p, &w->doc->pools->list)
+		if (p->stopped_ns)
+			tt_size_line(w, "stopped", "threads of %s were stopped for %s, which counts as nothing else%s", p->name,
+				tt_pct(p->stopped_ns, p->stopped_ns + p->wall_ns).s,
+				p->stopped ? "; some still are (SIGCONT lets them go on)" : "");
+}
+
 static void say_gaps(struct tt_size_writer *w)
 {
 	const struct tt_pools *p = w->doc->pools;
+	say_stops(w);
 	if (p->syscall_error)
 		tt_size_line(w, "note", "what blocked threads wait for may not be read: run as the same user or as root");
 	if (p->started || p->ended)

@@ -45,6 +45,8 @@ static void json_pool(struct tt_jsonw *j, const struct tt_pool *p)
 	tt_jsonw_u64(j, "lock_wait_ns", p->lock_ns);
 	tt_jsonw_u64(j, "idle_ns", p->idle_ns);
 	tt_jsonw_u64(j, "unknown_wait_ns", p->unknown_ns);
+	tt_jsonw_u64(j, "stopped_ns", p->stopped_ns);
+	tt_jsonw_u64(j, "stopped", p->stopped);
 	if (p->run_ns)
 		tt_jsonw_real(j, "wait_ratio", (double)p->work_ns / (double)p->run_ns);
 	else

@@ -46,7 +46,7 @@ static int add_thread(struct tt_pools *p, pid_t tid)
 	if (!t || tt_hmap_put(&v->by_tid, (uint64_t)tid, v->threads.len) < 0)
 		return -ENOMEM;
 	*t = (struct tt_pools_thread){
-		.tid = tid, .alive = true, .listed = true, .schedstat_fd = -1, .syscall_fd = -1, .key = -1, .policy = -1};
+		.tid = tid, .alive = true, .listed = true, .schedstat_fd = -1, .syscall_fd = -1, .key = TT_POOLS_READY, .policy = -1};
 	t->started = v->begin_ns != 0;
 	p->started += t->started;
 	tt_pools_open_thread(p, t);

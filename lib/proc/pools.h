@@ -47,9 +47,11 @@ struct tt_pool {
 	enum tt_pool_kind kind;
 	unsigned threads;       /* at the end of the window */
 	unsigned first_threads; /* at its beginning */
-	uint64_t wall_ns;       /* sum over threads of the time that each was seen */
+	uint64_t wall_ns;       /* sum over threads of the time that each was seen, and not stopped */
 	uint64_t run_ns, delay_ns, blocked_ns;
 	uint64_t work_ns, lock_ns, idle_ns, unknown_ns; /* of blocked_ns */
+	uint64_t stopped_ns;                            /* in which threads were stopped by a signal or a tracer */
+	unsigned stopped;                               /* threads that are, at the end */
 	uint64_t slices;                                /* times that its threads got a processor */
 	uint64_t visits;                                /* of these, without those after a preemption, where that is known */
 	uint64_t longest_delay_ns;                      /* longest time ready without running that was seen */

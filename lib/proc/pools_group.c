@@ -338,6 +338,8 @@ static int sum_threads(struct tt_pools *p)
 		pool->threads += t->alive;
 		pool->first_threads += !t->started;
 		pool->looks += t->looks;
+		pool->stopped_ns += t->stopped_ns;
+		pool->stopped += t->alive && t->key == TT_POOLS_STOPPED;
 		pool->inversions += t->inversions;
 		if (t->longest_delay_ns > pool->longest_delay_ns)
 			pool->longest_delay_ns = t->longest_delay_ns;
@@ -357,7 +359,7 @@ static int sum_threads(struct tt_pools *p)
 
 static bool is_idle(const struct tt_pool *pool, const struct tt_pools_thread *t, int key)
 {
-	if (key < 0)
+	if (key == TT_POOLS_READY)
 		return false;
 	const struct tt_pools_key *k = &t->keys[key];
 	const struct tt_pool_wait *w;
@@ -378,6 +380,8 @@ static void count_look(struct tt_pools *p, size_t first, size_t last, struct cou
 	for (size_t i = first; i < last; i++) {
 		const struct tt_pools_instant *at = &p->private->instants.data[i];
 		const struct tt_pools_thread *t = &p->private->threads.data[at->thread];
+		if (at->key == TT_POOLS_STOPPED)
+			continue;
 		counts[t->pool].present++;
 		counts[t->pool].busy += !is_idle(&p->list.data[t->pool], t, at->key);
 	}
@@ -425,7 +429,7 @@ static void drop_empty(struct tt_pools *p)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < p->list.len; i++) {
-		if (p->list.data[i].wall_ns == 0)
+		if (p->list.data[i].wall_ns + p->list.data[i].stopped_ns == 0)
 			tt_vec_deinit(&p->list.data[i].waits);
 		else
 			p->list.data[kept++] = p->list.data[i];

@@ -18,7 +18,10 @@ struct tt_pools_key {
 	const char *words;
 };
 
-/* Wall time is run, delay and blocked. */
+#define TT_POOLS_READY   (-1) /* no wait: running, waiting for a processor, or not known */
+#define TT_POOLS_STOPPED (-2) /* no wait, and no part of the pool's time */
+
+/* Wall time, without that in which it was stopped, is run, delay and blocked. */
 struct tt_pools_sums {
 	uint64_t wall, run, delay, blocked;
 };
@@ -36,7 +39,8 @@ struct tt_pools_thread {
 	uint64_t ready_ns;           /* since when, about, and without having run: half-way between looks; 0: not ready */
 	bool before;                 /* it was ready when the window began, and has not run since */
 	char wait_line[160];         /* of the latest look */
-	int key;                     /* of it: position in keys; -1: ready or not known */
+	int key;                     /* of it: position in keys, or TT_POOLS_READY or _STOPPED */
+	uint64_t stopped_ns;
 	unsigned key_count;
 	struct tt_pools_key keys[TT_POOLS_KEYS];
 	struct tt_pools_sums half; /* up to the middle of the window; wall 0: it was not there then */
@@ -50,7 +54,7 @@ struct tt_pools_thread {
 /* One look at everybody: which key each thread was in, for busy_mean and busy_max. Kept as runs per thread would cost more. */
 struct tt_pools_instant {
 	unsigned thread;
-	int8_t key; /* -1 ready */
+	int8_t key; /* as of the thread */
 };
 
 struct tt_pools_private {

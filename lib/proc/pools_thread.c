@@ -11,6 +11,8 @@
 #include "lib/proc/pools_private.h"
 #include "lib/util/parse.h"
 
+#define STATES_READ 256 /* threads whose states are read at each look */
+
 bool tt_pools_parse_schedstat(const char *text, uint64_t *run_ns, uint64_t *delay_ns, uint64_t *slices)
 {
 	uint64_t *const out[] = {run_ns, delay_ns, slices};
@@ -158,21 +160,54 @@ static int decode(struct tt_pools *p, struct tt_pools_thread *t, const char *lin
 	return find_key(p, t, w);
 }
 
+/*
+ * Of a stopped thread the kernel shows the call in which it was when it was stopped: only its state tells. As that costs another
+ * read, it is asked of threads that have not run since the latest look, of many by turns.
+ */
+static bool is_stopped(const struct tt_pools *p, const struct tt_pools_thread *t)
+{
+	const struct tt_pools_private *v = p->private;
+	size_t turns = v->threads.len / STATES_READ + 1;
+	char text[512];
+	if (t->last_ns != t->begin_ns && t->tid != p->pid && (p->ticks + (size_t)(t - v->threads.data)) % turns)
+		return t->key == TT_POOLS_STOPPED;
+	if (read_file(p, t->tid, "stat", -1, text, sizeof(text)) < 0)
+		return false;
+	const char *close = strrchr(text, ')');
+	return close && close[1] == ' ' && (close[2] == 'T' || close[2] == 't');
+}
+
+/* away_ns: of the time since the latest look, what it neither ran nor waited for a processor. */
+static void count_stop(struct tt_pools_thread *t, bool stopped, uint64_t away_ns)
+{
+	bool was = t->key == TT_POOLS_STOPPED;
+	if (was || stopped)
+		t->stopped_ns += was && stopped ? away_ns : away_ns / 2;
+	if (stopped)
+		t->key = TT_POOLS_STOPPED;
+	else if (was)
+		t->key = TT_POOLS_READY;
+}
+
 /* "running" is also what the kernel says of a thread that only waits for a processor. */
-static void read_wait(struct tt_pools *p, struct tt_pools_thread *t, uint64_t dt)
+static void read_wait(struct tt_pools *p, struct tt_pools_thread *t, uint64_t dt, uint64_t away_ns, bool ran)
 {
 	char line[sizeof(t->wait_line)];
 	int rc = read_file(p, t->tid, "syscall", t->syscall_fd, line, sizeof(line));
 	if (rc < 0) {
 		if (rc == -EACCES || rc == -EPERM)
 			p->syscall_error = -rc;
-		t->key = -1;
 		t->ready = false;
+		count_stop(t, !ran && is_stopped(p, t), away_ns);
+		t->key = t->key == TT_POOLS_STOPPED ? t->key : TT_POOLS_READY;
 		return;
 	}
 	t->ready = strncmp(line, "running", 7) == 0;
+	count_stop(t, !t->ready && !ran && is_stopped(p, t), away_ns);
+	if (t->key == TT_POOLS_STOPPED)
+		return;
 	if (t->ready)
-		t->key = -1;
+		t->key = TT_POOLS_READY;
 	else if (t->key < 0 || strcmp(line, t->wait_line) != 0)
 		t->key = decode(p, t, line);
 	memcpy(t->wait_line, line, sizeof(line));
@@ -195,7 +230,7 @@ static void drop_early_delay(struct tt_pools_thread *t, uint64_t got_ns, uint64_
 
 struct tt_pools_sums tt_pools_sums(const struct tt_pools_thread *t)
 {
-	uint64_t wall = minus(t->last_ns, t->begin_ns), run = t->run - t->run0, delay = t->delay - t->delay0;
+	uint64_t wall = minus(t->last_ns, t->begin_ns + t->stopped_ns), run = t->run - t->run0, delay = t->delay - t->delay0;
 	uint64_t rest = minus(wall, run + delay), pending = t->ready ? minus(t->last_ns, t->ready_ns) : 0;
 	if (t->ready && t->looks == 0)
 		pending = rest; /* never met in a wait */
@@ -230,13 +265,13 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 		if (t->before)
 			drop_early_delay(t, before_ns + (now - before_ns) / 2, delay);
 	}
-	uint64_t dt = first ? 0 : now - t->last_ns;
+	uint64_t dt = first ? 0 : now - t->last_ns, away_ns = first ? 0 : minus(dt, run - t->run + delay - t->delay);
 	t->run = run;
 	t->delay = delay;
 	t->slices = slices;
 	t->last_ns = now;
 	bool was_ready = t->ready;
-	read_wait(p, t, dt ? dt : 1);
+	read_wait(p, t, dt ? dt : 1, away_ns, ran);
 	t->before = t->ready && (first ? !t->started : t->before && !ran);
 	if (!t->ready)
 		t->ready_ns = 0;

@@ -51,7 +51,9 @@ static double halves_differ(const struct tt_size_measured *m)
 static void judge_data(const struct tt_size_measured *m, const struct tt_size_room *room, struct tt_size_advice *ret)
 {
 	bool classes_matter = m->blocked_ns * 50 > m->run_ns, one_class = !m->idle_ns && !m->lock_ns && !m->unknown_ns;
-	if (m->run_ns < LEAST_RUN_NS)
+	if (m->stopped_ns > m->wall_ns)
+		refuse(ret, "stopped: by a signal or a debugger, for more than half of the time; measure when it goes on");
+	else if (m->run_ns < LEAST_RUN_NS)
 		refuse(ret, "idle: it ran for %.3g ms only; measure under load", (double)m->run_ns / 1e6);
 	else if (m->visits < LEAST_VISITS && m->blocked_ns > m->run_ns / 10)
 		refuse(ret, "only %llu pieces of work were seen; measure for longer (--window)", (unsigned long long)m->visits);

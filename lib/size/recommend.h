@@ -17,6 +17,7 @@ struct tt_size_measured {
 	unsigned threads;
 	uint64_t window_ns, wall_ns, run_ns, delay_ns, blocked_ns;
 	uint64_t work_ns, lock_ns, idle_ns, unknown_ns;
+	uint64_t stopped_ns; /* beside wall_ns */
 	uint64_t visits, looks, longest_delay_ns;
 	uint64_t half_run_ns[2], half_blocked_ns[2]; /* 0: not known */
 	double busy_mean;

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -178,11 +180,50 @@ static void test_halves(void)
 	pthread_attr_destroy(&attr);
 }
 
+/* ------------------------------------------------------------------ a process that is stopped */
+
+/* It waits for nothing: its time is its own kind, and nobody in it is busy. */
+static void test_stopped(void)
+{
+	struct tt_pools *p;
+	struct tt_err err = {0};
+	int status = 0, ends[2];
+	if (!ok(pipe(ends) == 0, "a pipe"))
+		return;
+	pid_t child = fork();
+	if (child == 0) {
+		char c;
+		close(ends[1]); /* the test's end ends it, too */
+		_exit(read(ends[0], &c, 1) < 0);
+	}
+	close(ends[0]);
+	kill(child, SIGSTOP);
+	ok(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status), "a child is stopped");
+	if (ok(tt_pools_begin(child, 0, &p, &err) == 0, "and measured: %s", err.msg)) {
+		look(p, 4);
+		ok(tt_pools_finish(p, NULL, NULL, &err) == 0, "and grouped: %s", err.msg);
+		if (ok(p->list.len == 1, "it is there")) {
+			const struct tt_pool *pool = &p->list.data[0];
+			is_u64(pool->blocked_ns, 0, "a stopped process is not blocked");
+			is_u64(pool->wall_ns, 0, "its time is not the pool's");
+			is_u64(pool->busy_max, 0, "nor is it busy");
+			ok(pool->stopped_ns * 10 > p->window_ns * 9, "it was stopped all the time");
+			is_u64(pool->stopped, 1, "one thread is");
+		}
+	}
+	tt_pools_destroy(p);
+	kill(child, SIGCONT);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	test_names();
 	test_parsers();
 	test_self();
 	test_halves();
+	test_stopped();
 	return done();
 }

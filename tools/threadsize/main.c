@@ -216,6 +216,7 @@ static void take_measured(const struct result *r, const struct tt_pool *p, struc
 		.lock_ns = p->lock_ns,
 		.idle_ns = p->idle_ns,
 		.unknown_ns = p->unknown_ns,
+		.stopped_ns = p->stopped_ns,
 		.visits = p->visits,
 		.looks = p->looks,
 		.longest_delay_ns = p->longest_delay_ns,
