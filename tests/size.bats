@@ -148,8 +148,12 @@ remove()
 	assert_contains "$stderr" "threadsize: there is no process $pid"
 	run -2 --separate-stderr "$BIN/threadsize" -p 0
 	assert_contains "$stderr" "--pid: '0' is not between"
-	run -2 --separate-stderr "$BIN/threadsize" -p nginx
-	assert_contains "$stderr" "'nginx' is not a number"
+	run -2 --separate-stderr "$BIN/threadsize" -p no-such-program
+	assert_contains "$stderr" "threadsize: no process is named 'no-such-program'"
+	run -2 --separate-stderr "$BIN/threadsize" --cgroup /no/such/group -w 1s
+	assert_contains "$stderr" "threadsize: no control group '/no/such/group'"
+	run -2 --separate-stderr "$BIN/threadsize" --cgroup /a -w 1s --limits
+	assert_contains "$stderr" "without --window"
 	run -2 --separate-stderr "$BIN/threadsize" --root "$BATS_TEST_TMPDIR/none"
 	assert_contains "$stderr" "cannot read '$BATS_TEST_TMPDIR/none': No such file or directory"
 	run -2 --separate-stderr "$BIN/threadsize" -p 1 --cgroup /a
@@ -208,6 +212,20 @@ remove()
 	echo 50000 >"$group/cpu.cfs_quota_us"
 	inside "$BIN/threadsize" --json >"$BATS_TEST_TMPDIR/c.json"
 	assert_equal "$(inside java -XshowSettings:system -version 2>&1 | sed -n 's/.*Effective CPU Count: *//p')" "$(json "$BATS_TEST_TMPDIR/c.json" .runtimes.jdk_17.cpus)" "the JDK"
+}
+
+@test "the processes of a control group are measured together, with --window" {
+	group "tt-size-$$" 150000
+	built "$PROGRAMS/sizeserver"
+	local status=0
+	run -2 --separate-stderr "$BIN/threadsize" --cgroup "/tt-size-$$" -w 500ms
+	assert_contains "$stderr" "there is no process in control group '/tt-size-$$'"
+	bg_inside "$PROGRAMS/sizeserver" seconds=60 threads=3 compute_us=200 wait_us=800
+	bg_inside "$PROGRAMS/sizeserver" seconds=60 threads=3 compute_us=200 wait_us=800
+	"$BIN/threadsize" --cgroup "/tt-size-$$" -w 500ms --json >"$BATS_TEST_TMPDIR/g.json" || status=$?
+	[ $status -le 1 ]
+	validate_json "$BATS_TEST_TMPDIR/g.json" size-1.json
+	assert_json "$BATS_TEST_TMPDIR/g.json" '.measured.processes == 2 and .limits.quota_cpus == 1.5 and (.pools | any(.threads == 6 and .processes == 2))'
 }
 
 # ------------------------------------------------------------------ pools and sizes

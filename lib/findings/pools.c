@@ -29,6 +29,11 @@ static struct tt_finding *add(struct tt_findings *set, enum tt_rule rule, const 
 	return f;
 }
 
+static const char *members(const struct tt_pool_facts *p)
+{
+	return p->processes ? "processes" : "threads";
+}
+
 static double seconds_of(uint64_t ns)
 {
 	return (double)ns / 1e9;
@@ -45,10 +50,10 @@ static void starved(struct tt_findings *set, const char *executable, const struc
 	if (!f)
 		return;
 	f->title = tt_findings_text(
-		set, "All %u threads of '%s' are busy while CPU is left: work waits for a thread", p->threads, p->name);
-	tt_finding_evidence(set, f, "no thread was idle at %.0f %% of the looks", p->all_busy_share * 100);
-	tt_finding_evidence(set, f, "%u threads can use %.0f %% of the CPU that is there for them, %u would use %.0f %%",
-		p->threads, p->now_share * 100, p->size, p->then_share * 100);
+		set, "All %u %s of '%s' are busy while CPU is left: work waits for one", p->threads, members(p), p->name);
+	tt_finding_evidence(set, f, "none was idle at %.0f %% of the looks", p->all_busy_share * 100);
+	tt_finding_evidence(set, f, "%u %s can use %.0f %% of the CPU that is there for them, %u would use %.0f %%", p->threads,
+		members(p), p->now_share * 100, p->size, p->then_share * 100);
 	tt_finding_figure(set, f, "threads", p->threads);
 	tt_finding_figure(set, f, "size", p->size);
 }
@@ -62,8 +67,8 @@ static void too_many(struct tt_findings *set, const char *executable, const stru
 		return;
 	f->confidence = TT_POSSIBLE;
 	f->reason = "the load may be higher at other times";
-	f->title =
-		tt_findings_text(set, "Of %u threads of '%s' never more than %u were busy", p->threads, p->name, p->busy_max);
+	f->title = tt_findings_text(
+		set, "Of %u %s of '%s' never more than %u were busy", p->threads, members(p), p->name, p->busy_max);
 	tt_finding_evidence(set, f, "%.3g were busy on average over %s", p->busy_mean, tt_ns(p->window_ns).s);
 	tt_finding_figure(set, f, "threads", p->threads);
 	tt_finding_figure(set, f, "busy_max", p->busy_max);
@@ -79,14 +84,13 @@ static void delayed(struct tt_findings *set, const char *executable, const struc
 	struct tt_finding *f = add(set, many ? TT_RULE_OVERSUBSCRIBED : TT_RULE_RUN_QUEUE_DELAY, executable, p->name);
 	if (!f)
 		return;
-	f->title =
-		many ? tt_findings_text(set, "%u threads of '%s' share %.3g CPUs: %.1f of them want to run at once", p->threads,
-			       p->name, cpus, ready)
-		     : tt_findings_text(set, "Threads of '%s' wait for a processor %.0f %% of the time that they want to run",
-			       p->name, 100.0 * (double)p->delay_ns / (double)wanted);
+	f->title = many ? tt_findings_text(set, "%u %s of '%s' share %.3g CPUs: %.1f of them want to run at once", p->threads,
+				  members(p), p->name, cpus, ready)
+	                : tt_findings_text(set, "The %s of '%s' wait for a processor %.0f %% of the time that they want to run",
+				  members(p), p->name, 100.0 * (double)p->delay_ns / (double)wanted);
 	tt_finding_evidence(set, f, "ran for %s, waited for a processor for %s", tt_ns(p->run_ns).s, tt_ns(p->delay_ns).s);
 	if (many)
-		tt_finding_evidence(set, f, "%u threads would use as much CPU, and wait less for it", p->size);
+		tt_finding_evidence(set, f, "%u would use as much CPU, and wait less for it", p->size);
 	f->cost_ns = p->delay_ns;
 	f->wall_ns = p->window_ns;
 	tt_finding_figure(set, f, "delay_ns", p->delay_ns);
@@ -102,8 +106,8 @@ static void growing(struct tt_findings *set, const char *executable, const struc
 		return;
 	f->confidence = TT_POSSIBLE;
 	f->reason = "a pool may fill up once; measure again";
-	f->title = tt_findings_text(set, "Threads of '%s' became more: %u, then %u after %s", p->name, p->first_threads,
-		p->threads, tt_ns(p->window_ns).s);
+	f->title = tt_findings_text(set, "The %s of '%s' became more: %u, then %u after %s", members(p), p->name,
+		p->first_threads, p->threads, tt_ns(p->window_ns).s);
 	tt_finding_figure(set, f, "first", p->first_threads);
 	tt_finding_figure(set, f, "live", p->threads);
 }

@@ -21,6 +21,7 @@ struct tt_pool_facts {
 	double all_busy_share;        /* of the looks with no idle thread, 0..1 */
 	unsigned size, high;          /* recommended; 0: none */
 	double now_share, then_share; /* of the CPU that the pool can use: with its present size, with the recommended one */
+	bool processes;               /* its members are processes */
 	bool workers;                 /* false: loops and main threads, which are no pools */
 };
 

@@ -46,7 +46,7 @@ void tt_size_line(struct tt_size_writer *w, const char *label, const char *fmt, 
 	tt_buf_vprintf(&raw, fmt, ap);
 	va_end(ap);
 	tt_text_escape(&clean, tt_buf_str(&raw), raw.len);
-	tt_buf_printf(w->out, "  %-*s", LABEL_COLUMNS, label);
+	tt_buf_printf(w->out, "  %-*s%s", LABEL_COLUMNS, label, strlen(label) >= LABEL_COLUMNS ? "  " : "");
 	tt_text_wrap(w->out, tt_buf_str(&clean), 2 + LABEL_COLUMNS, w->term->width);
 	tt_buf_addc(w->out, '\n');
 	if (tt_buf_failed(&raw) || tt_buf_failed(&clean))
@@ -58,6 +58,24 @@ void tt_size_table(struct tt_size_writer *w, struct tt_table *table)
 	if (!table || tt_table_print(table, w->out, w->term) < 0)
 		w->out->failed = true;
 	tt_table_destroy(table);
+}
+
+const char *tt_size_members(const struct tt_pool *p, unsigned count)
+{
+	if (p->members == TT_POOL_OF_PROCESSES)
+		return count == 1 ? "process" : "processes";
+	return count == 1 ? "thread" : "threads";
+}
+
+struct tt_settings_of tt_size_settings_of(const struct tt_size_doc *doc, const struct tt_size_entry *e)
+{
+	struct tt_settings_of of = {.cpus = doc->limits->effective_cpus, .used = doc->used_cpus};
+	if (e && e->sized && !e->advice.refused) {
+		of.size = e->advice.size;
+		of.processes = e->pool->members == TT_POOL_OF_PROCESSES;
+		of.spread = e->pool->processes;
+	}
+	return of;
 }
 
 /* ------------------------------------------------------------------ the whole */

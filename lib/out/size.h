@@ -18,8 +18,9 @@
 /* A pool and what is advised for it. */
 struct tt_size_entry {
 	const struct tt_pool *pool;
-	bool sized; /* false: no pool (a loop, a main thread, nothing done): no advice */
-	bool exact; /* waits come from a recording */
+	bool sized;          /* false: no pool (a loop, a main thread, nothing done): no advice */
+	bool exact;          /* waits come from a recording */
+	const char *program; /* of settings.def */
 	struct tt_size_advice advice;
 };
 

@@ -17,6 +17,8 @@ static void say_loop(struct tt_size_writer *w, const struct tt_pool *p)
 {
 	double busy = p->wall_ns ? 100.0 * (double)p->run_ns / (double)p->wall_ns : 0;
 	uint64_t away = p->work_ns + p->lock_ns;
+	if (p->process && busy < 1 && away * 50 <= p->wall_ns)
+		return; /* helpers of servers are many, and have nothing to say */
 	tt_size_line(w, p->name, "event loop%s, no pool: computes %.0f %% of the time", p->threads == 1 ? "" : "s", busy);
 	if (away * 50 > p->wall_ns)
 		tt_size_line(w, "", "blocked outside its event wait for %s of the time, mostly by %s: move that off the loop",
@@ -46,10 +48,18 @@ static void say_bound(struct tt_size_writer *w, const struct tt_size_advice *a)
 	}
 }
 
-static void say_memory(struct tt_size_writer *w, const struct tt_size_advice *a)
+static void say_memory(struct tt_size_writer *w, const struct tt_size_entry *e)
 {
-	const struct tt_size_memory *m = &a->memory;
+	const struct tt_size_memory *m = &e->advice.memory;
+	const struct tt_pool *p = e->pool;
 	TT_BUF_AUTO(line);
+	if (p->members == TT_POOL_OF_PROCESSES) {
+		if (p->memory.private_bytes)
+			tt_size_line(w, "memory", "%s: a process takes %s for itself%s", tt_bytes(m->resident_bytes).s,
+				tt_bytes(p->memory.private_bytes).s,
+				p->memory.rough ? ", or less: what it still shares with its parent may not be read" : "");
+		return;
+	}
 	tt_buf_printf(&line, "%s reserved for stacks", tt_bytes(m->virtual_bytes).s);
 	tt_buf_printf(&line, ", of which %s resident when idle", tt_bytes(m->resident_bytes).s);
 	tt_buf_printf(&line, ", %s of kernel stacks", tt_bytes(m->kernel_stack_bytes).s);
@@ -60,31 +70,32 @@ static void say_memory(struct tt_size_writer *w, const struct tt_size_advice *a)
 static void say_size(struct tt_size_writer *w, const struct tt_size_entry *e)
 {
 	const struct tt_size_advice *a = &e->advice;
+	const char *members = tt_size_members(e->pool, 2);
 	if (a->enough && a->size != e->pool->threads)
-		tt_size_line(w, e->pool->name, "%u threads are right (%u to %u; the model says %u): nothing is to be gained",
-			e->pool->threads, a->low, a->high, a->size);
+		tt_size_line(w, e->pool->name, "%u %s are right (%u to %u; the model says %u): nothing is to be gained",
+			e->pool->threads, members, a->low, a->high, a->size);
 	else if (a->enough)
-		tt_size_line(
-			w, e->pool->name, "%u threads are right (%u to %u): nothing is to be gained", a->size, a->low, a->high);
+		tt_size_line(w, e->pool->name, "%u %s are right (%u to %u): nothing is to be gained", a->size, members, a->low,
+			a->high);
 	else
-		tt_size_line(
-			w, e->pool->name, "%u threads (%u to %u) instead of %u", a->size, a->low, a->high, e->pool->threads);
+		tt_size_line(w, e->pool->name, "%u %s (%u to %u) instead of %u", a->size, members, a->low, a->high,
+			e->pool->threads);
 	tt_size_line(w, "confidence", "%s%s%s", tt_size_confidence_name(a->confidence), *a->doubt ? ": " : "", a->doubt);
 	say_bound(w, a);
 	tt_size_line(w, "expected",
-		"%.0f %% of that CPU under full load, with %u threads %.0f %%; time per piece %.3g times its compute time, now "
+		"%.0f %% of that CPU under full load, with %u %s %.0f %%; time per piece %.3g times its compute time, now "
 		"%.3g",
-		a->then.share * 100, e->pool->threads, a->now.share * 100, a->then.response, a->now.response);
-	tt_size_line(w, "because", "its threads wait %.3g times as long as they compute (± %.0f %%), %s a piece; %s", a->ratio,
-		a->ratio_error * 100, tt_ns((uint64_t)a->compute_ns).s,
+		a->then.share * 100, e->pool->threads, members, a->now.share * 100, a->then.response, a->now.response);
+	tt_size_line(w, "because", "its %s wait %.3g times as long as they compute (± %.0f %%), %s a piece; %s", members,
+		a->ratio, a->ratio_error * 100, tt_ns((uint64_t)a->compute_ns).s,
 		e->exact ? "lock and idle waits as recorded" : "lock and idle waits as looked at from outside");
 	if (a->then.stall_ns && a->then.stall_ns < a->now.stall_ns)
-		tt_size_line(w, "throttling", "when all its threads compute, %s of each period stand still, now %s",
+		tt_size_line(w, "throttling", "when all of them compute, %s of each period stand still, now %s",
 			tt_ns(a->then.stall_ns).s, tt_ns(a->now.stall_ns).s);
 	if (a->deadlock_floor)
-		tt_size_line(w, "connections", "at least %u behind the pool, or its threads can wait for each other for ever",
+		tt_size_line(w, "connections", "at least %u behind the pool, or they can wait for each other for ever",
 			a->deadlock_floor);
-	say_memory(w, a);
+	say_memory(w, e);
 }
 
 void tt_size_text_advice(struct tt_size_writer *w)
@@ -155,8 +166,8 @@ void tt_size_text_plot(struct tt_size_writer *w, const struct tt_size_entry *e)
 	}
 	for (unsigned i = 0; i < count; i++)
 		longest = fmax(longest, rows[i].response);
-	tt_buf_printf(w->out, "    %7s  %-*s         %s\n", "THREADS", PLOT_COLUMNS, "CPU USED UNDER FULL LOAD",
-		"TIME ON AND FOR THE CPU, LOG");
+	tt_buf_printf(w->out, "    %7s  %-*s         %s\n", e->pool->members == TT_POOL_OF_PROCESSES ? "PROCESS" : "THREADS",
+		PLOT_COLUMNS, "CPU USED UNDER FULL LOAD", "TIME ON AND FOR THE CPU, LOG");
 	for (unsigned i = 0; i < count; i++)
 		plot_row(w, e, &rows[i], longest);
 	tt_buf_adds(w->out, "  > recommended, * now\n");

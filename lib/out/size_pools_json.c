@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "lib/out/size_private.h"
-#include "lib/size/settings.h"
 
 static const char *const uses[] = {"work", "lock", "idle", "unknown"};
 
@@ -30,13 +29,37 @@ static void json_waits(struct tt_jsonw *j, const struct tt_pool *p)
 	tt_jsonw_end(j, ']');
 }
 
+static void json_footprint(struct tt_jsonw *j, const struct tt_pool *p)
+{
+	if (!p->memory.private_bytes) {
+		tt_jsonw_null(j, "memory");
+		return;
+	}
+	tt_jsonw_begin(j, "memory", '{');
+	tt_jsonw_u64(j, "private_bytes", p->memory.private_bytes);
+	if (p->memory.pss_bytes)
+		tt_jsonw_u64(j, "pss_bytes", p->memory.pss_bytes);
+	else
+		tt_jsonw_null(j, "pss_bytes");
+	tt_jsonw_u64(j, "page_table_bytes", p->memory.page_table_bytes);
+	tt_jsonw_text(j, "source", p->memory.rough ? "rss-anon" : "smaps");
+	tt_jsonw_end(j, '}');
+}
+
 static void json_pool(struct tt_jsonw *j, const struct tt_pool *p)
 {
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "name", p->name);
 	tt_jsonw_text(j, "kind", tt_pool_kind_name(p->kind));
+	tt_jsonw_text(j, "members", p->members == TT_POOL_OF_PROCESSES ? "processes" : "threads");
+	tt_jsonw_text(j, "process", p->process);
+	tt_jsonw_u64(j, "processes", p->processes);
 	tt_jsonw_u64(j, "threads", p->threads);
 	tt_jsonw_u64(j, "first_threads", p->first_threads);
+	tt_jsonw_real(j, "mean_threads", p->present_mean);
+	tt_jsonw_u64(j, "began", p->began);
+	tt_jsonw_u64(j, "ended", p->ended);
+	json_footprint(j, p);
 	tt_jsonw_u64(j, "wall_ns", p->wall_ns);
 	tt_jsonw_u64(j, "run_ns", p->run_ns);
 	tt_jsonw_u64(j, "delay_ns", p->delay_ns);
@@ -77,6 +100,10 @@ void tt_size_json_pools(struct tt_jsonw *j, const struct tt_size_doc *doc)
 	tt_jsonw_u64(j, "threads", doc->pools->threads);
 	tt_jsonw_u64(j, "threads_started", doc->pools->started);
 	tt_jsonw_u64(j, "threads_ended", doc->pools->ended);
+	tt_jsonw_u64(j, "processes", doc->pools->processes);
+	tt_jsonw_u64(j, "processes_started", doc->pools->processes_started);
+	tt_jsonw_u64(j, "processes_ended", doc->pools->processes_ended);
+	tt_jsonw_u64(j, "unseen_run_ns", doc->pools->unseen_ns);
 	tt_jsonw_real(j, "used_cpus", doc->used_cpus);
 	tt_jsonw_real(j, "others_cpus", doc->others_cpus);
 	tt_jsonw_real(j, "steal_pct", doc->steal * 100);
@@ -122,7 +149,10 @@ static void json_evidence(struct tt_jsonw *j, const struct tt_size_advice *a)
 		json_point(j, NULL, &a->points[i]);
 	tt_jsonw_end(j, ']');
 	tt_jsonw_begin(j, "memory", '{');
-	tt_jsonw_u64(j, "virtual_bytes", a->memory.virtual_bytes);
+	if (a->memory.virtual_bytes)
+		tt_jsonw_u64(j, "virtual_bytes", a->memory.virtual_bytes);
+	else
+		tt_jsonw_null(j, "virtual_bytes");
 	tt_jsonw_u64(j, "resident_bytes", a->memory.resident_bytes);
 	tt_jsonw_u64(j, "kernel_stack_bytes", a->memory.kernel_stack_bytes);
 	tt_jsonw_u64(j, "page_table_bytes", a->memory.page_table_bytes);
@@ -131,14 +161,14 @@ static void json_evidence(struct tt_jsonw *j, const struct tt_size_advice *a)
 	tt_jsonw_end(j, '}');
 }
 
-static void json_settings(struct tt_jsonw *j, const struct tt_size_doc *doc, unsigned size)
+static void json_settings(struct tt_jsonw *j, const struct tt_size_doc *doc, const struct tt_size_entry *e)
 {
-	const char *const programs[] = {doc->settings ? doc->settings : doc->program, "kubernetes"};
+	const char *const programs[] = {e->program, "kubernetes"};
+	struct tt_settings_of of = tt_size_settings_of(doc, e);
 	struct tt_setting s;
 	tt_jsonw_begin(j, "settings", '[');
 	for (size_t k = 0; k < 2; k++) {
-		for (unsigned i = 0;
-			tt_settings_next(programs[k], &i, size, doc->limits->effective_cpus, doc->used_cpus, &s);) {
+		for (unsigned i = 0; tt_settings_next(programs[k], &i, &of, &s);) {
 			tt_jsonw_begin(j, NULL, '{');
 			tt_jsonw_text(j, "program", s.program);
 			tt_jsonw_text(j, "setting", s.text);
@@ -154,6 +184,7 @@ static void json_entry(struct tt_jsonw *j, const struct tt_size_doc *doc, const 
 	const struct tt_size_advice *a = &e->advice;
 	tt_jsonw_begin(j, NULL, '{');
 	tt_jsonw_text(j, "pool", e->pool->name);
+	tt_jsonw_text(j, "members", e->pool->members == TT_POOL_OF_PROCESSES ? "processes" : "threads");
 	tt_jsonw_u64(j, "threads", e->pool->threads);
 	tt_jsonw_text(j, "objective", doc->objective == TT_SIZE_LATENCY ? "latency" : "throughput");
 	tt_jsonw_text(j, "refusal", a->refused ? a->refusal : NULL);
@@ -174,7 +205,7 @@ static void json_entry(struct tt_jsonw *j, const struct tt_size_doc *doc, const 
 		tt_jsonw_null(j, "evidence");
 	else
 		json_evidence(j, a);
-	json_settings(j, doc, a->refused ? 0 : a->size);
+	json_settings(j, doc, e);
 	tt_jsonw_end(j, '}');
 }
 

@@ -5,6 +5,7 @@
 
 #include "lib/out/jsonw.h"
 #include "lib/out/size.h"
+#include "lib/size/settings.h"
 #include "lib/util/table.h"
 
 /* A text under construction. */
@@ -19,6 +20,11 @@ void tt_size_heading(struct tt_size_writer *w, const char *title);
 void tt_size_line(struct tt_size_writer *w, const char *label, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Prints and destroys the table. */
 void tt_size_table(struct tt_size_writer *w, struct tt_table *table);
+
+/* "thread", "threads", "process" or "processes". */
+const char *tt_size_members(const struct tt_pool *p, unsigned count);
+/* For tt_settings_next(). e NULL: no pool. */
+struct tt_settings_of tt_size_settings_of(const struct tt_size_doc *doc, const struct tt_size_entry *e);
 
 void tt_size_text_limits(struct tt_size_writer *w);
 void tt_size_text_runtimes(struct tt_size_writer *w);

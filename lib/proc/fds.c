@@ -23,9 +23,9 @@
 
 struct tt_fds {
 	pid_t pid;
-	struct tt_hmap known; /* fd -> struct tt_fd, owned */
-	struct proc_sockets sockets;
-	struct tt_hmap holders; /* inode -> struct tt_holder, owned; of all processes but this one */
+	struct tt_hmap known;              /* fd -> struct tt_fd, owned */
+	struct proc_sockets own, *sockets; /* sockets: own, or those of another that are shared */
+	struct tt_hmap holders;            /* inode -> struct tt_holder, owned; of all processes but this one */
 	bool searched;
 };
 
@@ -72,9 +72,25 @@ int tt_fds_create(pid_t pid, struct tt_fds **ret)
 	if (!fds)
 		return -ENOMEM;
 	fds->pid = pid;
-	fds->sockets.pid = pid;
+	fds->own.pid = pid;
+	fds->sockets = &fds->own;
 	*ret = fds;
 	return 0;
+}
+
+void tt_fds_share(struct tt_fds *fds, const struct tt_fds *with)
+{
+	char path[64], links[2][64];
+	const pid_t pids[] = {fds->pid, with->pid};
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pids[i]);
+		ssize_t n = readlink(path, links[i], sizeof(links[i]) - 1);
+		if (n <= 0)
+			return;
+		links[i][n] = '\0';
+	}
+	if (strcmp(links[0], links[1]) == 0)
+		fds->sockets = with->sockets;
 }
 
 void tt_fds_clear(struct tt_fds *fds)
@@ -90,7 +106,7 @@ void tt_fds_clear(struct tt_fds *fds)
 		free(it->ptr);
 	tt_hmap_deinit(&fds->holders);
 	fds->searched = false;
-	proc_sockets_clear(&fds->sockets);
+	proc_sockets_clear(&fds->own);
 }
 
 void tt_fds_destroy(struct tt_fds *fds)
@@ -144,7 +160,7 @@ static void identify_socket(struct tt_fds *fds, struct tt_fd *fd, const char *li
 	ssize_t n = getxattr(link, "system.sockprotoname", protocol, sizeof(protocol) - 1);
 	protocol[n > 0 ? n : 0] = '\0';
 	fd->kind = TT_FD_SOCKET;
-	fd->socket = proc_sockets_find(&fds->sockets, fd->inode, protocol);
+	fd->socket = proc_sockets_find(fds->sockets, fd->inode, protocol);
 }
 
 static void identify(struct tt_fds *fds, struct tt_fd *fd)
@@ -258,6 +274,11 @@ bool tt_fds_holder(struct tt_fds *fds, const struct tt_fd *fd, struct tt_holder 
 	if (h)
 		*ret = *h;
 	return h != NULL;
+}
+
+bool tt_fds_accepted(struct tt_fds *fds, const struct tt_fd *fd)
+{
+	return fd->socket && !fd->socket->listening && proc_sockets_accepted(fds->sockets, fd->socket);
 }
 
 /* ------------------------------------------------------------------ fdinfo */

@@ -65,6 +65,12 @@ struct tt_fds;
 int tt_fds_create(pid_t pid, struct tt_fds **ret);
 void tt_fds_destroy(struct tt_fds *fds);
 
+/*
+ * When both processes are in one network namespace, fds uses the tables of sockets that `with` has read, which can be long.
+ * with must live longer; what both have answered is invalid after tt_fds_clear() of with.
+ */
+void tt_fds_share(struct tt_fds *fds, const struct tt_fds *with);
+
 /* Forgets all answers; earlier ones are invalid. */
 void tt_fds_clear(struct tt_fds *fds);
 
@@ -78,6 +84,12 @@ struct tt_holder {
 	char name[16]; /* of the process: not ended by NUL when 16 bytes long */
 };
 bool tt_fds_holder(struct tt_fds *fds, const struct tt_fd *fd, struct tt_holder *ret);
+
+/*
+ * True for a connection that came in: a TCP connection whose local port something listens to in its network namespace, or a
+ * unix socket that has the name of a listening one. A program's own connections have ports and names of no such kind.
+ */
+bool tt_fds_accepted(struct tt_fds *fds, const struct tt_fd *fd);
 
 /* Calls each(watched fd, its events as in epoll(7)) for what the epoll set fd watches. Count, or -errno. */
 int tt_fds_epoll(struct tt_fds *fds, int fd, void (*each)(void *ctx, int fd, uint32_t events), void *ctx);

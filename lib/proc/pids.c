@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,4 +136,44 @@ int tt_pids_by_cgroup(struct tt_pids *pids, const char *path, struct tt_err *err
 		return tt_err_set(err, -rc, "cannot list processes: %s", strerror(-rc));
 	tt_vec_sort(&pids->list, by_number);
 	return pids->list.len > before ? 0 : tt_err_set(err, ESRCH, "no process in control group '%s'", path);
+}
+
+#define DEEPEST 32
+
+static int add_of_dir(struct tt_pids *pids, int fd, int depth)
+{
+	int procs = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), rc = 0;
+	FILE *f = procs < 0 ? NULL : fdopen(procs, "r");
+	char line[32];
+	if (!f && procs >= 0)
+		close(procs);
+	while (f && rc == 0 && fgets(line, sizeof(line), f))
+		rc = tt_vec_push(&pids->list, (pid_t)strtol(line, NULL, 10));
+	if (f)
+		fclose(f);
+	DIR *dir = depth < DEEPEST ? fdopendir(dup(fd)) : NULL;
+	for (struct dirent *d = dir ? readdir(dir) : NULL; d && rc == 0; d = readdir(dir)) {
+		int below = d->d_type == DT_DIR && d->d_name[0] != '.'
+		                    ? openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+		                    : -1;
+		if (below < 0)
+			continue;
+		rc = add_of_dir(pids, below, depth + 1);
+		close(below);
+	}
+	if (dir)
+		closedir(dir);
+	return rc;
+}
+
+int tt_pids_by_cgroup_dir(struct tt_pids *pids, const char *dir)
+{
+	size_t before = pids->list.len;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -ESRCH;
+	int rc = add_of_dir(pids, fd, 0);
+	close(fd);
+	tt_vec_sort(&pids->list, by_number);
+	return rc < 0 ? rc : pids->list.len > before ? 0 : -ESRCH;
 }

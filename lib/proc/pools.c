@@ -14,13 +14,18 @@
 #include "lib/core/attrs.h"
 #include "lib/proc/pools_private.h"
 
-#define LOOK_NS      10000000  /* between looks, at least */
-#define DUTY         10        /* a look may cost one part in so many */
-#define RELIST_NS    100000000 /* between listings of the threads */
-#define REFRESHED    64        /* threads of which names and switches are read anew; of those that began meanwhile always */
-#define REFRESH_NS   500000000 /* so often */
-#define SPARE_FILES  64
-#define INSTANTS_MAX (UINT64_C(1) << 23)
+#define LOOK_NS        10000000 /* between looks, at least */
+#define DUTY           10       /* a look may cost one part in so many */
+#define COST_LOOKS     32       /* over which the cost is averaged, about */
+#define LOAD_DUTY      20       /* the costliest look since descriptors were forgotten may recur after so many times its cost */
+#define RELIST_SOON_NS 20000000 /* the same, after one that found processes that had come or gone */
+#define RELIST_NS      100000000 /* between listings of the threads */
+#define REFRESHED      64        /* threads of which names and switches are read anew; of those that began meanwhile always */
+#define REFRESH_NS     500000000 /* so often */
+#define CLEAR_NS       500000000 /* for so long what descriptors are is believed: tables of sockets can be long */
+#define SPARE_FILES    64
+#define UNSEEN_NS      50000000 /* of CPU time, from which on it is worth a word: it is counted in ticks of 10 ms */
+#define INSTANTS_MAX   (UINT64_C(1) << 23)
 
 const char *tt_pool_kind_name(enum tt_pool_kind kind)
 {
@@ -35,9 +40,17 @@ uint64_t tt_pools_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* What looking costs is what it computes, not what it waits for a processor. */
+static uint64_t cpu_now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* ------------------------------------------------------------------ the threads */
 
-static int add_thread(struct tt_pools *p, pid_t tid)
+static int add_thread(struct tt_pools *p, uint32_t process, pid_t tid)
 {
 	struct tt_pools_private *v = p->private;
 	if (v->threads.len >= TT_POOLS_THREADS_MAX)
@@ -45,8 +58,14 @@ static int add_thread(struct tt_pools *p, pid_t tid)
 	struct tt_pools_thread *t = tt_vec_add(&v->threads);
 	if (!t || tt_hmap_put(&v->by_tid, (uint64_t)tid, v->threads.len) < 0)
 		return -ENOMEM;
-	*t = (struct tt_pools_thread){
-		.tid = tid, .alive = true, .listed = true, .schedstat_fd = -1, .syscall_fd = -1, .key = TT_POOLS_READY, .policy = -1};
+	*t = (struct tt_pools_thread){.tid = tid,
+		.process = process,
+		.alive = true,
+		.listed = true,
+		.schedstat_fd = -1,
+		.syscall_fd = -1,
+		.key = TT_POOLS_READY,
+		.policy = -1};
 	t->started = v->begin_ns != 0;
 	p->started += t->started;
 	tt_pools_open_thread(p, t);
@@ -54,10 +73,10 @@ static int add_thread(struct tt_pools *p, pid_t tid)
 }
 
 /* A number that was used again would be taken for the same thread: rare within seconds, and harmless to sums. */
-static int list_threads(struct tt_pools *p)
+static int list_threads(struct tt_pools *p, uint32_t process)
 {
 	struct tt_pools_private *v = p->private;
-	int fd = openat(v->task_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(v->processes.data[process].task_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	int rc = 0;
 	if (!dir) {
@@ -73,10 +92,40 @@ static int list_threads(struct tt_pools *p)
 			continue;
 		if (v->threads.data && tt_hmap_get(&v->by_tid, (uint64_t)tid, &at) && v->threads.data[at - 1].alive)
 			continue;
-		rc = add_thread(p, tid);
+		rc = add_thread(p, process, tid);
 	}
 	closedir(dir);
 	return rc;
+}
+
+/* Of a process that has ended the threads are found to be gone by themselves. */
+static int list_all(struct tt_pools *p)
+{
+	struct tt_pools_private *v = p->private;
+	int rc = v->children ? tt_pools_list_processes(p) : 0;
+	for (size_t i = 0; i < v->processes.len && rc == 0; i++) {
+		struct tt_pools_process *q = &v->processes.data[i];
+		if (!q->alive)
+			continue;
+		rc = list_threads(p, (uint32_t)i);
+		if (rc < 0 && rc != -ENOMEM) {
+			tt_pools_close_process(p, q);
+			rc = 0;
+		} else if (q->started) {
+			tt_pools_refresh_process(p, q);
+		}
+	}
+	return rc;
+}
+
+/* What was asked for is still there, or a part of it. */
+static bool has_root(const struct tt_pools_private *v)
+{
+	const struct tt_pools_process *q;
+	vec_for_each (q, &v->processes)
+		if (q->root && q->alive)
+			return true;
+	return false;
 }
 
 /* ------------------------------------------------------------------ begin */
@@ -96,19 +145,36 @@ static size_t raise_descriptors(void)
 	return limit.rlim_cur > SPARE_FILES ? (size_t)limit.rlim_cur - SPARE_FILES : 0;
 }
 
-static int open_process(struct tt_pools *p, struct tt_err *err)
+static int open_processes(struct tt_pools *p, const struct tt_pools_subject *subject, struct tt_err *err)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)p->pid);
-	p->private->task_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (p->private->task_dir < 0 && errno == ENOENT)
-		return tt_err_set(err, ESRCH, "there is no process %d", (int)p->pid);
-	if (p->private->task_dir < 0)
-		return tt_err_set(err, errno, "cannot read '%s': %s", path, strerror(errno));
-	return tt_fds_create(p->pid, &p->private->fds) < 0 ? tt_err_set(err, ENOMEM, "out of memory") : 0;
+	for (size_t i = 0; i < subject->count; i++) {
+		int rc = tt_pools_add_process(p, subject->pids[i], 0);
+		if (rc == -ENOMEM)
+			return tt_err_set(err, ENOMEM, "out of memory");
+		if (rc < 0 && subject->count == 1)
+			return rc == -ENOENT
+			               ? tt_err_set(err, ESRCH, "there is no process %d", (int)p->pid)
+			               : tt_err_set(err, -rc, "cannot read '/proc/%d/task': %s", (int)p->pid, strerror(-rc));
+	}
+	return p->private->processes.len ? 0 : tt_err_set(err, ESRCH, "all of the processes have ended");
 }
 
-int tt_pools_begin(pid_t pid, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err)
+/* They are read only now, together: listing takes a while. */
+static void begin_window(struct tt_pools *p, uint64_t window_ns)
+{
+	struct tt_pools_private *v = p->private;
+	struct tt_pools_process *q;
+	struct tt_pools_thread *t;
+	uint64_t now = tt_pools_now();
+	vec_for_each (t, &v->threads)
+		t->alive = tt_pools_read_thread(p, t, now);
+	vec_for_each (q, &v->processes)
+		q->waited0_ns = v->children ? tt_pools_waited_ns(q) : 0;
+	v->begin_ns = v->relist_ns = v->refresh_ns = v->clear_ns = now;
+	v->half_ns = window_ns ? now + window_ns / 2 : 0;
+}
+
+int tt_pools_begin(const struct tt_pools_subject *subject, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err)
 {
 	struct tt_pools *p = calloc(1, sizeof(*p));
 	*ret = p;
@@ -116,27 +182,23 @@ int tt_pools_begin(pid_t pid, uint64_t window_ns, struct tt_pools **ret, struct 
 		p->private = calloc(1, sizeof(*p->private));
 	if (!p || !p->private)
 		return tt_err_set(err, ENOMEM, "out of memory");
-	p->pid = pid;
+	p->pid = subject->pids[0];
+	p->private->children = subject->children;
+	p->private->alone = subject->count == 1;
 	p->private->wait = (struct tt_wait)TT_WAIT_INIT;
 	p->private->seed = UINT64_C(88172645463325252);
-	p->private->task_dir = -1;
 	p->private->descriptors = raise_descriptors();
-	int rc = open_process(p, err);
+	int rc = open_processes(p, subject, err);
 	if (rc < 0)
 		return rc;
-	rc = list_threads(p);
+	rc = list_all(p);
 	if (rc < 0)
-		return tt_err_set(err, -rc, "cannot list the threads of process %d: %s", (int)pid, strerror(-rc));
-	uint64_t now = tt_pools_now();
-	struct tt_pools_thread *t;
-	vec_for_each (t, &p->private->threads)
-		t->alive = tt_pools_read_thread(p, t, now);
-	p->private->begin_ns = p->private->relist_ns = p->private->refresh_ns = now;
-	p->private->half_ns = window_ns ? now + window_ns / 2 : 0;
+		return tt_err_set(err, -rc, "cannot list the threads of process %d: %s", (int)p->pid, strerror(-rc));
+	begin_window(p, window_ns);
 	if (!p->has_schedstat)
 		return tt_err_set(err, ENOENT,
 			"process %d has no schedstat with figures: the kernel lacks CONFIG_SCHED_INFO, or the process ended",
-			(int)pid);
+			(int)p->pid);
 	return 0;
 }
 
@@ -160,33 +222,68 @@ static bool look_at(struct tt_pools *p, size_t i, uint64_t now)
 	return true;
 }
 
-/* Looks at irregular times, so that what is periodic is not always met in the same state. */
+/*
+ * Looks at irregular times, so that what is periodic is not always met in the same state. Some looks cost more than others, as
+ * they read a table: what they cost on average decides.
+ */
 static int64_t until_next(struct tt_pools_private *v, uint64_t cost_ns)
 {
 	v->seed ^= v->seed << 13;
 	v->seed ^= v->seed >> 7;
 	v->seed ^= v->seed << 17;
-	uint64_t base = cost_ns * DUTY > LOOK_NS ? cost_ns * DUTY : LOOK_NS;
+	v->cost_ns += ((double)cost_ns - v->cost_ns) / COST_LOOKS;
+	v->load_ns = cost_ns > v->load_ns ? cost_ns : v->load_ns;
+	uint64_t want = (uint64_t)(v->cost_ns * DUTY), base = want > LOOK_NS ? want : LOOK_NS;
 	return (int64_t)(base / 2 + v->seed % base);
+}
+
+/* Names are written after the start; those of what began meanwhile are asked for always. */
+static void refresh(struct tt_pools *p)
+{
+	struct tt_pools_private *v = p->private;
+	struct tt_pools_thread *t;
+	struct tt_pools_process *q;
+	vec_for_each (t, &v->threads)
+		if (t->alive && (t->started || v->threads.len <= REFRESHED))
+			tt_pools_refresh_thread(p, t);
+	vec_for_each (q, &v->processes) {
+		if (q->alive && v->processes.len <= REFRESHED)
+			tt_pools_refresh_process(p, q);
+		tt_hmap_deinit(&q->files);
+		q->files_read = false;
+	}
+}
+
+/* Where tables of sockets are long (connections that have just ended are in them), they are not read more often than is cheap.
+ */
+static void forget_descriptors(struct tt_pools_private *v, uint64_t now)
+{
+	struct tt_pools_process *q;
+	if (now - v->clear_ns < CLEAR_NS || now - v->clear_ns < v->load_ns * LOAD_DUTY)
+		return;
+	v->clear_ns = now;
+	v->load_ns = 0;
+	tt_fds_clear(v->sockets);
+	vec_for_each (q, &v->processes)
+		if (q->fds)
+			tt_fds_clear(q->fds);
 }
 
 int64_t tt_pools_look(struct tt_pools *p)
 {
 	struct tt_pools_private *v = p->private;
-	uint64_t now = tt_pools_now();
-	if (now - v->relist_ns > RELIST_NS) {
-		int rc = list_threads(p);
+	uint64_t now = tt_pools_now(), cpu = cpu_now();
+	if (now - v->relist_ns > (v->changing ? RELIST_SOON_NS : RELIST_NS)) {
+		unsigned changes = p->processes_started + p->processes_ended;
 		v->relist_ns = now;
-		if (rc < 0)
-			return rc == -ENOMEM ? rc : -ESRCH;
-		tt_fds_clear(v->fds);
+		if (list_all(p) < 0)
+			return -ENOMEM;
+		v->changing = p->processes_started + p->processes_ended != changes;
+		forget_descriptors(v, now);
 	}
 	if (now - v->refresh_ns > REFRESH_NS) {
-		struct tt_pools_thread *t;
 		v->refresh_ns = now;
-		vec_for_each (t, &v->threads)
-			if (t->alive && (t->started || v->threads.len <= REFRESHED))
-				tt_pools_refresh_thread(p, t);
+		refresh(p);
 	}
 	if (tt_vec_push(&v->looks, v->instants.len) < 0)
 		return -ENOMEM;
@@ -198,10 +295,32 @@ int64_t tt_pools_look(struct tt_pools *p)
 	}
 	p->ticks++;
 	v->end_ns = now;
-	return alive == 0 ? -ESRCH : until_next(v, tt_pools_now() - now);
+	return alive == 0 || !has_root(v) ? -ESRCH : until_next(v, cpu_now() - cpu);
 }
 
 /* ------------------------------------------------------------------ end */
+
+/*
+ * What children that have ended took, by the kernel's count for their parents, less what was seen of them: that of those which
+ * came and went between two listings. The count is in ticks.
+ */
+static void sum_processes(struct tt_pools *p)
+{
+	struct tt_pools_private *v = p->private;
+	const struct tt_pools_process *q;
+	const struct tt_pools_thread *t;
+	uint64_t waited = 0, seen = 0;
+	vec_for_each (q, &v->processes) {
+		p->processes += q->alive;
+		uint64_t now = v->children ? tt_pools_waited_ns(q) : 0;
+		waited += now > q->waited0_ns ? now - q->waited0_ns : 0;
+	}
+	vec_for_each (t, &v->threads)
+		if (!v->processes.data[t->process].alive)
+			seen += t->run;
+	if (waited > seen + UNSEEN_NS)
+		p->unseen_ns = waited - seen;
+}
 
 int tt_pools_finish(
 	struct tt_pools *p, bool (*recorded)(void *ctx, pid_t tid, struct tt_pools_record *ret), void *ctx, struct tt_err *err)
@@ -210,6 +329,7 @@ int tt_pools_finish(
 	struct tt_pools_thread *t;
 	v->ended = recorded != NULL;
 	p->window_ns = v->end_ns > v->begin_ns ? v->end_ns - v->begin_ns : 0;
+	sum_processes(p);
 	vec_for_each (t, &v->threads) {
 		p->run_ns += t->run - t->run0;
 		p->threads += t->alive;
@@ -217,7 +337,7 @@ int tt_pools_finish(
 		if (t->alive)
 			tt_pools_refresh_thread(p, t);
 	}
-	return v->failed || tt_pools_group(p) < 0 ? tt_err_set(err, ENOMEM, "out of memory") : 0;
+	return v->failed || tt_pools_group(p) < 0 || tt_pools_sum(p) < 0 ? tt_err_set(err, ENOMEM, "out of memory") : 0;
 }
 
 void tt_pools_destroy(struct tt_pools *p)
@@ -233,15 +353,19 @@ void tt_pools_destroy(struct tt_pools *p)
 			if (t->syscall_fd >= 0)
 				close(t->syscall_fd);
 		}
-		if (v->task_dir >= 0)
-			close(v->task_dir);
+		struct tt_pools_process *q;
+		vec_for_each (q, &v->processes)
+			tt_pools_close_process(p, q);
+		tt_vec_deinit(&v->processes);
+		tt_fds_destroy(v->sockets);
+		tt_hmap_deinit(&v->by_pid);
+		tt_hmap_deinit(&v->numbers);
 		tt_vec_deinit(&v->threads);
 		tt_vec_deinit(&v->instants);
 		tt_vec_deinit(&v->looks);
 		tt_hmap_deinit(&v->by_tid);
 		tt_smap_deinit(&v->words);
 		tt_wait_deinit(&v->wait);
-		tt_fds_destroy(v->fds);
 		free(v);
 	}
 	struct tt_pool *pool;

@@ -8,6 +8,10 @@
  * looks is the share of the blocked time. A delay is credited when the thread gets its processor, so that of threads which are
  * ready at the end, the time since they last ran counts as delay.
  *
+ * A pool is made of threads of one process, or of processes: those with one parent, one program and one title, apart from
+ * numbers, of which each is counted by its main thread when that does most of what it computes. Otherwise the threads of all of
+ * them are the pool.
+ *
  * What it is not: deciding a size (lib/size). Called by threadsize, tests. Not for threads.
  */
 #ifndef TT_PROC_POOLS_H
@@ -40,14 +44,26 @@ struct tt_pool_wait {
 	unsigned threads;   /* that were seen in it */
 	uint64_t blocked_ns;
 	enum tt_pool_use { TT_POOL_WORK, TT_POOL_LOCK, TT_POOL_IDLE, TT_POOL_UNKNOWN } use;
+	bool told; /* use is known by more than the kind */
 };
 
 struct tt_pool {
-	const char *name; /* with digits as '#': "pool-#-thread-#"; raw */
+	const char
+		*name; /* with digits as '#': "pool-#-thread-#"; of other processes than the one asked for, with their title */
 	enum tt_pool_kind kind;
-	unsigned threads;       /* at the end of the window */
-	unsigned first_threads; /* at its beginning */
-	uint64_t wall_ns;       /* sum over threads of the time that each was seen, and not stopped */
+	enum tt_pool_members { TT_POOL_OF_THREADS, TT_POOL_OF_PROCESSES } members;
+	const char *process;    /* the title of its processes, with numbers as '#'; NULL: of the one that was asked for */
+	const char *exe;        /* path of their program; "" not known */
+	const char *title;      /* of one of them */
+	unsigned processes;     /* that it is spread over, at the end */
+	unsigned threads;       /* members, be they threads or processes: at the end of the window; where they come and go */
+	unsigned first_threads; /* the mean. And at its beginning */
+	unsigned began, ended;  /* members, in the window */
+	struct {
+		uint64_t private_bytes, pss_bytes, page_table_bytes; /* 0: not known */
+		bool rough;
+	} memory;         /* of pools of processes: of one, on average (footprint.h) */
+	uint64_t wall_ns; /* sum over threads of the time that each was seen, and not stopped */
 	uint64_t run_ns, delay_ns, blocked_ns;
 	uint64_t work_ns, lock_ns, idle_ns, unknown_ns; /* of blocked_ns */
 	uint64_t stopped_ns;                            /* in which threads were stopped by a signal or a tracer */
@@ -61,6 +77,8 @@ struct tt_pool {
 	double all_busy_share;             /* of the looks at which no thread was idle, 0..1 */
 	uint64_t looks;                    /* of blocked threads: the sample behind work, lock and idle */
 	uint64_t interpreter_ns;           /* of lock_ns, for an interpreter's lock (GIL) */
+	double present_mean;               /* members that were there and not stopped, on average over the looks */
+	bool accepts;                      /* members were seen waiting for new clients */
 	bool recorded;                     /* lock_ns and idle_ns are as a recorder in the process saw them */
 	uint64_t inversions;               /* looks at a real-time thread that waited for a lock of an ordinary one */
 	TT_VEC(struct tt_pool_wait) waits; /* longest first */
@@ -70,8 +88,11 @@ struct tt_pools {
 	pid_t pid;
 	uint64_t window_ns;
 	unsigned ticks;
-	unsigned threads;            /* alive at the end */
-	unsigned started, ended;     /* in the window */
+	unsigned threads;        /* alive at the end */
+	unsigned started, ended; /* in the window */
+	unsigned processes;      /* alive at the end */
+	unsigned processes_started, processes_ended;
+	uint64_t unseen_ns;          /* CPU time of children that ended before they were seen */
 	uint64_t run_ns;             /* of the whole process */
 	bool has_schedstat;          /* false: nothing below run and delay is known */
 	int syscall_error;           /* 0, or why waits cannot be looked at (EACCES, EPERM) */
@@ -79,9 +100,14 @@ struct tt_pools {
 	struct tt_pools_private *private;
 };
 
+struct tt_pools_subject {
+	const pid_t *pids; /* at least one; the first is what is measured when there is no other */
+	size_t count;
+	bool children; /* and what descends from them */
+};
 /* Begins to measure. window_ns: how long it is meant to go on, for the halves; 0: not known. 0; -ESRCH no such process; -ENOENT
  * no schedstat; -errno with words. */
-int tt_pools_begin(pid_t pid, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err);
+int tt_pools_begin(const struct tt_pools_subject *subject, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err);
 
 /*
  * Looks once; returns for how many nanoseconds to wait until the next look (so that looking costs at most a tenth of one

@@ -11,7 +11,7 @@
 
 #include "lib/proc/pools_private.h"
 
-#define RECORD_LOOKS 100 /* at blocked threads of a pool, from which on what was seen is believed */
+#define HELPER_PART 5 /* a helper computes at most one part in so many of what the main thread does */
 
 int tt_pools_normal_name(struct tt_buf *out, const char *name)
 {
@@ -26,17 +26,71 @@ int tt_pools_normal_name(struct tt_buf *out, const char *name)
 	return tt_buf_failed(out) ? -ENOMEM : 0;
 }
 
-/* ------------------------------------------------------------------ sums of one thread */
+/* ------------------------------------------------------------------ which processes are alike */
 
-static uint64_t minus(uint64_t a, uint64_t b)
+/* Processes with one parent, one program and one title. */
+struct kin {
+	unsigned count; /* of all that were seen */
+	const struct tt_pools_process *one;
+	uint64_t main_run_ns, other_run_ns;
+};
+
+/* Threads of one name in one kin; main threads apart. */
+struct named {
+	uint32_t kin;
+	bool main;
+	const char *text; /* normal name */
+	unsigned threads;
+	uint64_t run_ns;
+};
+
+struct grouping {
+	struct tt_pools *p;
+	struct tt_smap kin_of; /* parent, program, title -> number + 1 */
+	struct tt_smap names;  /* kin, main or not, normal name -> number + 1 */
+	struct tt_hmap shared; /* (name, futex) -> threads parked there */
+	struct tt_smap pools;  /* name + futex -> pool + 1 */
+	TT_VEC(struct kin) kin;
+	TT_VEC(struct named) named;
+	TT_VEC(uint32_t) name_of; /* per thread */
+};
+
+static bool is_main(const struct tt_pools *p, const struct tt_pools_thread *t)
 {
-	return a > b ? a - b : 0;
+	return t->tid == p->private->processes.data[t->process].pid;
 }
 
-static bool is_futex(enum tt_wait_kind kind)
+static bool is_plural(const struct grouping *g, uint32_t kin)
 {
-	return kind == TT_WAIT_COND || kind == TT_WAIT_SEM || kind == TT_WAIT_FUTEX;
+	return g->kin.data[kin].count > 1;
 }
+
+static int find_kin(struct grouping *g)
+{
+	struct tt_pools_process *q;
+	TT_BUF_AUTO(key);
+	vec_for_each (q, &g->p->private->processes) {
+		bool is_new;
+		tt_buf_clear(&key);
+		tt_buf_printf(&key, "%d\x01%s\x01%s", (int)q->parent, q->exe, q->stem);
+		struct tt_smap_entry *e = tt_smap_insert(&g->kin_of, tt_buf_str(&key), key.len, &is_new);
+		if (tt_buf_failed(&key) || !e)
+			return -ENOMEM;
+		if (is_new) {
+			const struct kin kin = {.one = q};
+			if (tt_vec_push(&g->kin, kin) < 0)
+				return -ENOMEM;
+			e->value = g->kin.len;
+		}
+		q->group = (uint32_t)e->value - 1;
+		struct kin *kin = &g->kin.data[q->group];
+		kin->count++;
+		kin->one = q->alive ? q : kin->one;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ names of threads */
 
 /* The futex wait that took most of its time, without locks; 0: none. */
 static uint64_t parked_at(const struct tt_pools_thread *t)
@@ -44,7 +98,7 @@ static uint64_t parked_at(const struct tt_pools_thread *t)
 	uint64_t best = 0, address = 0;
 	for (unsigned i = 0; i < t->key_count; i++) {
 		const struct tt_pools_key *k = &t->keys[i];
-		if (is_futex(k->kind) && !k->gil && k->address && k->seen_ns > best) {
+		if (tt_pools_is_futex(k->kind) && !k->gil && k->use < 0 && k->address && k->seen_ns > best) {
 			best = k->seen_ns;
 			address = k->address;
 		}
@@ -52,19 +106,37 @@ static uint64_t parked_at(const struct tt_pools_thread *t)
 	return address;
 }
 
-/* ------------------------------------------------------------------ which threads are one pool */
-
-struct grouping {
-	struct tt_pools *p;
-	struct tt_smap names;     /* normal name -> number of the name + 1 */
-	struct tt_hmap shared;    /* (name, futex) -> threads parked there */
-	struct tt_smap pools;     /* name + futex -> pool + 1 */
-	TT_VEC(uint32_t) name_of; /* per thread */
-};
-
 static uint64_t shared_key(uint32_t name, uint64_t address)
 {
 	return address * UINT64_C(0x9e3779b97f4a7c15) ^ name;
+}
+
+static int name_thread(struct grouping *g, const struct tt_pools_thread *t, struct tt_buf *name)
+{
+	bool is_new, main = is_main(g->p, t);
+	uint32_t kin = g->p->private->processes.data[t->process].group;
+	tt_buf_clear(name);
+	tt_buf_printf(name, "%u%c", kin, main ? 'm' : 't');
+	size_t begin = name->len;
+	if (tt_pools_normal_name(name, t->name) < 0)
+		return -ENOMEM;
+	struct tt_smap_entry *e =
+		tt_smap_insert(&g->names, tt_buf_str(name), main && is_plural(g, kin) ? begin : name->len, &is_new);
+	if (!e)
+		return -ENOMEM;
+	if (is_new) {
+		const struct named named = {
+			.kin = kin, .main = main, .text = tt_smap_intern(&g->p->private->words, tt_buf_str(name) + begin)};
+		if (!named.text || tt_vec_push(&g->named, named) < 0)
+			return -ENOMEM;
+		e->value = g->named.len;
+	}
+	struct named *named = &g->named.data[e->value - 1];
+	uint64_t run = t->run - t->run0;
+	named->threads++;
+	named->run_ns += run;
+	*(main ? &g->kin.data[kin].main_run_ns : &g->kin.data[kin].other_run_ns) += run;
+	return tt_vec_push(&g->name_of, (uint32_t)e->value - 1);
 }
 
 static int name_threads(struct grouping *g)
@@ -72,27 +144,42 @@ static int name_threads(struct grouping *g)
 	const struct tt_pools_thread *t;
 	TT_BUF_AUTO(name);
 	vec_for_each (t, &g->p->private->threads) {
-		bool is_new;
-		tt_buf_clear(&name);
-		if (t->tid == g->p->pid)
-			tt_buf_adds(&name, "\x01main "); /* apart from threads of the same name */
-		if (tt_pools_normal_name(&name, t->name) < 0)
-			return -ENOMEM;
-		struct tt_smap_entry *e = tt_smap_insert(&g->names, tt_buf_str(&name), name.len, &is_new);
-		if (!e)
-			return -ENOMEM;
-		if (is_new)
-			e->value = g->names.len;
-		if (tt_vec_push(&g->name_of, (uint32_t)e->value) < 0)
+		if (name_thread(g, t, &name) < 0)
 			return -ENOMEM;
 		uint64_t at = parked_at(t);
-		struct tt_hmap_entry *s = at ? tt_hmap_insert(&g->shared, shared_key((uint32_t)e->value, at), NULL) : NULL;
+		struct tt_hmap_entry *s =
+			at ? tt_hmap_insert(&g->shared, shared_key(g->name_of.data[g->name_of.len - 1], at), NULL) : NULL;
 		if (at && !s)
 			return -ENOMEM;
 		if (s)
 			s->value++;
 	}
 	return 0;
+}
+
+/* ------------------------------------------------------------------ which threads are one pool */
+
+/* What a pool is called, and what it is made of, by one of its names. */
+static int describe(struct grouping *g, struct tt_pool *pool, const struct named *named)
+{
+	const struct kin *kin = &g->kin.data[named->kin];
+	const struct tt_pools_process *one = kin->one;
+	bool own = kin->count == 1 && one->root && g->p->private->alone, plural = kin->count > 1;
+	TT_BUF_AUTO(label);
+	if (!own)
+		tt_buf_adds(&label, one->stem);
+	if (!own && !named->main)
+		tt_buf_adds(&label, " / ");
+	if (own || !named->main)
+		tt_buf_adds(&label, named->text);
+	pool->name = tt_buf_failed(&label) ? NULL : tt_smap_intern(&g->p->private->words, tt_buf_str(&label));
+	pool->process = own ? NULL : one->stem;
+	pool->exe = one->exe;
+	pool->title = one->title;
+	bool members = named->main && plural && kin->main_run_ns >= kin->other_run_ns;
+	pool->members = members ? TT_POOL_OF_PROCESSES : TT_POOL_OF_THREADS;
+	pool->kind = named->main && !members ? TT_POOL_MAIN : TT_POOL_WORKERS;
+	return pool->name ? 0 : -ENOMEM;
 }
 
 /*
@@ -104,7 +191,7 @@ static int pool_of(struct grouping *g, uint32_t name, uint64_t address, bool gro
 	struct {
 		uint64_t address;
 		uint32_t name;
-	} __attribute__((packed)) key = {address, group ? 0 : name};
+	} __attribute__((packed)) key = {address, group ? UINT32_MAX : name};
 	bool is_new;
 	struct tt_smap_entry *e = tt_smap_insert(&g->pools, (const char *)&key, sizeof(key), &is_new);
 	if (!e)
@@ -114,35 +201,52 @@ static int pool_of(struct grouping *g, uint32_t name, uint64_t address, bool gro
 			return -1;
 		e->value = g->p->list.len;
 	}
-	struct tt_pool *pool = &g->p->list.data[e->value - 1];
-	if (is_new || group) {
-		const char *text = g->names.entries[name - 1].key;
-		bool main = strncmp(text, "\x01main ", 6) == 0;
-		pool->name = tt_smap_intern(&g->p->private->words, main ? text + 6 : text);
-		pool->kind = main ? TT_POOL_MAIN : TT_POOL_WORKERS;
-		if (!pool->name)
-			return -1;
-	}
+	if ((is_new || group) && describe(g, &g->p->list.data[e->value - 1], &g->named.data[name]) < 0)
+		return -1;
 	return (int)e->value - 1;
+}
+
+/* A thread that each process has one of, and that computes little beside the main thread: no pool of its own. */
+static bool is_helper(const struct grouping *g, uint32_t name)
+{
+	const struct named *n = &g->named.data[name];
+	const struct kin *kin = &g->kin.data[n->kin];
+	return !n->main && kin->count > 1 && n->threads <= kin->count && n->run_ns * HELPER_PART <= kin->main_run_ns &&
+	       kin->main_run_ns >= kin->other_run_ns;
 }
 
 static int place_threads(struct grouping *g)
 {
-	struct tt_pools_thread *threads = g->p->private->threads.data;
+	struct tt_pools_private *v = g->p->private;
+	struct tt_pools_thread *threads = v->threads.data;
 	const uint32_t *names = g->name_of.data;
-	for (size_t i = 0; names && i < g->name_of.len; i++) {
-		uint64_t at = parked_at(&threads[i]), count = 0;
-		uint32_t name = names[i];
-		if (at)
+	TT_VEC(int) mains = {0}; /* per kin: the pool of its main threads; -1 not met yet */
+	int rc = 0;
+	for (size_t i = 0; i < g->kin.len && rc == 0; i++)
+		rc = tt_vec_push(&mains, -1);
+	for (size_t i = 0; names && i < g->name_of.len && rc == 0; i++) {
+		struct tt_pools_thread *t = &threads[i];
+		uint64_t at = parked_at(t), count = 0;
+		uint32_t name = names[i], kin = g->named.data[name].kin;
+		t->helper = is_helper(g, name);
+		if (at && !is_plural(g, kin))
 			tt_hmap_get(&g->shared, shared_key(name, at), &count);
-		if (threads[i].is_recorded && threads[i].tid != g->p->pid)
-			threads[i].pool = pool_of(g, name, threads[i].record.group + 1, true);
+		if (t->helper)
+			t->pool = mains.data[kin]; /* the main thread is the first of each process */
+		else if (t->is_recorded && !is_main(g->p, t))
+			t->pool = pool_of(g, name, t->record.group + 1, true);
 		else
-			threads[i].pool = pool_of(g, name, count >= 2 ? at : 0, false);
-		if (threads[i].pool < 0)
-			return -ENOMEM;
+			t->pool = pool_of(g, name, count >= 2 ? at : 0, false);
+		if (t->helper && t->pool < 0) {
+			t->helper = false;
+			t->pool = pool_of(g, name, 0, false);
+		}
+		if (is_main(g->p, t))
+			mains.data[kin] = t->pool;
+		rc = t->pool < 0 ? -ENOMEM : 0;
 	}
-	return 0;
+	tt_vec_deinit(&mains);
+	return rc;
 }
 
 /*
@@ -157,7 +261,7 @@ static void join_busy(struct grouping *g)
 	for (size_t i = 0; i < v->threads.len; i++) {
 		struct tt_pools_thread *t = &v->threads.data[i];
 		int other = -1, others = 0;
-		if (parked_at(t) || t->is_recorded || t->tid == g->p->pid)
+		if (parked_at(t) || t->is_recorded || is_main(g->p, t) || t->helper)
 			continue;
 		for (size_t k = 0; k < v->threads.len && k < 4096; k++) {
 			const struct tt_pools_thread *u = &v->threads.data[k];
@@ -172,293 +276,72 @@ static void join_busy(struct grouping *g)
 	}
 }
 
-/* ------------------------------------------------------------------ what waits mean */
-
-static struct tt_pool_wait *wait_of(struct tt_pool *pool, const struct tt_pools_key *k)
-{
-	struct tt_pool_wait *w;
-	bool apart = is_futex(k->kind) || tt_wait_is_lock(k->kind);
-	vec_for_each (w, &pool->waits)
-		if (w->kind == (int)k->kind && (!apart || w->address == k->address))
-			return w;
-	if (pool->waits.len >= 64) /* many private futexes: they are one thing */
-		return &pool->waits.data[63];
-	w = tt_vec_add(&pool->waits);
-	if (w)
-		*w = (struct tt_pool_wait){.kind = (int)k->kind,
-			.called = tt_wait_kind_name(k->kind),
-			.words = k->words,
-			.address = apart ? k->address : 0};
-	return w;
-}
-
 /*
- * A mutex or a read-write lock is a lock, and so is an interpreter's. Of a condition, semaphore or bare futex: what half of the
- * pool shares, and what a thread has for itself alone (parked), is waiting for work; what some share is a lock. Event sets are
- * where loops idle. All else is what the work waits for.
+ * Of threads that are spread over several processes: an address is one thing in each of them, so that what a futex is, is asked
+ * among the threads of one process.
  */
-static enum tt_pool_use use_of(const struct tt_pool *pool, const struct tt_pool_wait *w, bool gil)
+static int settle_futexes(struct grouping *g)
 {
-	if (gil || tt_wait_is_lock((enum tt_wait_kind)w->kind))
-		return TT_POOL_LOCK;
-	switch (w->kind) {
-	case TT_WAIT_COND:
-	case TT_WAIT_SEM:
-	case TT_WAIT_FUTEX:
-		return w->threads * 2 >= pool->threads || w->threads <= 1 ? TT_POOL_IDLE : TT_POOL_LOCK;
-	case TT_WAIT_EPOLL:
-	case TT_WAIT_JOIN:
-	case TT_WAIT_BARRIER:
-	case TT_WAIT_ONCE:
-	case TT_WAIT_CHILD:
-	case TT_WAIT_SIGNAL:
-		return TT_POOL_IDLE;
-	case TT_WAIT_NONE:
-		return TT_POOL_UNKNOWN;
-	default:
-		return TT_POOL_WORK;
-	}
-}
-
-/* A mutex that changes hands just then looks like a bare futex. */
-static bool is_lock_word(const struct tt_pool *pool, uint64_t address)
-{
-	const struct tt_pool_wait *w;
-	vec_for_each (w, &pool->waits)
-		if (address && w->address == address && tt_wait_is_lock((enum tt_wait_kind)w->kind))
-			return true;
-	return false;
-}
-
-static int add_waits(struct tt_pool *pool, const struct tt_pools_thread *t, uint64_t blocked)
-{
-	uint64_t seen = 0;
-	for (unsigned i = 0; i < t->key_count; i++)
-		seen += t->keys[i].seen_ns;
-	if (seen == 0)
-		pool->unknown_ns += blocked;
-	for (unsigned i = 0; i < t->key_count; i++) {
-		struct tt_pool_wait *w = wait_of(pool, &t->keys[i]);
-		if (!w)
-			return -ENOMEM;
-		w->threads++;
-		w->blocked_ns += (uint64_t)((double)blocked * ((double)t->keys[i].seen_ns / (double)seen));
-		if (t->keys[i].gil)
-			w->use = TT_POOL_LOCK; /* kept by decide_uses() */
-	}
-	return 0;
-}
-
-static int by_blocked(const void *a, const void *b)
-{
-	const struct tt_pool_wait *x = a, *y = b;
-	return (x->blocked_ns < y->blocked_ns) - (x->blocked_ns > y->blocked_ns);
-}
-
-static void decide_uses(struct tt_pool *pool)
-{
-	struct tt_pool_wait *w;
-	uint64_t loops = 0;
-	vec_for_each (w, &pool->waits) {
-		bool gil = w->use == TT_POOL_LOCK;
-		pool->interpreter_ns += gil ? w->blocked_ns : 0;
-		w->use = use_of(pool, w, gil || is_lock_word(pool, w->address));
-		uint64_t *const sums[] = {&pool->work_ns, &pool->lock_ns, &pool->idle_ns, &pool->unknown_ns};
-		*sums[w->use] += w->blocked_ns;
-		loops += w->kind == TT_WAIT_EPOLL ? w->blocked_ns : 0;
-	}
-	tt_vec_sort(&pool->waits, by_blocked);
-	if (loops * 2 > pool->blocked_ns && loops)
-		pool->kind = TT_POOL_LOOP;
-	else if (pool->kind == TT_POOL_WORKERS && pool->run_ns == 0)
-		pool->kind = TT_POOL_QUIET;
-}
-
-/* Of one thread: recorded waits end when it runs again; its delay lies in them as often as they are among its visits. */
-static void add_record(struct tt_pool *pool, const struct tt_pools_thread *t)
-{
-	struct tt_pools_sums s = tt_pools_sums(t);
-	uint64_t waits = t->record.lock_count + t->record.idle_count, visits = t->visits ? t->visits : t->slices - t->slices0;
-	double per_wait = visits + waits ? (double)s.delay / (double)(visits > waits ? visits : waits) : 0;
-	uint64_t lock = minus(t->record.lock_ns, (uint64_t)(per_wait * (double)t->record.lock_count));
-	uint64_t idle = minus(t->record.idle_ns, (uint64_t)(per_wait * (double)t->record.idle_count));
-	lock = lock > s.blocked ? s.blocked : lock;
-	idle = idle > s.blocked - lock ? s.blocked - lock : idle;
-	pool->lock_ns += lock;
-	pool->idle_ns += idle;
-	pool->work_ns += s.blocked - lock - idle;
-}
-
-/*
- * What system calls other than futexes and event sets wait for is work, whoever looks: that share of the blocked time stays as
- * it was seen. How the rest divides into locks and idleness is what the recorder knows.
- */
-static void take_record(struct tt_pool *pool, uint64_t seen_work)
-{
-	uint64_t rest = minus(pool->blocked_ns, seen_work), known = pool->lock_ns + pool->idle_ns;
-	if (pool->looks < RECORD_LOOKS || known == 0)
-		return;
-	pool->lock_ns = (uint64_t)((double)rest * ((double)pool->lock_ns / (double)known));
-	pool->idle_ns = minus(rest, pool->lock_ns);
-	pool->work_ns = minus(pool->blocked_ns, rest);
-}
-
-static void take_records(struct tt_pools *p)
-{
-	const struct tt_pools_thread *t;
-	struct tt_pool *pool;
-	vec_for_each (pool, &p->list)
-		pool->recorded = true;
-	vec_for_each (t, &p->private->threads)
-		p->list.data[t->pool].recorded &= t->is_recorded;
-	vec_for_each (pool, &p->list) {
-		if (!pool->recorded)
-			continue;
-		uint64_t seen_work = pool->work_ns;
-		pool->work_ns = pool->lock_ns = pool->idle_ns = pool->unknown_ns = 0;
-		vec_for_each (t, &p->private->threads)
-			if (&p->list.data[t->pool] == pool)
-				add_record(pool, t);
-		take_record(pool, seen_work);
-	}
-}
-
-static int sum_threads(struct tt_pools *p)
-{
-	const struct tt_pools_thread *t;
-	vec_for_each (t, &p->private->threads) {
-		struct tt_pool *pool = &p->list.data[t->pool];
-		struct tt_pools_sums s = tt_pools_sums(t);
-		pool->wall_ns += s.wall;
-		pool->run_ns += s.run;
-		pool->delay_ns += s.delay;
-		pool->blocked_ns += s.blocked;
-		pool->slices += t->slices - t->slices0;
-		pool->visits += t->visits ? t->visits : t->slices - t->slices0;
-		pool->threads += t->alive;
-		pool->first_threads += !t->started;
-		pool->looks += t->looks;
-		pool->stopped_ns += t->stopped_ns;
-		pool->stopped += t->alive && t->key == TT_POOLS_STOPPED;
-		pool->inversions += t->inversions;
-		if (t->longest_delay_ns > pool->longest_delay_ns)
-			pool->longest_delay_ns = t->longest_delay_ns;
-		if (t->half.wall) {
-			pool->half_run_ns[0] += t->half.run;
-			pool->half_blocked_ns[0] += t->half.blocked;
-			pool->half_run_ns[1] += s.run - t->half.run;
-			pool->half_blocked_ns[1] += minus(s.blocked, t->half.blocked);
-		}
-		if (add_waits(pool, t, s.blocked) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* ------------------------------------------------------------------ how many were busy at once */
-
-static bool is_idle(const struct tt_pool *pool, const struct tt_pools_thread *t, int key)
-{
-	if (key == TT_POOLS_READY)
-		return false;
-	const struct tt_pools_key *k = &t->keys[key];
-	const struct tt_pool_wait *w;
-	bool apart = is_futex(k->kind) || tt_wait_is_lock(k->kind);
-	vec_for_each (w, &pool->waits)
-		if (w->kind == (int)k->kind && (!apart || w->address == k->address))
-			return w->use == TT_POOL_IDLE;
-	return true;
-}
-
-struct counts {
-	unsigned busy, present;
-};
-
-static void count_look(struct tt_pools *p, size_t first, size_t last, struct counts *counts)
-{
-	memset(counts, 0, p->list.len * sizeof(*counts));
-	for (size_t i = first; i < last; i++) {
-		const struct tt_pools_instant *at = &p->private->instants.data[i];
-		const struct tt_pools_thread *t = &p->private->threads.data[at->thread];
-		if (at->key == TT_POOLS_STOPPED)
-			continue;
-		counts[t->pool].present++;
-		counts[t->pool].busy += !is_idle(&p->list.data[t->pool], t, at->key);
-	}
-	for (size_t i = 0; i < p->list.len; i++) {
-		struct tt_pool *pool = &p->list.data[i];
-		/* At the end of a command nobody is left: the most that were there at once count. */
-		if (p->private->ended && counts[i].present > pool->threads)
-			pool->threads = counts[i].present;
-		pool->busy_mean += counts[i].busy;
-		pool->all_busy_share += counts[i].present && counts[i].busy == counts[i].present;
-		if (counts[i].busy > pool->busy_max)
-			pool->busy_max = counts[i].busy;
-	}
-}
-
-static int count_busy(struct tt_pools *p)
-{
-	struct tt_pools_private *v = p->private;
-	struct counts *counts = calloc(p->list.len + 1, sizeof(*counts));
-	if (!counts)
-		return -ENOMEM;
-	for (size_t i = 0; i < v->looks.len; i++)
-		count_look(p, v->looks.data[i], i + 1 < v->looks.len ? v->looks.data[i + 1] : v->instants.len, counts);
-	free(counts);
-	struct tt_pool *pool;
-	vec_for_each (pool, &p->list) {
-		if (v->looks.len) {
-			pool->busy_mean /= (double)v->looks.len;
-			pool->all_busy_share /= (double)v->looks.len;
+	struct tt_pools_private *v = g->p->private;
+	struct tt_hmap count = TT_HMAP_INIT; /* (process, pool) and (process, pool, address) -> threads */
+	int rc = 0;
+	for (int pass = 0; pass < 2 && rc == 0; pass++) {
+		for (size_t i = 0; i < v->threads.len && rc == 0; i++) {
+			struct tt_pools_thread *t = &v->threads.data[i];
+			uint64_t all = shared_key((uint32_t)t->pool, t->process + UINT64_C(1)), here, there;
+			if (!is_plural(g, v->processes.data[t->process].group) || is_main(g->p, t) || t->helper)
+				continue;
+			if (pass == 0) {
+				struct tt_hmap_entry *e = tt_hmap_insert(&count, all, NULL);
+				rc = e ? 0 : -ENOMEM;
+				if (e)
+					e->value++;
+			}
+			for (unsigned k = 0; k < t->key_count && rc == 0; k++) {
+				struct tt_pools_key *key = &t->keys[k];
+				if (!tt_pools_is_futex(key->kind) || key->gil || key->use >= 0 || !key->address)
+					continue;
+				struct tt_hmap_entry *e = tt_hmap_insert(&count, all ^ key->address, NULL);
+				rc = e ? 0 : -ENOMEM;
+				if (e && pass == 0)
+					e->value++;
+				if (!e || pass == 0)
+					continue;
+				there = e->value;
+				here = tt_hmap_get(&count, all, &here) ? here : 0;
+				key->use = there * 2 >= here || there <= 1 ? TT_POOL_IDLE : TT_POOL_LOCK;
+				key->address = 0;
+			}
 		}
 	}
-	return 0;
+	tt_hmap_deinit(&count);
+	return rc;
 }
 
 /* ------------------------------------------------------------------ all of it */
 
-static int by_run(const void *a, const void *b)
+static int group_threads(struct grouping *g)
 {
-	const struct tt_pool *x = a, *y = b;
-	return x->run_ns != y->run_ns ? (x->run_ns < y->run_ns) - (x->run_ns > y->run_ns)
-	                              : (x->threads < y->threads) - (x->threads > y->threads);
-}
-
-static void drop_empty(struct tt_pools *p)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < p->list.len; i++) {
-		if (p->list.data[i].wall_ns + p->list.data[i].stopped_ns == 0)
-			tt_vec_deinit(&p->list.data[i].waits);
-		else
-			p->list.data[kept++] = p->list.data[i];
-	}
-	p->list.len = kept;
+	int rc = find_kin(g);
+	if (rc == 0)
+		rc = name_threads(g);
+	if (rc == 0)
+		rc = place_threads(g);
+	if (rc == 0)
+		join_busy(g);
+	return rc == 0 ? settle_futexes(g) : rc;
 }
 
 int tt_pools_group(struct tt_pools *p)
 {
 	struct grouping g = {.p = p};
-	int rc = name_threads(&g);
-	if (rc == 0)
-		rc = place_threads(&g);
-	if (rc == 0)
-		join_busy(&g);
-	if (rc == 0)
-		rc = sum_threads(p);
-	struct tt_pool *pool;
-	vec_for_each (pool, &p->list)
-		decide_uses(pool);
-	if (rc == 0)
-		take_records(p);
-	if (rc == 0)
-		rc = count_busy(p);
-	drop_empty(p);
-	tt_vec_sort(&p->list, by_run);
+	int rc = group_threads(&g);
+	tt_smap_deinit(&g.kin_of);
 	tt_smap_deinit(&g.names);
 	tt_hmap_deinit(&g.shared);
 	tt_smap_deinit(&g.pools);
+	tt_vec_deinit(&g.kin);
+	tt_vec_deinit(&g.named);
 	tt_vec_deinit(&g.name_of);
 	return rc;
 }

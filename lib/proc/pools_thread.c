@@ -38,17 +38,18 @@ static uint64_t minus(uint64_t a, uint64_t b)
 
 /* ------------------------------------------------------------------ files of a thread */
 
-static int open_file(const struct tt_pools *p, pid_t tid, const char *name)
+static int open_file(const struct tt_pools *p, uint32_t process, pid_t tid, const char *name)
 {
 	char path[48];
 	snprintf(path, sizeof(path), "%d/%s", (int)tid, name);
-	return openat(p->private->task_dir, path, O_RDONLY | O_CLOEXEC);
+	return openat(p->private->processes.data[process].task_dir, path, O_RDONLY | O_CLOEXEC);
 }
 
 /* Reads through the kept descriptor, or opens for the time of the reading when there are too many. 0 or -errno. */
-static int read_file(const struct tt_pools *p, pid_t tid, const char *name, int kept, char *out, size_t size)
+static int read_file(
+	const struct tt_pools *p, const struct tt_pools_thread *t, const char *name, int kept, char *out, size_t size)
 {
-	int fd = kept >= 0 ? kept : open_file(p, tid, name);
+	int fd = kept >= 0 ? kept : open_file(p, t->process, t->tid, name);
 	if (fd < 0)
 		return -errno;
 	ssize_t n = pread(fd, out, size - 1, 0);
@@ -59,11 +60,11 @@ static int read_file(const struct tt_pools *p, pid_t tid, const char *name, int 
 	return rc < 0 ? rc : n == 0 ? -ESRCH : 0;
 }
 
-uint64_t tt_pools_voluntary(const struct tt_pools *p, pid_t tid)
+uint64_t tt_pools_voluntary(const struct tt_pools *p, const struct tt_pools_thread *t)
 {
 	static const char key[] = "\nvoluntary_ctxt_switches:";
 	char text[4096];
-	if (read_file(p, tid, "status", -1, text, sizeof(text)) < 0)
+	if (read_file(p, t, "status", -1, text, sizeof(text)) < 0)
 		return 0;
 	const char *at = strstr(text, key);
 	return at ? strtoull(at + sizeof(key) - 1, NULL, 10) : 0;
@@ -72,39 +73,44 @@ uint64_t tt_pools_voluntary(const struct tt_pools *p, pid_t tid)
 void tt_pools_refresh_thread(struct tt_pools *p, struct tt_pools_thread *t)
 {
 	char name[32];
-	uint64_t voluntary = tt_pools_voluntary(p, t->tid);
+	uint64_t voluntary = tt_pools_voluntary(p, t);
 	if (voluntary > t->voluntary0)
 		t->visits = voluntary - t->voluntary0;
-	if (read_file(p, t->tid, "comm", -1, name, sizeof(name)) == 0)
+	if (read_file(p, t, "comm", -1, name, sizeof(name)) == 0)
 		snprintf(t->name, sizeof(t->name), "%.*s", (int)strcspn(name, "\n") % 16, name);
 }
 
 void tt_pools_open_thread(struct tt_pools *p, struct tt_pools_thread *t)
 {
-	if (p->private->threads.len * 2 < p->private->descriptors) {
-		t->schedstat_fd = open_file(p, t->tid, "schedstat");
-		t->syscall_fd = open_file(p, t->tid, "syscall");
+	if (p->private->threads.len * 2 + p->private->processes.len < p->private->descriptors) {
+		t->schedstat_fd = open_file(p, t->process, t->tid, "schedstat");
+		t->syscall_fd = open_file(p, t->process, t->tid, "syscall");
 	}
-	t->voluntary0 = t->started ? 0 : tt_pools_voluntary(p, t->tid);
+	t->voluntary0 = t->started ? 0 : tt_pools_voluntary(p, t);
 	tt_pools_refresh_thread(p, t);
 }
 
 /* ------------------------------------------------------------------ what it waits for */
 
+struct reading {
+	const struct tt_pools *pools;
+	const struct tt_pools_process *process;
+};
+
 static int read_memory(void *ctx, uint64_t addr, void *buf, size_t len)
 {
-	const struct tt_pools *p = ctx;
+	const struct reading *r = ctx;
 	struct iovec local = {buf, len}, remote = {(void *)(uintptr_t)addr, len};
-	ssize_t n = process_vm_readv(p->pid, &local, 1, &remote, 1, 0);
+	ssize_t n = process_vm_readv(r->process->pid, &local, 1, &remote, 1, 0);
 	return n < 0 ? -errno : (size_t)n < len ? -EFAULT : 0;
 }
 
 /* Numbers of a pid namespace of its own are not translated: an owner is then simply not known. */
 static pid_t find_thread(void *ctx, uint32_t tid)
 {
-	const struct tt_pools *p = ctx;
+	const struct reading *r = ctx;
 	uint64_t at;
-	return tt_hmap_get(&p->private->by_tid, tid, &at) ? (pid_t)tid : 0;
+	return tt_hmap_get(&r->pools->private->by_tid, tid, &at) ? (pid_t)tid : 0;
 }
 
 static bool parse_call(const char *line, struct tt_wait_call *call)
@@ -132,15 +138,19 @@ static void look_for_inversion(struct tt_pools_thread *t, pid_t owner)
 static int find_key(struct tt_pools *p, struct tt_pools_thread *t, const struct tt_wait *w)
 {
 	uint64_t address = w->word ? w->word & ~UINT64_C(7) : 0;
+	const char *words = tt_buf_str(&w->text);
+	int use = tt_pools_use(p, t, w, &words);
 	for (unsigned i = 0; i < t->key_count; i++)
-		if (t->keys[i].kind == w->kind && t->keys[i].address == address)
+		if (t->keys[i].kind == w->kind && t->keys[i].address == address && t->keys[i].use == use)
 			return (int)i;
 	if (t->key_count == TT_POOLS_KEYS)
 		return TT_POOLS_KEYS - 1;
-	const char *words = tt_smap_intern(&p->private->words, tt_buf_str(&w->text));
+	words = tt_smap_intern(&p->private->words, words);
 	p->private->failed |= !words;
 	t->keys[t->key_count] = (struct tt_pools_key){.kind = w->kind,
 		.timed = w->timed,
+		.use = (int8_t)use,
+		.listens = w->listens,
 		.gil = w->meaning && strstr(w->meaning, "GIL"),
 		.address = address,
 		.words = words ? words : ""};
@@ -151,8 +161,12 @@ static int decode(struct tt_pools *p, struct tt_pools_thread *t, const char *lin
 {
 	struct tt_wait_call call = {.nr = -1};
 	struct tt_wait *w = &p->private->wait;
-	const struct tt_wait_env env = {
-		.read = read_memory, .ctx = p, .thread = find_thread, .fds = p->private->fds, .pid = p->pid};
+	struct reading reading = {p, &p->private->processes.data[t->process]};
+	const struct tt_wait_env env = {.read = read_memory,
+		.ctx = &reading,
+		.thread = find_thread,
+		.fds = reading.process->fds,
+		.pid = reading.process->pid};
 	if (!parse_call(line, &call) || tt_wait_decode(w, &call, &env) < 0)
 		return -1;
 	if (tt_wait_is_lock(w->kind))
@@ -161,17 +175,18 @@ static int decode(struct tt_pools *p, struct tt_pools_thread *t, const char *lin
 }
 
 /*
- * Of a stopped thread the kernel shows the call in which it was when it was stopped: only its state tells. As that costs another
- * read, it is asked of threads that have not run since the latest look, of many by turns.
+ * Of a stopped thread the kernel shows the call in which it was when it was stopped: only its state tells. As that costs
+ * another read, it is asked of threads that have not run since the latest look, of many by turns.
  */
 static bool is_stopped(const struct tt_pools *p, const struct tt_pools_thread *t)
 {
 	const struct tt_pools_private *v = p->private;
 	size_t turns = v->threads.len / STATES_READ + 1;
 	char text[512];
-	if (t->last_ns != t->begin_ns && t->tid != p->pid && (p->ticks + (size_t)(t - v->threads.data)) % turns)
+	if (t->last_ns != t->begin_ns && t->tid != p->private->processes.data[t->process].pid &&
+		(p->ticks + (size_t)(t - v->threads.data)) % turns)
 		return t->key == TT_POOLS_STOPPED;
-	if (read_file(p, t->tid, "stat", -1, text, sizeof(text)) < 0)
+	if (read_file(p, t, "stat", -1, text, sizeof(text)) < 0)
 		return false;
 	const char *close = strrchr(text, ')');
 	return close && close[1] == ' ' && (close[2] == 'T' || close[2] == 't');
@@ -193,7 +208,7 @@ static void count_stop(struct tt_pools_thread *t, bool stopped, uint64_t away_ns
 static void read_wait(struct tt_pools *p, struct tt_pools_thread *t, uint64_t dt, uint64_t away_ns, bool ran)
 {
 	char line[sizeof(t->wait_line)];
-	int rc = read_file(p, t->tid, "syscall", t->syscall_fd, line, sizeof(line));
+	int rc = read_file(p, t, "syscall", t->syscall_fd, line, sizeof(line));
 	if (rc < 0) {
 		if (rc == -EACCES || rc == -EPERM)
 			p->syscall_error = -rc;
@@ -208,7 +223,7 @@ static void read_wait(struct tt_pools *p, struct tt_pools_thread *t, uint64_t dt
 		return;
 	if (t->ready)
 		t->key = TT_POOLS_READY;
-	else if (t->key < 0 || strcmp(line, t->wait_line) != 0)
+	else if (t->key < 0 || strcmp(line, t->wait_line) != 0 || p->private->processes.data[t->process].backend)
 		t->key = decode(p, t, line);
 	memcpy(t->wait_line, line, sizeof(line));
 	if (t->key >= 0) {
@@ -243,7 +258,7 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 {
 	char text[96];
 	uint64_t run, delay, slices;
-	if (read_file(p, t->tid, "schedstat", t->schedstat_fd, text, sizeof(text)) < 0)
+	if (read_file(p, t, "schedstat", t->schedstat_fd, text, sizeof(text)) < 0)
 		return false;
 	if (!tt_pools_parse_schedstat(text, &run, &delay, &slices))
 		return false;

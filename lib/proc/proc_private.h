@@ -22,12 +22,26 @@ struct proc_sockets {
 
 /* protocol: what the kernel calls it ("TCP", "UNIX-STREAM"); "" unknown: all tables are searched. NULL: not found. */
 const struct tt_socket *proc_sockets_find(struct proc_sockets *s, uint64_t inode, const char *protocol);
+/* Whether a socket that was found and does not listen is one that a listening one has accepted. */
+bool proc_sockets_accepted(const struct proc_sockets *s, const struct tt_socket *socket);
 void proc_sockets_clear(struct proc_sockets *s);
 
 /* ------------------------------------------------------------------ unixpeer.c */
 
+/* A socket of NETLINK_SOCK_DIAG in the network namespace of pid: a descriptor, or -errno. */
+int proc_diag_open(pid_t pid);
 /* Asks the kernel for the other end of a connected unix socket: its inode, and its name into name. False: not known. */
 bool proc_unix_peer(pid_t pid, uint64_t inode, uint64_t *ret_peer, char *name, size_t size);
+
+/* ------------------------------------------------------------------ inetdiag.c */
+
+struct inet_diag_msg;
+/*
+ * Calls each() for every TCP socket of the family (AF_INET, AF_INET6) in the network namespace of pid but those that only
+ * remember an ended connection: there can be tens of thousands of these, and no process has them open. 0, or -errno when the
+ * kernel does not tell: then some may have been told.
+ */
+int proc_inet_sockets(pid_t pid, int family, void (*each)(void *ctx, const struct inet_diag_msg *m), void *ctx);
 
 /* ------------------------------------------------------------------ files */
 

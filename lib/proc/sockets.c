@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+
+#include <linux/inet_diag.h>
 
 #include "lib/core/attrs.h"
 
@@ -34,21 +37,13 @@ static struct tt_socket *add(struct proc_sockets *s, uint64_t inode, const char 
 	return socket;
 }
 
-/* "0100007F:1F90": words of the address in the machine's byte order, then the port. An address of all zeros: "*", or "[::]" of
- * IPv6, where a server may listen to both on one port. */
-static void put_address(char *out, size_t size, const char *hex, unsigned port, bool any_is_star)
+/* words: one, or four, in network byte order. An address of all zeros: "*", or "[::]" of IPv6, where a server may listen to
+ * both on one port. */
+static void put_words(char *out, size_t size, const uint32_t words[4], size_t n, unsigned port, bool any_is_star)
 {
-	uint32_t words[4] = {0};
 	char text[INET6_ADDRSTRLEN] = "";
-	size_t digits = strspn(hex, "0123456789ABCDEFabcdef"), n = digits / 8;
-	for (size_t i = 0; i < n && i < 4; i++) {
-		char word[9];
-		memcpy(word, hex + 8 * i, 8);
-		word[8] = '\0';
-		words[i] = (uint32_t)strtoul(word, NULL, 16);
-	}
 	bool mapped = n == 4 && !words[0] && !words[1] && words[2] == htonl(0xffff);
-	bool any = !words[0] && !words[1] && !words[3] && (!words[2] || mapped);
+	bool any = !words[0] && (n == 1 || (!words[1] && !words[3] && (!words[2] || mapped)));
 	out[0] = '\0';
 	if (any && any_is_star)
 		snprintf(out, size, n == 4 && !mapped ? "[::]:%u" : "*:%u", port);
@@ -58,6 +53,34 @@ static void put_address(char *out, size_t size, const char *hex, unsigned port, 
 		snprintf(out, size, "%s:%u", inet_ntop(AF_INET, &words[mapped ? 3 : 0], text, sizeof(text)), port);
 	else
 		snprintf(out, size, "[%s]:%u", inet_ntop(AF_INET6, words, text, sizeof(text)), port);
+}
+
+/* "0100007F:1F90": words of the address in the machine's byte order, then the port. */
+static void put_address(char *out, size_t size, const char *hex, unsigned port, bool any_is_star)
+{
+	uint32_t words[4] = {0};
+	size_t digits = strspn(hex, "0123456789ABCDEFabcdef"), n = digits / 8;
+	for (size_t i = 0; i < n && i < 4; i++) {
+		char word[9];
+		memcpy(word, hex + 8 * i, 8);
+		word[8] = '\0';
+		words[i] = (uint32_t)strtoul(word, NULL, 16);
+	}
+	put_words(out, size, words, n == 4 ? 4 : 1, port, any_is_star);
+}
+
+static void inet_told(void *ctx, const struct inet_diag_msg *m)
+{
+	struct tt_socket *socket = add(ctx, m->idiag_inode, "tcp");
+	size_t n = m->idiag_family == AF_INET6 ? 4 : 1;
+	if (!socket)
+		return;
+	socket->listening = m->idiag_state == 10;
+	socket->state = m->idiag_state < ARRAY_SIZE(tcp_states) ? tcp_states[m->idiag_state] : NULL;
+	socket->queued_in = m->idiag_rqueue;
+	socket->queued_out = m->idiag_wqueue;
+	put_words(socket->local, sizeof(socket->local), m->id.idiag_src, n, ntohs(m->id.idiag_sport), true);
+	put_words(socket->remote, sizeof(socket->remote), m->id.idiag_dst, n, ntohs(m->id.idiag_dport), false);
 }
 
 /* sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode */
@@ -115,17 +138,18 @@ static void last_line(struct proc_sockets *s, const char *line, const char *prot
 static const struct table {
 	const char *file, *kernel, *protocol; /* kernel: the beginning of system.sockprotoname */
 	void (*line)(struct proc_sockets *, const char *line, const char *protocol);
+	int family; /* of TCP: the kernel can be asked for it without the file; 0 */
 } tables[] = {
-	{"tcp", "TCP", "tcp", inet_line},
-	{"tcp6", "TCPv6", "tcp", inet_line},
-	{"tcp", "MPTCP", "tcp", inet_line},
-	{"unix", "UNIX", "unix", unix_line},
-	{"udp", "UDP", "udp", inet_line},
-	{"udp6", "UDPv6", "udp", inet_line},
-	{"netlink", "NETLINK", "netlink", last_line},
-	{"packet", "PACKET", "packet", last_line},
-	{"raw", "RAW", "raw", inet_line},
-	{"raw6", "RAWv6", "raw", inet_line},
+	{"tcp", "TCP", "tcp", inet_line, AF_INET},
+	{"tcp6", "TCPv6", "tcp", inet_line, AF_INET6},
+	{"tcp", "MPTCP", "tcp", inet_line, 0},
+	{"unix", "UNIX", "unix", unix_line, 0},
+	{"udp", "UDP", "udp", inet_line, 0},
+	{"udp6", "UDPv6", "udp", inet_line, 0},
+	{"netlink", "NETLINK", "netlink", last_line, 0},
+	{"packet", "PACKET", "packet", last_line, 0},
+	{"raw", "RAW", "raw", inet_line, 0},
+	{"raw6", "RAWv6", "raw", inet_line, 0},
 };
 
 static void load(struct proc_sockets *s, unsigned row)
@@ -134,6 +158,8 @@ static void load(struct proc_sockets *s, unsigned row)
 	char *line = NULL;
 	size_t size = 0;
 	s->loaded |= UINT64_C(1) << row;
+	if (tables[row].family && proc_inet_sockets(s->pid, tables[row].family, inet_told, s) == 0)
+		return;
 	snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)s->pid, tables[row].file);
 	FILE *f = fopen(path, "re");
 	if (!f)
@@ -202,6 +228,23 @@ const struct tt_socket *proc_sockets_find(struct proc_sockets *s, uint64_t inode
 	}
 	complete(s, found);
 	return found;
+}
+
+bool proc_sockets_accepted(const struct proc_sockets *s, const struct tt_socket *socket)
+{
+	const struct tt_hmap_entry *it;
+	bool tcp = strcmp(socket->protocol, "tcp") == 0;
+	const char *port = tcp ? strrchr(socket->local, ':') : socket->local;
+	if (!port || !*port || (!tcp && strcmp(socket->protocol, "unix") != 0))
+		return false;
+	hmap_for_each (it, &s->by_inode) {
+		const struct tt_socket *other = it->ptr;
+		const char *end = strrchr(other->local, ':');
+		if (other->listening && strcmp(other->protocol, socket->protocol) == 0 &&
+			strcmp(tcp ? (end ? end : "") : other->local, port) == 0)
+			return true;
+	}
+	return false;
 }
 
 void proc_sockets_clear(struct proc_sockets *s)

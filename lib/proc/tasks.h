@@ -83,5 +83,7 @@ int tt_pids_add_tree(struct tt_pids *pids);
 /* Processes in a control group or below it: a path as in /proc/PID/cgroup, a directory below /sys/fs/cgroup, or its last part.
  */
 int tt_pids_by_cgroup(struct tt_pids *pids, const char *path, struct tt_err *err);
+/* Processes in the control group of this directory, of either version, and below it. 0, -ENOMEM, or -ESRCH: there is none. */
+int tt_pids_by_cgroup_dir(struct tt_pids *pids, const char *dir);
 
 #endif

@@ -28,8 +28,7 @@ static int diag_socket(void)
 	return fd;
 }
 
-/* A netlink socket in the network namespace of pid: -errno, or a descriptor. */
-static int diag_open(pid_t pid)
+int proc_diag_open(pid_t pid)
 {
 	char path[64];
 	struct stat own, other;
@@ -111,7 +110,7 @@ static bool diag_read(int fd, uint32_t *peer, char *name, size_t size)
 bool proc_unix_peer(pid_t pid, uint64_t inode, uint64_t *ret_peer, char *name, size_t size)
 {
 	uint32_t peer = 0;
-	int fd = diag_open(pid);
+	int fd = proc_diag_open(pid);
 	if (fd < 0)
 		return false;
 	bool known = diag_ask(fd, inode) == 0 && diag_read(fd, &peer, NULL, 0) && peer;

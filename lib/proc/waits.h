@@ -114,6 +114,7 @@ struct tt_wait {
 	uint32_t writers;       /* that wait for an rwlock */
 	int fd;                 /* -1 none */
 	const struct tt_fd *at; /* fd; NULL unknown; valid as long as the answers of env->fds */
+	bool listens;           /* new clients end it: it accepts them, or polls a socket that does */
 	struct tt_holder peer;  /* who holds the other end, or the file's lock; pid 0: not known */
 	bool timed, left_known; /* it ends by itself, in left_ns */
 	uint64_t left_ns;

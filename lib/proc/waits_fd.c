@@ -20,6 +20,7 @@ static const struct tt_fd *fd_of(struct tt_wait *w, int fd, const struct tt_wait
 {
 	w->fd = fd;
 	w->at = env->fds ? tt_fds_get(env->fds, fd) : NULL;
+	w->listens |= w->at && w->at->socket && w->at->socket->listening;
 	return w->at;
 }
 
@@ -154,6 +155,7 @@ void wait_decode_fd(
 
 struct members {
 	struct tt_buf *buf;
+	struct tt_wait *wait;
 	const struct tt_wait_env *env;
 	unsigned count;
 };
@@ -164,8 +166,10 @@ static void add_member(void *ctx, int fd, uint32_t events)
 	(void)events;
 	if (m->count++ >= SHOWN)
 		return;
+	const struct tt_fd *at = m->env->fds ? tt_fds_get(m->env->fds, fd) : NULL;
+	m->wait->listens |= at && at->socket && at->socket->listening;
 	tt_buf_adds(m->buf, m->count > 1 ? ", " : ": ");
-	add_fd(m->buf, fd, m->env->fds ? tt_fds_get(m->env->fds, fd) : NULL);
+	add_fd(m->buf, fd, at);
 }
 
 static void end_members(const struct members *m)
@@ -194,7 +198,7 @@ static void timeout_at(
 
 static void decode_epoll(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env)
 {
-	struct members m = {.buf = &w->text, .env = env};
+	struct members m = {.buf = &w->text, .wait = w, .env = env};
 	w->kind = TT_WAIT_EPOLL;
 	fd_of(w, (int)call->args[0], env);
 	tt_buf_printf(&w->text, "%s on epoll fd %d", w->call, w->fd);
@@ -209,7 +213,7 @@ static void decode_epoll(struct tt_wait *w, const struct tt_wait_call *call, con
 
 static void decode_poll(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env)
 {
-	struct members m = {.buf = &w->text, .env = env};
+	struct members m = {.buf = &w->text, .wait = w, .env = env};
 	unsigned count = (unsigned)call->args[1];
 	struct pollfd p;
 	w->kind = TT_WAIT_POLL;
@@ -236,7 +240,7 @@ static void decode_poll(struct tt_wait *w, const struct tt_wait_call *call, cons
 
 static void decode_select(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env)
 {
-	struct members m = {.buf = &w->text, .env = env};
+	struct members m = {.buf = &w->text, .wait = w, .env = env};
 	int count = (int)call->args[0];
 	bool any = false;
 	w->kind = TT_WAIT_POLL;

@@ -233,6 +233,15 @@ struct tt_size_memory tt_size_memory_of(unsigned threads, uint64_t stack_bytes, 
 	};
 }
 
+struct tt_size_memory tt_size_memory_of_processes(unsigned processes, uint64_t private_bytes, uint64_t page_table_bytes)
+{
+	return (struct tt_size_memory){
+		.resident_bytes = processes * private_bytes,
+		.kernel_stack_bytes = (uint64_t)processes * KERNEL_STACK_BYTES,
+		.page_table_bytes = processes * (page_table_bytes ? page_table_bytes : PAGE_TABLE_BYTES),
+	};
+}
+
 unsigned tt_size_deadlock_floor(unsigned threads, unsigned per_task)
 {
 	return threads && per_task ? threads * (per_task - 1) + 1 : 0;

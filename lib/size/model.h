@@ -63,9 +63,11 @@ uint64_t tt_size_stall_ns(const struct tt_size_cpu *cpu, unsigned busy);
 
 /* Memory of n threads: what is reserved, and what is really taken. */
 struct tt_size_memory {
-	uint64_t virtual_bytes; /* stack and guard page: address space only */
+	uint64_t virtual_bytes; /* stack and guard page: address space only; of processes 0: nobody limits it */
 	uint64_t resident_bytes, kernel_stack_bytes, page_table_bytes;
 };
+/* Memory of n processes that take private_bytes each for themselves; page_table_bytes 0: what a thread's take. */
+struct tt_size_memory tt_size_memory_of_processes(unsigned processes, uint64_t private_bytes, uint64_t page_table_bytes);
 /* stack_bytes: of each; 0: the usual 8 MiB. touched_bytes: resident stack of each; 0: what an idle thread touches. */
 struct tt_size_memory tt_size_memory_of(unsigned threads, uint64_t stack_bytes, uint64_t touched_bytes);
 

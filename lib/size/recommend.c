@@ -129,7 +129,7 @@ static void fill_load(const struct tt_size_measured *m, struct tt_size_advice *r
 	ret->load = (struct tt_size_load){
 		.ratio = ret->ratio < 0.01 ? 0 : ret->ratio, .compute_ns = ret->compute_ns, .lock_share = m->lock_share};
 	if (m->one_interpreter)
-		ret->load.lock_share = fmax(ret->load.lock_share, 1);
+		ret->load.lock_share = fmax(ret->load.lock_share, 1.0 / (m->processes ? m->processes : 1));
 }
 
 static unsigned smallest(const struct tt_size_advice *a, double ratio, double share)
@@ -165,6 +165,12 @@ static void cap(struct tt_size_advice *ret, uint64_t most, enum tt_size_bound by
 	ret->high = ret->high > most ? (unsigned)most : ret->high;
 }
 
+static struct tt_size_memory memory_of(const struct tt_size_measured *m, const struct tt_size_room *room, unsigned members)
+{
+	return m->of_processes ? tt_size_memory_of_processes(members, m->private_bytes, m->page_table_bytes)
+	                       : tt_size_memory_of(members, room->stack_bytes, 0);
+}
+
 static void apply_bounds(const struct tt_size_measured *m, const struct tt_size_room *room, const struct tt_size_wishes *wishes,
 	struct tt_size_advice *ret)
 {
@@ -181,7 +187,7 @@ static void apply_bounds(const struct tt_size_measured *m, const struct tt_size_
 	if (room->threads_left != UINT64_MAX)
 		cap(ret, m->threads + room->threads_left, TT_SIZE_BY_THREADS);
 	if (room->memory_left != UINT64_MAX) {
-		struct tt_size_memory one = tt_size_memory_of(1, room->stack_bytes, 0);
+		struct tt_size_memory one = memory_of(m, room, 1);
 		cap(ret, m->threads + room->memory_left / (one.resident_bytes + one.kernel_stack_bytes + one.page_table_bytes),
 			TT_SIZE_BY_MEMORY);
 	}
@@ -218,7 +224,7 @@ void tt_size_recommend(const struct tt_size_measured *m, const struct tt_size_ro
 	ret->now = tt_size_at(&ret->cpu, &ret->load, m->threads);
 	ret->then = tt_size_at(&ret->cpu, &ret->load, ret->size);
 	ret->enough = m->threads >= ret->low && m->threads <= ret->high;
-	ret->memory = tt_size_memory_of(ret->size, room->stack_bytes, 0);
+	ret->memory = memory_of(m, room, ret->size);
 	ret->deadlock_floor = wishes->per_task > 1 ? tt_size_deadlock_floor(ret->size, wishes->per_task) : 0;
 	fill_points(m, ret);
 }

@@ -22,10 +22,13 @@ struct tt_size_measured {
 	uint64_t half_run_ns[2], half_blocked_ns[2]; /* 0: not known */
 	double busy_mean;
 	unsigned busy_max;
-	bool exact;           /* idle and lock waits were recorded, not looked at */
-	bool cannot_look;     /* what blocked threads wait for could not be read */
-	bool one_interpreter; /* its threads share one interpreter lock */
-	double lock_share;    /* of the computing under the hottest lock; 0: not known */
+	bool exact;                               /* idle and lock waits were recorded, not looked at */
+	bool cannot_look;                         /* what blocked threads wait for could not be read */
+	bool one_interpreter;                     /* its threads share one interpreter lock per process */
+	unsigned processes;                       /* that the pool is spread over; 0 is 1 */
+	bool of_processes;                        /* its members are processes, each with its memory: */
+	uint64_t private_bytes, page_table_bytes; /* of one; 0: not known */
+	double lock_share;                        /* of the computing under the hottest lock; 0: not known */
 };
 
 /* What the place allows. */

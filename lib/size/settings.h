@@ -9,8 +9,11 @@
 
 #include "lib/util/buf.h"
 
-/* The program of settings.def that an executable is ("/usr/bin/node20", "java", "python3.11"); "generic" when none fits. */
-const char *tt_settings_program(const char *executable);
+/*
+ * The program of settings.def that an executable is ("/usr/bin/node20", "java", "python3.11"), or the server that its title
+ * (NULL: not known) says it is: "gunicorn: worker [app]", "python3 /usr/bin/uvicorn ...". "generic" when none fits.
+ */
+const char *tt_settings_program(const char *executable, const char *title);
 
 /* True when settings.def has rows for it. */
 bool tt_settings_known(const char *program);
@@ -21,10 +24,14 @@ struct tt_setting {
 	const char *note;
 };
 
-/*
- * The i-th setting of a program for a pool of `size` threads (0: no size is known: settings that need one are left out) on
- * `cpus` CPUs, of which `used` are used. False at the end.
- */
-bool tt_settings_next(const char *program, unsigned *i, unsigned size, double cpus, double used, struct tt_setting *ret);
+struct tt_settings_of {
+	unsigned size;     /* of the pool, in threads or processes; 0: none is known: settings that need one are left out */
+	bool processes;    /* its members are processes */
+	unsigned spread;   /* processes that its threads are spread over; 0 is 1 */
+	double cpus, used; /* CPUs that there are, and that are used */
+};
+
+/* The i-th setting of a program. False at the end. */
+bool tt_settings_next(const char *program, unsigned *i, const struct tt_settings_of *of, struct tt_setting *ret);
 
 #endif

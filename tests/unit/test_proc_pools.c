@@ -79,6 +79,12 @@ static const struct tt_pool *find(const struct tt_pools *p, const char *name)
 	return NULL;
 }
 
+static int begin(pid_t pid, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err)
+{
+	const struct tt_pools_subject subject = {&pid, 1, false};
+	return tt_pools_begin(&subject, window_ns, ret, err);
+}
+
 static void look(struct tt_pools *p, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
@@ -104,7 +110,7 @@ static void test_self(void)
 		pthread_mutex_lock(&lock); /* the idler has let go: it waits */
 		pthread_mutex_unlock(&lock);
 	}
-	if (ok(tt_pools_begin(getpid(), 0, &p, &err) == 0, "this process is measured: %s", err.msg)) {
+	if (ok(begin(getpid(), 0, &p, &err) == 0, "this process is measured: %s", err.msg)) {
 		look(p, 12);
 		ok(tt_pools_finish(p, NULL, NULL, &err) == 0, "and grouped: %s", err.msg);
 		const struct tt_pool *idle = find(p, "idler-#"), *work = find(p, "reader-#");
@@ -120,7 +126,7 @@ static void test_self(void)
 			"the parts are the whole");
 	}
 	tt_pools_destroy(p);
-	ok(tt_pools_begin(4194000, 0, &p, &err) == -ESRCH, "a process that is not there: %s", err.msg);
+	ok(begin(4194000, 0, &p, &err) == -ESRCH, "a process that is not there: %s", err.msg);
 	tt_pools_destroy(p);
 	pthread_mutex_lock(&lock);
 	int end = fds[1];
@@ -164,7 +170,7 @@ static void test_halves(void)
 		pthread_create(&threads[i], &attr, spinner, NULL);
 	while (atomic_load(&spinning) < SPINNERS)
 		sched_yield();
-	if (ok(tt_pools_begin(getpid(), 160000000, &p, &err) == 0, "threads that share a processor: %s", err.msg)) {
+	if (ok(begin(getpid(), 160000000, &p, &err) == 0, "threads that share a processor: %s", err.msg)) {
 		look(p, 16);
 		ok(tt_pools_finish(p, NULL, NULL, &err) == 0, "are grouped: %s", err.msg);
 		const struct tt_pool *busy = find(p, "spinner-#");
@@ -199,7 +205,7 @@ static void test_stopped(void)
 	close(ends[0]);
 	kill(child, SIGSTOP);
 	ok(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status), "a child is stopped");
-	if (ok(tt_pools_begin(child, 0, &p, &err) == 0, "and measured: %s", err.msg)) {
+	if (ok(begin(child, 0, &p, &err) == 0, "and measured: %s", err.msg)) {
 		look(p, 4);
 		ok(tt_pools_finish(p, NULL, NULL, &err) == 0, "and grouped: %s", err.msg);
 		if (ok(p->list.len == 1, "it is there")) {

@@ -126,16 +126,37 @@ static void test_settings(void)
 		{"/usr/lib/postgresql/15/bin/postgres", "postgres"}, {"redis-server", "redis"}, {"nginx", "nginx"},
 		{"/opt/nodes", "generic"}, {"", "generic"}};
 	struct tt_setting s;
+	struct tt_settings_of threads = {.size = 12, .cpus = 1.5, .used = 1}, none = {.cpus = 0.5, .used = 1},
+			      spread = {.size = 12, .spread = 5, .cpus = 1.5, .used = 1},
+			      processes = {.size = 12, .processes = true, .cpus = 1.5, .used = 1};
 	unsigned i = 0;
 	for (size_t k = 0; k < ARRAY_SIZE(names); k++)
-		is_str(tt_settings_program(names[k][0]), names[k][1], "'%s' is %s", names[k][0], names[k][1]);
-	ok(tt_settings_next("node", &i, 12, 1.5, 1, &s), "node has settings");
+		is_str(tt_settings_program(names[k][0], NULL), names[k][1], "'%s' is %s", names[k][0], names[k][1]);
+	ok(tt_settings_next("node", &i, &threads, &s), "node has settings");
 	is_str(s.text, "UV_THREADPOOL_SIZE=12", "the size in its words");
-	ok(tt_settings_next("node", &i, 12, 1.5, 1, &s) && strstr(s.text, "worker_threads: 1 "), "CPUs rounded down: %s",
-		s.text);
-	ok(!tt_settings_next("node", &i, 12, 1.5, 1, &s), "and no more");
+	ok(tt_settings_next("node", &i, &threads, &s) && strstr(s.text, "worker_threads: 1 "), "CPUs rounded down: %s", s.text);
+	ok(!tt_settings_next("node", &i, &threads, &s), "and no more");
 	i = 0;
-	ok(tt_settings_next("java", &i, 0, 0.5, 1, &s) && !strstr(s.text, "#"), "without a size: what needs none: %s", s.text);
+	ok(tt_settings_next("java", &i, &none, &s) && !strstr(s.text, "#"), "without a size: what needs none: %s", s.text);
+	static const char *const titles[][2] = {{"gunicorn: worker [app]", "gunicorn"},
+		{"python3 /usr/bin/uvicorn app:x", "uvicorn"}, {"puma: cluster worker 1: 4711 [app]", "puma"},
+		{"python3 manage.py", "python"}, {"", "python"}};
+	for (size_t k = 0; k < ARRAY_SIZE(titles); k++)
+		is_str(tt_settings_program("/usr/bin/python3.11", titles[k][0]), titles[k][1], "'%s' is %s", titles[k][0],
+			titles[k][1]);
+	is_str(tt_settings_program("/usr/sbin/php-fpm8.2", "php-fpm: pool www"), "php-fpm", "php-fpm");
+	is_str(tt_settings_program("/usr/sbin/apache2", "/usr/sbin/apache2 -k start"), "apache", "apache");
+	i = 0;
+	ok(tt_settings_next("nginx", &i, &processes, &s), "nginx has settings");
+	is_str(s.text, "worker_processes 12;", "for processes their number");
+	ok(!tt_settings_next("nginx", &i, &processes, &s), "and nothing for threads");
+	i = 0;
+	ok(tt_settings_next("nginx", &i, &spread, &s), "for threads");
+	is_str(s.text, "worker_processes 2;", "the CPUs, rounded up");
+	ok(tt_settings_next("nginx", &i, &spread, &s), "and");
+	is_str(s.text, "thread_pool default threads=3;", "what each process is to have");
+	i = 0;
+	ok(!tt_settings_next("postgres", &i, &threads, &s), "threads say nothing of backends");
 	ok(tt_settings_known("kubernetes") && !tt_settings_known("cobol"), "what is known");
 }
 

@@ -17,22 +17,26 @@
 #include "lib/util/cli.h"
 #include "lib/util/parse.h"
 #include "tools/threadsize/measure.h"
+#include "tools/threadsize/select.h"
 
 static struct {
 	const char *pid, *cgroup, *root, *settings, *pool;
 	uint64_t window_ns, connections, per_task;
 	double share_pct, slow_pct;
-	bool json, runtimes, limits, explain, plot, quiet;
+	bool json, runtimes, limits, explain, plot, quiet, children;
 	int objective;
 	enum tt_color color;
-} opt = {.window_ns = 0, .per_task = 1, .share_pct = 95, .plot = true};
+} opt = {.window_ns = 0, .per_task = 1, .share_pct = 95, .plot = true, .children = true};
 
 static const char *const objectives[] = {"throughput", "latency", NULL};
 
 static const struct tt_opt options[] = {
 	TT_OPT_GROUP("Subject"),
-	TT_OPT_STR('p', "pid", "PID", &opt.pid, "measure this process, instead of showing threadsize's own place"),
-	TT_OPT_STR(0, "cgroup", "PATH", &opt.cgroup, "the limits of this control group: its path, or its directory"),
+	TT_OPT_STR('p', "pid", "PID", &opt.pid,
+		"measure this process, given by number or name, instead of showing threadsize's own place"),
+	TT_OPT_BOOL(0, "children", &opt.children, "and all that descends from it (default)"),
+	TT_OPT_STR(0, "cgroup", "PATH", &opt.cgroup,
+		"the limits of this control group: its path, or its directory; with --window its processes are measured"),
 	TT_OPT_STR(0, "root", "DIR", &opt.root, "read every file of /proc and /sys below DIR; limits only"),
 	TT_OPT_GROUP("Measurement"),
 	TT_OPT_FLAG(0, "limits", &opt.limits, "limits only, no measurement"),
@@ -61,7 +65,8 @@ static const struct tt_opt options[] = {
 
 static const struct tt_cli cli = {
 	.tool = "threadsize",
-	.usage = {"[OPTION]... [--limits | --cgroup PATH]", "[OPTION]... -p PID", "[OPTION]... [--] COMMAND [ARGUMENT]..."},
+	.usage = {"[OPTION]... [--limits | --cgroup PATH]", "[OPTION]... -p PID|NAME",
+		"[OPTION]... [--] COMMAND [ARGUMENT]..."},
 	.summary = "Show the CPU that a process really has, and how many threads to run on it.",
 	.options = options,
 	.footer = "Status: 0 nothing found, 1 a finding of level warning, 2 trouble, or the CPU limit is\n"
@@ -110,9 +115,9 @@ static int limits_known(const struct tt_limits *l)
 	return tt_cli_error(&cli, "the CPU limit is not known: %s", l->quota_why ? l->quota_why : "no processors can be read");
 }
 
-static const char *settings_program(const char *executable)
+static const char *settings_program(const char *executable, const char *title)
 {
-	return opt.settings && strcmp(opt.settings, "auto") != 0 ? opt.settings : tt_settings_program(executable);
+	return opt.settings && strcmp(opt.settings, "auto") != 0 ? opt.settings : tt_settings_program(executable, title);
 }
 
 /* ------------------------------------------------------------------ limits alone */
@@ -131,8 +136,8 @@ static int run_limits(pid_t pid)
 		const struct tt_size_doc doc = {.limits = &limits,
 			.subject = tt_buf_str(&subject),
 			.runtimes = opt.runtimes,
-			.program = settings_program(""),
-			.settings = opt.settings ? settings_program("") : NULL};
+			.program = settings_program("", NULL),
+			.settings = opt.settings ? settings_program("", NULL) : NULL};
 		status = write_report(&doc);
 		if (status == TT_EXIT_OK)
 			status = limits_known(&limits);
@@ -227,12 +232,18 @@ static void take_measured(const struct result *r, const struct tt_pool *p, struc
 		.exact = p->recorded,
 		.cannot_look = pools->syscall_error != 0,
 		.one_interpreter = p->interpreter_ns * 20 > p->run_ns,
+		.processes = p->processes,
+		.of_processes = p->members == TT_POOL_OF_PROCESSES,
+		.private_bytes = p->memory.private_bytes,
+		.page_table_bytes = p->memory.page_table_bytes,
 		.lock_share = p->lock_ns * 20 > p->run_ns ? r->m->lock_share : 0};
 }
 
+/* Processes that are event loops are sized, too: of threads a loop is what the program makes of it. */
 static bool is_sized(const struct tt_pool *p)
 {
-	return p->kind == TT_POOL_WORKERS && p->threads > 0 && (!opt.pool || strncmp(p->name, opt.pool, strlen(opt.pool)) == 0);
+	bool workers = p->kind == TT_POOL_WORKERS || (p->kind == TT_POOL_LOOP && p->members == TT_POOL_OF_PROCESSES);
+	return workers && p->threads > 0 && (!opt.pool || strncmp(p->name, opt.pool, strlen(opt.pool)) == 0);
 }
 
 static int advise(struct result *r)
@@ -252,6 +263,7 @@ static int advise(struct result *r)
 		e->pool = &pools->list.data[i];
 		e->sized = is_sized(e->pool);
 		e->exact = e->pool->recorded;
+		e->program = settings_program(e->pool->exe, e->pool->title);
 		take_measured(r, e->pool, &m);
 		r->room.others_cpus = r->others_cpus + fmax(0, r->used_cpus - (double)m.run_ns / (double)pools->window_ns);
 		if (e->sized)
@@ -284,6 +296,7 @@ static void find_of_pool(struct result *r, const struct tt_size_entry *e, const 
 		.high = sized ? e->advice.high : 0,
 		.now_share = e->advice.now.share,
 		.then_share = e->advice.then.share,
+		.processes = p->members == TT_POOL_OF_PROCESSES,
 		.workers = p->kind == TT_POOL_WORKERS};
 	tt_findings_of_pool(&r->findings, name, &facts, r->m->after.effective_cpus);
 }
@@ -349,8 +362,8 @@ static int report_measurement(struct measurement *m, const char *subject)
 			.others_cpus = r.others_cpus,
 			.steal = r.steal,
 			.objective = (enum tt_size_objective)opt.objective,
-			.program = settings_program(m->executable),
-			.settings = opt.settings ? settings_program(m->executable) : NULL,
+			.program = settings_program(m->executable, NULL),
+			.settings = opt.settings ? settings_program(m->executable, NULL) : NULL,
 			.explain = opt.explain,
 			.plot = opt.plot};
 		status = write_report(&doc);
@@ -368,13 +381,15 @@ static int report_measurement(struct measurement *m, const char *subject)
 	return status;
 }
 
-static int run_process(pid_t pid)
+static int run_processes(const struct tt_pids *pids)
 {
 	struct measurement m = {.lock_share = 0};
 	TT_BUF_AUTO(subject);
-	name_subject(&subject, pid);
+	const struct tt_pools_subject what = {pids->list.data, pids->list.len, opt.children};
+	name_subject(&subject, pids->list.data[0]);
 	bool progress = !opt.quiet && isatty(STDERR_FILENO);
-	int status = measure_process(&cli, pid, opt.window_ns ? opt.window_ns : UINT64_C(5000000000), progress, &m);
+	int status =
+		measure_process(&cli, &what, opt.cgroup, opt.window_ns ? opt.window_ns : UINT64_C(5000000000), progress, &m);
 	if (status == 0)
 		status = report_measurement(&m, tt_buf_str(&subject));
 	measurement_deinit(&m);
@@ -386,7 +401,7 @@ static int run_command(char **argv)
 	struct measurement m = {.lock_share = 0};
 	TT_BUF_AUTO(subject);
 	tt_buf_printf(&subject, "command '%s'", argv[0]);
-	int status = measure_command(&cli, argv, opt.window_ns, &m);
+	int status = measure_command(&cli, argv, opt.children, opt.window_ns, &m);
 	if (status == 0 && m.status && !opt.quiet)
 		tt_cli_error(&cli, "'%s' ended with status %d", argv[0], m.status);
 	if (status == 0)
@@ -397,16 +412,15 @@ static int run_command(char **argv)
 
 /* ------------------------------------------------------------------ main */
 
-static int check_options(bool command, uint64_t *pid)
+static int check_options(bool command)
 {
-	struct tt_err err = {0};
 	int error;
 	if ((opt.pid != NULL) + (opt.cgroup != NULL) + command > 1)
 		return tt_cli_misuse(&cli, "--pid, --cgroup and a command exclude each other");
 	if (command && (opt.root || opt.limits))
 		return tt_cli_misuse(&cli, "--root and --limits take no command");
-	if (opt.pid && tt_parse_u64(opt.pid, 1, INT32_MAX, pid, &err) < 0)
-		return tt_cli_misuse(&cli, "--pid: %s", err.msg);
+	if (opt.window_ns && opt.cgroup && (opt.root || opt.limits))
+		return tt_cli_misuse(&cli, "--root and --limits measure nothing: without --window");
 	if (opt.root && !tt_rootfile_is_dir(NULL, opt.root, &error))
 		return tt_cli_error(&cli, "cannot read '%s': %s", opt.root, strerror(error ? error : ENOTDIR));
 	if (opt.settings && strcmp(opt.settings, "auto") != 0 && !tt_settings_known(opt.settings))
@@ -418,16 +432,17 @@ static int check_options(bool command, uint64_t *pid)
 
 int main(int argc, char **argv)
 {
-	uint64_t pid = 0;
+	struct tt_pids pids = {0};
 	int first = tt_cli_start(&cli, argc, argv);
-	int status = check_options(first < argc, &pid);
-	if (status)
-		return status;
-	if (first < argc)
+	int status = check_options(first < argc);
+	if (status == 0)
+		status = select_processes(&cli, opt.pid, opt.root, opt.window_ns ? opt.cgroup : NULL, &pids);
+	if (status == 0 && first < argc)
 		status = run_command(argv + first);
-	else if (pid && !opt.limits && !opt.root)
-		status = run_process((pid_t)pid);
-	else
-		status = run_limits((pid_t)pid);
+	else if (status == 0 && pids.list.len && !opt.limits && !opt.root)
+		status = run_processes(&pids);
+	else if (status == 0)
+		status = run_limits(pids.list.len ? pids.list.data[0] : 0);
+	tt_vec_deinit(&pids.list);
 	return tt_cli_finish(&cli, status);
 }

@@ -70,12 +70,14 @@ static int look_until(struct tt_pools *pools, uint64_t window_ns, bool progress)
 	return next < 0 ? (int)next : 0;
 }
 
-int measure_process(const struct tt_cli *cli, pid_t pid, uint64_t window_ns, bool progress, struct measurement *ret)
+int measure_process(const struct tt_cli *cli, const struct tt_pools_subject *subject, const char *cgroup, uint64_t window_ns,
+	bool progress, struct measurement *ret)
 {
 	struct tt_err err = {0};
-	const struct tt_limits_query query = {.pid = pid};
+	pid_t pid = subject->pids[0];
+	const struct tt_limits_query query = {.pid = cgroup ? 0 : pid, .cgroup = cgroup};
 	name_executable(ret, pid);
-	if (tt_limits_read(&query, &ret->before, &err) < 0 || tt_pools_begin(pid, window_ns, &ret->pools, &err) < 0)
+	if (tt_limits_read(&query, &ret->before, &err) < 0 || tt_pools_begin(subject, window_ns, &ret->pools, &err) < 0)
 		return tt_cli_error(cli, "%s", err.msg);
 	tt_usage_read(NULL, &ret->before, &ret->from);
 	int rc = look_until(ret->pools, window_ns, progress);
@@ -93,7 +95,7 @@ struct watch {
 	struct measurement *m;
 	struct tt_child_result child;
 	uint64_t due_ns;
-	bool began, gone;
+	bool children, began, gone;
 	struct tt_err err;
 };
 
@@ -106,9 +108,9 @@ static bool look_now(void *data)
 		return false;
 	if (!w->began) {
 		const struct tt_limits_query query = {.pid = w->child.pid};
+		const struct tt_pools_subject subject = {&w->child.pid, 1, w->children};
 		struct tt_limits limits;
-		if (tt_limits_read(&query, &limits, &w->err) < 0 ||
-			tt_pools_begin(w->child.pid, 0, &w->m->pools, &w->err) < 0) {
+		if (tt_limits_read(&query, &limits, &w->err) < 0 || tt_pools_begin(&subject, 0, &w->m->pools, &w->err) < 0) {
 			tt_pools_destroy(w->m->pools); /* it may only just begin: again at the next look */
 			w->m->pools = NULL;
 			tt_limits_deinit(&limits);
@@ -136,11 +138,11 @@ static bool look_now(void *data)
 	return false;
 }
 
-int measure_command(const struct tt_cli *cli, char **argv, uint64_t window_ns, struct measurement *ret)
+int measure_command(const struct tt_cli *cli, char **argv, bool children, uint64_t window_ns, struct measurement *ret)
 {
 	struct tt_err err = {0};
 	struct recorded recorded = {.session.dir = ""};
-	struct watch watch = {.m = ret};
+	struct watch watch = {.m = ret, .children = children};
 	char path[PATH_MAX];
 	if (tt_command_find(argv[0], getenv("PATH"), path, sizeof(path), &err) < 0)
 		return tt_cli_error(cli, "cannot run %s", err.msg);

@@ -21,11 +21,15 @@ struct measurement {
 	int status;            /* of the command */
 };
 
-/* progress: say on standard error how far it is. 0 or an exit status, with words said. */
-int measure_process(const struct tt_cli *cli, pid_t pid, uint64_t window_ns, bool progress, struct measurement *ret);
+/*
+ * cgroup: whose limits are read; NULL: those of the first process. progress: say on standard error how far it is. 0 or an exit
+ * status, with words said.
+ */
+int measure_process(const struct tt_cli *cli, const struct tt_pools_subject *subject, const char *cgroup, uint64_t window_ns,
+	bool progress, struct measurement *ret);
 
 /* argv[0] is looked for in PATH. window_ns 0: until the command ends; else it is ended after it. */
-int measure_command(const struct tt_cli *cli, char **argv, uint64_t window_ns, struct measurement *ret);
+int measure_command(const struct tt_cli *cli, char **argv, bool children, uint64_t window_ns, struct measurement *ret);
 
 void measurement_deinit(struct measurement *m);
 
