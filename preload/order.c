@@ -139,7 +139,8 @@ static int free_way(const tt_dep_set *set)
 	return -1;
 }
 
-static void cache_add(struct tt_self *s, uint64_t below, uint64_t lock, uint32_t tag)
+/* grow: it is a fact that the thread may ask for again. */
+static void cache_add(struct tt_self *s, uint64_t below, uint64_t lock, uint32_t tag, bool grow)
 {
 	if (!has_cache(s)) {
 		/* Its end would not be seen (adopted), or was seen already: nobody would give the memory back. */
@@ -148,7 +149,7 @@ static void cache_add(struct tt_self *s, uint64_t below, uint64_t lock, uint32_t
 			return;
 		if (!cache_grow(s, 0))
 			return;
-	} else if (++s->deps_misses == sizes[cache_size(s)].misses && !tt_g.sandboxed) {
+	} else if (grow && ++s->deps_misses == sizes[cache_size(s)].misses && !tt_g.sandboxed) {
 		cache_grow(s, cache_size(s) + 1);
 	}
 	tt_dep_set *set = (tt_dep_set *)(uintptr_t)tt_dep_place(s, below, lock),
@@ -247,6 +248,18 @@ static void read_again(struct tt_self *s, uint64_t lock, uint64_t held, uint64_t
 		tt_misuse(s, TTREC_MISUSE_RECURSIVE_READ, l, site, s->t->serial, TTREC_SITE_WORD(held), 0, c);
 }
 
+/*
+ * A try waits for nothing, so no deadlock comes of it: its facts are there to explain that, and tell how a lock that is held
+ * was got. For a lock of many lives, as CPython makes one for each wait for a condition, what the first lives showed will do.
+ */
+#define TRY_LIVES 16u
+static bool is_late_try(uint32_t uid, uint64_t site)
+{
+	unsigned op = TTREC_SITE_OP(site);
+	bool is_try = op == TTREC_OP_TRYLOCK || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_TRYRDLOCK;
+	return is_try && TTREC_UID_GEN(uid) >= TRY_LIVES;
+}
+
 /* The thread asks for `lock` (uid) with the outermost `depth` locks held. Recorded unless that is known. */
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c)
 {
@@ -255,7 +268,10 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 	const tt_dep_set *set = tt_dep_place(s, below, lock);
 	if (tt_dep_known(set, tag) || tt_dep_known(second_place(s, set, tag), tag))
 		return;
-	cache_add(s, below, lock, tag);
+	bool late = is_late_try(uid, site);
+	cache_add(s, below, lock, tag, !late);
+	if (late)
+		return;
 	for (uint32_t i = 0; i < depth; i++)
 		if (s->held[i].lock == lock) {
 			/* Recursive, or an error that the real function reports: no order arises from it. */

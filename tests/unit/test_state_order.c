@@ -215,10 +215,33 @@ static void memos(void)
 	release(FIRST);
 }
 
+/* A lock that dies and is born again, asked for below another as often: facts about its lives, `lives` of them. */
+static unsigned reborn(unsigned i, unsigned lives, enum ttrec_op op)
+{
+	unsigned before = facts(1, UINT32_MAX);
+	uint64_t site = TTREC_SITE(0x500000, op);
+	for (unsigned n = 0; n < lives; n++) {
+		acquire(5000, SITE(5));
+		acquire(i, site);
+		release(i);
+		acquire(i, site);
+		release(i);
+		release(5000);
+		tt_lock_death(tt_enter(), tt_lock_find(lock_address(i)), SITE(4), true);
+	}
+	return facts(1, UINT32_MAX) - before;
+}
+
+static void lives(void)
+{
+	is_int((int)reborn(6000, 100, TTREC_OP_LOCK), 100, "a fact for each life of a lock that is waited for");
+	is_int((int)reborn(6001, 100, TTREC_OP_SEM_TRYWAIT), 16, "of tries, which wait for nothing, for its first lives only");
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/test_order.XXXXXX";
-	plan(15);
+	plan(17);
 	if (!mkdtemp(dir))
 		return 1;
 	char text[128];
@@ -234,6 +257,7 @@ int main(void)
 	out_of_order();
 	segments();
 	memos();
+	lives();
 	ok(tt_g.h->drop[TTREC_DROP_DEP] == 0, "nothing was dropped");
 	tt_file_end(TTREC_STATE_EXITED, 0, false);
 	rmdir(dir);
