@@ -97,11 +97,17 @@ TT_EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
 TT_EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
 {
 	struct tt_self *s = tt_enter();
+	if (unlikely(!s))
+		return REAL(pthread_spin_trylock)(l);
+	uint64_t site = HOOK_SITE(OP_TRYLOCK);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)l, site, true);
 	int r = REAL(pthread_spin_trylock)(l);
-	if (s && r == 0)
-		tt_got(s, (uintptr_t)l, HOOK_SITE(OP_TRYLOCK), HOOK_CFA(), &spin_birth, TTREC_OP_NONE);
-	else if (s)
-		tt_counted_again(s, (uintptr_t)l, HOOK_SITE(OP_TRY_FAILED), &spin_birth);
+	if (r)
+		tt_counted_again(s, (uintptr_t)l, tt_site_as(site, TTREC_OP_TRY_FAILED), &spin_birth);
+	else if (likely(ready.e))
+		tt_acquire_commit(s, &ready, (uintptr_t)l, site);
+	else
+		tt_got(s, (uintptr_t)l, site, HOOK_CFA(), &spin_birth, TTREC_OP_NONE);
 	return r;
 }
 
