@@ -190,10 +190,11 @@ demo: ## build, and run a python program with contended locks under threadcheck
 	@$(MAKE) --no-print-directory $(JOBS) all
 	$(O)/bin/threadcheck --fail-on=never -- $(firstword $(wildcard /usr/bin/python3) python3) tests/programs/demo.py
 
-bench: ## measure what the shim costs, beside the peers that are installed, and threadsize's sizes against sweeps (as root)
+bench: ## measure what the shim costs, beside the peers that are installed, threadsize's sizes against sweeps (as root) and on real programs
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	TT_BUILD=$(abspath $(O)) tests/bench/run
 	TT_BUILD=$(abspath $(O)) tests/bench/size --json $(O)/bench-size.json
+	TT_BUILD=$(abspath $(O)) tests/bench/advice --json $(O)/bench-advice.json
 mutants: ## plant faults in the shim, one at a time: a test must catch each
 	@tests/setup build check programs
 	@$(MAKE) --no-print-directory $(JOBS) test-programs

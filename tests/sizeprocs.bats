@@ -185,3 +185,16 @@ as()
 	exec 5>&- 6>&- 7>&-
 	kill -INT "$server"
 }
+
+@test "node: the threads of libuv's pool are told from V8's and from event loops, by what they do" {
+	require node
+	local n
+	for n in 1 3; do
+		UV_THREADPOOL_SIZE=$n bg node tests/bench/sizes.d/uv.js "$BATS_TEST_TMPDIR" 30 crypto >"$BATS_TEST_TMPDIR/uv"
+		server=$bg_pid
+		poll_until 10 grep -q ready "$BATS_TEST_TMPDIR/uv"
+		sized --window 1s
+		assert_json "$doc" "[.pools[] | select(.kind == \"workers\" and .run_ns > 0.2 * .wall_ns / $n)][0] | .threads == $n and .busy_max == $n"
+		kill_bg
+	done
+}

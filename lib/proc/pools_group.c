@@ -7,10 +7,15 @@
  * the one pool of their name that did something too.
  */
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/proc/pools_private.h"
 
+#define PARKED_MOST 4096 /* threads looked at for a pool that busy ones may belong to */
+#define MOSTLY      0.8
+#define QUIET_PART  1 /* no address of a futex: stands for threads that did nothing */
+#define LOOP_PART   2 /* the same for event loops */
 #define HELPER_PART 5 /* a helper computes at most one part in so many of what the main thread does */
 
 int tt_pools_normal_name(struct tt_buf *out, const char *name)
@@ -62,7 +67,7 @@ static bool is_main(const struct tt_pools *p, const struct tt_pools_thread *t)
 
 static bool is_plural(const struct grouping *g, uint32_t kin)
 {
-	return g->kin.data[kin].count > 1;
+	return g->kin.data && g->kin.data[kin].count > 1;
 }
 
 static int find_kin(struct grouping *g)
@@ -104,6 +109,17 @@ static uint64_t parked_at(const struct tt_pools_thread *t)
 		}
 	}
 	return address;
+}
+
+/* It waits for events, and for hardly anything else: no worker, though it may be called as workers are. */
+static bool is_loop(const struct tt_pools_thread *t)
+{
+	uint64_t loop = 0, all = 0;
+	for (unsigned i = 0; i < t->key_count; i++) {
+		all += t->keys[i].seen_ns;
+		loop += t->keys[i].kind == TT_WAIT_EPOLL && t->keys[i].use < 0 ? t->keys[i].seen_ns : 0;
+	}
+	return loop && (double)loop > MOSTLY * (double)all;
 }
 
 static uint64_t shared_key(uint32_t name, uint64_t address)
@@ -215,65 +231,121 @@ static bool is_helper(const struct grouping *g, uint32_t name)
 	       kin->main_run_ns >= kin->other_run_ns;
 }
 
+/* mains: per kin, the pool of its main threads, the first of each process; -1: not met yet. */
+static int place_one(struct grouping *g, struct tt_pools_thread *t, uint32_t name, int *mains)
+{
+	uint64_t at = parked_at(t), count = 0;
+	uint32_t kin = g->named.data[name].kin;
+	bool main = is_main(g->p, t);
+	if (at && !is_plural(g, kin))
+		tt_hmap_get(&g->shared, shared_key(name, at), &count);
+	t->helper = is_helper(g, name) && mains[kin] >= 0;
+	if (t->helper)
+		t->pool = mains[kin];
+	else if (t->is_recorded && !main)
+		t->pool = pool_of(g, name, t->record.group + 1, true);
+	else
+		t->pool = pool_of(g, name, is_loop(t) && !main ? LOOP_PART : count >= 2 ? at : 0, false);
+	if (main)
+		mains[kin] = t->pool;
+	return t->pool < 0 ? -ENOMEM : 0;
+}
+
 static int place_threads(struct grouping *g)
 {
 	struct tt_pools_private *v = g->p->private;
-	struct tt_pools_thread *threads = v->threads.data;
-	const uint32_t *names = g->name_of.data;
-	TT_VEC(int) mains = {0}; /* per kin: the pool of its main threads; -1 not met yet */
-	int rc = 0;
-	for (size_t i = 0; i < g->kin.len && rc == 0; i++)
-		rc = tt_vec_push(&mains, -1);
-	for (size_t i = 0; names && i < g->name_of.len && rc == 0; i++) {
-		struct tt_pools_thread *t = &threads[i];
-		uint64_t at = parked_at(t), count = 0;
-		uint32_t name = names[i], kin = g->named.data[name].kin;
-		t->helper = is_helper(g, name);
-		if (at && !is_plural(g, kin))
-			tt_hmap_get(&g->shared, shared_key(name, at), &count);
-		if (t->helper)
-			t->pool = mains.data[kin]; /* the main thread is the first of each process */
-		else if (t->is_recorded && !is_main(g->p, t))
-			t->pool = pool_of(g, name, t->record.group + 1, true);
-		else
-			t->pool = pool_of(g, name, count >= 2 ? at : 0, false);
-		if (t->helper && t->pool < 0) {
-			t->helper = false;
-			t->pool = pool_of(g, name, 0, false);
-		}
-		if (is_main(g->p, t))
-			mains.data[kin] = t->pool;
-		rc = t->pool < 0 ? -ENOMEM : 0;
-	}
-	tt_vec_deinit(&mains);
+	int *mains = malloc((g->kin.len + 1) * sizeof(*mains)), rc = mains ? 0 : -ENOMEM;
+	for (size_t i = 0; mains && i < g->kin.len; i++)
+		mains[i] = -1;
+	for (size_t i = 0; i < g->name_of.len && rc == 0; i++)
+		rc = place_one(g, &v->threads.data[i], g->name_of.data[i], mains);
+	free(mains);
 	return rc;
+}
+
+/* What is known of the parked threads of one pool, to tell whether a busy thread of the same name is one of them. */
+struct parked {
+	int pool;        /* -1: none */
+	unsigned others; /* 0: one pool only */
+	pid_t first, last;
+	uint64_t parked_ns, wall_ns;
+};
+
+/* Those of a name whose threads are parked and did something too. */
+static struct parked parked_of(const struct grouping *g, uint32_t name, int not_this)
+{
+	const struct tt_pools_private *v = g->p->private;
+	struct parked ret = {.pool = -1};
+	for (size_t k = 0; k < v->threads.len && k < PARKED_MOST; k++) {
+		const struct tt_pools_thread *u = &v->threads.data[k];
+		if (g->name_of.data[k] != name || u->pool == not_this || !parked_at(u) || u->run == u->run0)
+			continue;
+		ret.others += ret.pool >= 0 && u->pool != ret.pool;
+		ret.pool = u->pool;
+		ret.first = !ret.first || u->tid < ret.first ? u->tid : ret.first;
+		ret.last = u->tid > ret.last ? u->tid : ret.last;
+		ret.wall_ns += tt_pools_sums(u).wall;
+		for (unsigned i = 0; i < u->key_count; i++)
+			ret.parked_ns += u->keys[i].address == parked_at(u) ? u->keys[i].seen_ns : 0;
+	}
+	return ret;
 }
 
 /*
  * Threads of a name that were parked nowhere together, beside exactly one pool of that name whose threads are parked and did
- * something too: they are its busy ones.
+ * something too: they are its busy ones. But not where that pool is idle and was made all before or all after them: node calls
+ * all its threads alike, those of libuv's pool and those of V8's, and the first may be busy all the time while the others are
+ * not.
  */
 static void join_busy(struct grouping *g)
 {
 	struct tt_pools_private *v = g->p->private;
+	struct parked parked = {.pool = -1};
+	uint32_t known = UINT32_MAX; /* name that parked is of */
 	if (!g->name_of.data)
 		return;
 	for (size_t i = 0; i < v->threads.len; i++) {
 		struct tt_pools_thread *t = &v->threads.data[i];
-		int other = -1, others = 0;
-		if (parked_at(t) || t->is_recorded || is_main(g->p, t) || t->helper)
+		if (parked_at(t) || t->is_recorded || is_main(g->p, t) || t->helper || is_loop(t))
 			continue;
-		for (size_t k = 0; k < v->threads.len && k < 4096; k++) {
-			const struct tt_pools_thread *u = &v->threads.data[k];
-			if (g->name_of.data[k] != g->name_of.data[i] || u->pool == t->pool || !parked_at(u) ||
-				u->run == u->run0)
-				continue;
-			others += u->pool != other;
-			other = u->pool;
+		if (known != g->name_of.data[i]) {
+			known = g->name_of.data[i];
+			parked = parked_of(g, known, t->pool);
 		}
-		if (others == 1)
-			t->pool = other;
+		bool apart = t->tid < parked.first || t->tid > parked.last,
+		     idle = (double)parked.parked_ns > MOSTLY * (double)parked.wall_ns;
+		if (parked.pool >= 0 && !parked.others && !(apart && idle))
+			t->pool = parked.pool;
 	}
+}
+
+/*
+ * Among threads of a name that have no common futex, some that were busy all the time, never parked, and no more that did
+ * nothing at all, each parked by itself: these are no part of the pool (node's thread for signals).
+ */
+static int part_quiet(struct grouping *g)
+{
+	struct tt_pools_private *v = g->p->private;
+	struct counts {
+		unsigned busy, quiet, other;
+	} *counts = calloc(g->named.len + 1, sizeof(*counts));
+	int rc = counts ? 0 : -ENOMEM;
+	for (int pass = 0; pass < 2 && counts && g->name_of.data; pass++) {
+		for (size_t i = 0; i < v->threads.len && rc == 0; i++) {
+			struct tt_pools_thread *t = &v->threads.data[i];
+			uint32_t name = g->name_of.data[i];
+			struct counts *c = &counts[name];
+			bool quiet = parked_at(t) && t->run == t->run0;
+			if (is_main(g->p, t) || t->helper || t->is_recorded || t->pool != pool_of(g, name, 0, false))
+				continue;
+			if (pass == 0)
+				*(quiet ? &c->quiet : parked_at(t) ? &c->other : &c->busy) += 1;
+			else if (quiet && !c->other && c->quiet <= c->busy)
+				rc = (t->pool = pool_of(g, name, QUIET_PART, false)) < 0 ? -ENOMEM : 0;
+		}
+	}
+	free(counts);
+	return rc;
 }
 
 /*
@@ -329,6 +401,8 @@ static int group_threads(struct grouping *g)
 		rc = place_threads(g);
 	if (rc == 0)
 		join_busy(g);
+	if (rc == 0)
+		rc = part_quiet(g);
 	return rc == 0 ? settle_futexes(g) : rc;
 }
 
