@@ -111,19 +111,21 @@ static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)
 }
 
 /*
- * Where a new entry goes: a free one, first where it is found at once; else that of those two which counted less. The latter
- * two are reasons for a larger table.
+ * Where a new entry goes: a free one, first where it is found at once; else that of the first two which counted less. What is not
+ * found at once is a reason for a larger table.
  */
-static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock, uint64_t site)
+static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock)
 {
 	uint32_t hash = tt_lock_hash(lock);
-	struct ttrec_count *home = tt_home(s, hash), *e = &s->table[tt_entry(s, hash, site)];
+	struct ttrec_count *home = tt_home(s, hash), *beside = tt_beside(s, hash);
 	if (!home->lock)
 		return home;
 	if (!home[1].lock)
 		return home + 1;
-	if (!e->lock)
-		return e;
+	if (!beside->lock)
+		return beside;
+	if (!beside[1].lock)
+		return beside + 1;
 	struct ttrec_count *free = window_free(s, tt_window(s, hash));
 	if (!free)
 		free = window_free(s, second_window(s, hash));
@@ -157,7 +159,7 @@ static void table_grow(struct tt_self *s)
 		struct ttrec_count *from = &old[i];
 		if (!from->lock)
 			continue;
-		struct ttrec_count *to = place_for(&grown, from->lock, from->site);
+		struct ttrec_count *to = place_for(&grown, from->lock);
 		if (to->lock) /* hardly ever: all its places are taken */
 			count_evict(s, from);
 		else
@@ -215,7 +217,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 		s->pressure = 0;
 		table_grow(s);
 	}
-	struct ttrec_count *e = place_for(s, lock, site);
+	struct ttrec_count *e = place_for(s, lock);
 	if (e->lock)
 		count_evict(s, e);
 	tt_or_relaxed(&l->sharers, UINT64_C(1) << (s->t->slot & 63));

@@ -424,9 +424,10 @@ TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
 	return (hash & s->table_lines) / (uint32_t)sizeof(struct ttrec_count) & ~(TT_WINDOW - 1u);
 }
-TT_INLINE uint32_t tt_entry(const struct tt_self *s, uint32_t hash, uint64_t site)
+/* The pair beside it: processors fetch two lines at once. */
+TT_INLINE struct ttrec_count *tt_beside(const struct tt_self *s, uint32_t hash)
 {
-	return tt_window(s, hash) | ((uint32_t)site * 0x85ebca6bu >> 28 & (TT_WINDOW - 1u));
+	return (struct ttrec_count *)(void *)((uint8_t *)s->table + ((hash & s->table_lines) ^ 64u));
 }
 
 /* The entry for (lock, site), if it is one of the pair that begins at e; else NULL. */
@@ -440,10 +441,7 @@ TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t l
 {
 	uint32_t hash = tt_lock_hash(lock);
 	struct ttrec_count *e = tt_of_pair(tt_home(s, hash), lock, site);
-	if (likely(e))
-		return e;
-	e = s->table + tt_entry(s, hash, site);
-	return e->lock == lock && e->site == site ? e : NULL;
+	return likely(e) ? e : tt_of_pair(tt_beside(s, hash), lock, site);
 }
 
 /*
