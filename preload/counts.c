@@ -111,8 +111,8 @@ static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)
 }
 
 /*
- * Where a new entry goes: a free one, first where it is found at once; else that of the first two which counted less. What is not
- * found at once is a reason for a larger table.
+ * Where a new entry goes: a free one, first where it is found at once; else that of the first two which counted less. What is
+ * not found at once is a reason for a larger table.
  */
 static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock)
 {

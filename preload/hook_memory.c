@@ -12,18 +12,11 @@
 #include "preload/module.h"
 
 /*
- * The filter, once this process records and frees with glibc's allocator. In a forked child the pointer stays and the bits read
- * 0. NULL: nothing is asked (allocator == OTHER: see freed_elsewhere).
+ * The two filters, once this process records and frees with glibc's allocator. In a forked child the pointers stay and the bits
+ * read 0. NULL: nothing is asked (allocator == OTHER: see freed_elsewhere), and nothing read from before a block, which another
+ * allocator may have put at the beginning of its memory.
  */
-static const uint64_t *filter;
-/*
- * How many granules a block must not exceed for free() to ask filter_near itself: 0 until `near` is set, so that free asks one
- * question for both. Whoever sees it set sees `near`, too.
- */
-static struct {
-	uint64_t granules;
-	const uint64_t *near;
-} quick;
+static const uint64_t *filter, *filter_near;
 static enum { UNKNOWN, GLIBC, OTHER } allocator;
 
 /* First free of a recording: whose allocator is it? Taken from where `free` lies. */
@@ -32,8 +25,7 @@ static TT_NOINLINE void allocator_ask(void)
 	bool same = tt_object_is_libc((uint64_t)(uintptr_t)tt_real.free);
 	if (same) {
 		tt_store_relaxed(&filter, tt_g.p->filter);
-		tt_store_relaxed(&quick.near, tt_g.p->filter_near);
-		tt_store_release(&quick.granules, UINT64_C(2));
+		tt_store_relaxed(&filter_near, tt_g.p->filter_near);
 	}
 	tt_store_relaxed(&allocator, same ? GLIBC : OTHER);
 }
@@ -107,11 +99,11 @@ static TT_NOINLINE void free_out(void *p, uint64_t pc)
  */
 TT_EXPORT void free(void *p)
 {
-	if (likely(p)) {
+	const uint64_t *near = tt_load_relaxed(&filter_near);
+	if (likely(p && near)) {
 		uint64_t start = (uintptr_t)p, first = start >> 8;
 		uint64_t last = (start + (((const uint64_t *)p)[-1] & ~UINT64_C(7)) - 9) >> 8;
-		if (likely(last - first < tt_load_acquire(&quick.granules) &&
-			    !granule_has_lock(tt_load_relaxed(&quick.near), first))) {
+		if (likely(last - first <= 1 && !granule_has_lock(near, first))) {
 			REAL(free)(p);
 			return;
 		}
