@@ -367,6 +367,38 @@ ended_while()
 	assert_matches "$output" "1 of 35 threads did not run in all 3 dumps:"
 }
 
+# In write(1): the pipe is full. Then it holds what one dump and the next need, and nothing else.
+writes()
+{
+	local call fd
+	read -r call fd _ 2>/dev/null <"/proc/$1/syscall" && [ "$call $fd" = "1 0x1" ] || gone "$1"
+}
+
+@test "a long series needs no more descriptors and no more memory than a short one" {
+	local subject tool repeats=${DUMP_REPEATS:-40} first='' resident=() n
+	there "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR"
+	subject=$bg_pid
+	mkfifo pipe
+	exec 6<>pipe 5<pipe
+	bg threaddump --repeat "$repeats" --interval 1ms "$subject" >pipe 5<&- 6<&-
+	exec 6<&-
+	tool=$bg_pid
+	for (( ; ; )); do
+		poll_until 60 writes "$tool"
+		! gone "$tool" || break
+		n=$(find "/proc/$tool/fd" -mindepth 1 | wc -l)
+		assert_equal "$n" "${first:=$n}" "descriptors"
+		resident+=("$(awk '/^VmRSS/ {print $2}' "/proc/$tool/status")")
+		dd bs=65536 count=1 <&5 2>/dev/null >>out.txt
+	done
+	cat <&5 >>out.txt
+	exec 5<&-
+	assert_contains "$(grep "dump [0-9]* of" out.txt)" "dump $repeats of $repeats"
+	[ ${#resident[@]} -ge 5 ] || fail "only ${#resident[@]} looks"
+	echo "resident, KiB: ${resident[*]}"
+	assert_between $((resident[-1] - resident[2])) -100000 1024
+}
+
 @test "names of threads are harmless on a terminal and in JSON" {
 	there "$PROGRAMS/dumpme" names
 	run threaddump "$bg_pid"
