@@ -26,7 +26,7 @@ there()
 {
 	: >"$TRUTH"
 	bg "$@" >"$TRUTH"
-	poll_until 30 complete
+	poll_until 60 complete
 }
 
 # dump WANTED_STATUS [OPTION...] PID - into $D, valid by its schema; unset `validated` to check another one.
@@ -114,10 +114,10 @@ text_of()
 		six.listen()
 		print("{\"port\": %d}" % four.getsockname()[1], flush=True)
 		select.select([four, six], [], [])' >"$TRUTH"
-	poll_until 30 complete
+	poll_until 60 complete
 	port=$(json "$TRUTH" .port)
 	selects() { grep -qE '^(23|270) ' "/proc/$bg_pid/syscall"; }
-	poll_until 10 selects
+	poll_until 60 selects
 	dump 0 "$bg_pid"
 	assert_contains "$(json "$D" '.threads[0].wait.text')" "tcp *:$port (LISTEN), tcp [::]:$port (LISTEN)"
 }
@@ -179,7 +179,7 @@ deadlocked()
 	musl-gcc -O1 -o plain plain.c
 	there ./plain
 	on_locks() { [ "$(cat /proc/"$bg_pid"/task/*/syscall | grep -c '^202 ')" = 3 ]; }
-	poll_until 10 on_locks
+	poll_until 60 on_locks
 	run threaddump "$bg_pid"
 	assert_status 0
 	assert_matches "$output" $'\n +1 +[0-9.]+ [a-zµ]+  mutex b \\(of musl\'s plain kind, which keeps no owner\\), in first\n'
@@ -220,7 +220,7 @@ deadlocked()
 @test "healthy locking, as hard as it can, never looks like a deadlock, and its results stay right" {
 	local n
 	bg "$PROGRAMS/dumpme" busy 3600 >"$TRUTH"
-	poll_until 10 test -s "$TRUTH"
+	poll_until 60 test -s "$TRUTH"
 	for ((n = 0; n < ${DUMP_RUNS:-40}; n++)); do
 		run threaddump --summary "$bg_pid"
 		assert_status 0
@@ -298,7 +298,7 @@ arrived()
 	local p
 	there "$PROGRAMS/badstacks"
 	p=$bg_pid
-	poll_until 20 arrived "$p"
+	poll_until 60 arrived "$p"
 	threaddump --json "$p" | jq -c '.threads[] |= (.depth = (.frames | length) | .frames |= .[:3])' >"$D"
 	assert_equal "$(json "$D" '.threads[] | select(.name | test("deep|mutual|runaway")) | "\(.name) \(.depth) \(.stack_end)"')" \
 		"deep 12004 complete
@@ -325,7 +325,7 @@ in_vdso()
 
 @test "a thread that reads the clock in the vdso has its whole stack" {
 	there "$PROGRAMS/badstacks"
-	poll_until 20 in_vdso
+	poll_until 60 in_vdso
 }
 
 @test "a 32-bit program is refused in words" {
@@ -333,7 +333,7 @@ in_vdso()
 		gcc -m32 -ffreestanding -fno-pic -fno-stack-protector -nostdlib -static -x c -o small - 2>/dev/null ||
 		skip "this compiler makes no 32-bit programs"
 	bg ./small
-	poll_until 10 grep -q small "/proc/$bg_pid/comm"
+	poll_until 60 grep -q small "/proc/$bg_pid/comm"
 	run --separate-stderr threaddump "$bg_pid"
 	assert_status 2
 	assert_equal "$stderr" "threaddump: process $bg_pid runs a 32-bit program: only 64-bit ones can be read"
@@ -450,9 +450,9 @@ writes()
 @test "a zombie is told from a process" {
 	bg bash -c 'sleep 0 & exec sleep 1000'
 	local child
-	poll_until 10 grep -qs 'sleep' "/proc/$bg_pid/comm"
+	poll_until 60 grep -qs 'sleep' "/proc/$bg_pid/comm"
 	child=$(cat "/proc/$bg_pid/task/$bg_pid/children")
-	poll_until 10 grep -qs '^State:[[:space:]]*Z' "/proc/${child// /}/status"
+	poll_until 60 grep -qs '^State:[[:space:]]*Z' "/proc/${child// /}/status"
 	run --separate-stderr threaddump "${child// /}"
 	assert_status 2
 	assert_contains "$stderr" "is a zombie: it has ended, and its parent, process $bg_pid, has not waited for it"
@@ -482,7 +482,7 @@ as_nobody()
 	: >"$TRUTH"
 	bg setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 -c \
 		'import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print("{}", flush=True); time.sleep(1000)' >"$TRUTH"
-	poll_until 30 complete
+	poll_until 60 complete
 	run --separate-stderr as_nobody ./threaddump "$bg_pid"
 	assert_status 2
 	assert_matches "$stderr" "^$not $bg_pid: it is marked as not dumpable .*; run as root\$"
@@ -511,7 +511,7 @@ as_nobody()
 	local inner
 	bg unshare --pid --mount --fork --mount-proc sh -c \
 		'mount -t tmpfs none /mnt && cp "$1" /mnt/dumpme-inside && exec /mnt/dumpme-inside deadlock chain' sh "$PROGRAMS/dumpme" >"$TRUTH"
-	poll_until 30 complete
+	poll_until 60 complete
 	inner=$(cat "/proc/$bg_pid/task/$bg_pid/children")
 	dump 1 "${inner// /}"
 	assert_equal "$(json "$D" '.process.ns_pid')" 1 "its own number"
@@ -550,7 +550,7 @@ as_nobody()
 
 @test "a thread in vfork() is in state D, and no reason to worry" {
 	there "$PROGRAMS/dumpme" vfork
-	poll_until 10 grep -q '^State:[[:space:]]*D' "/proc/$bg_pid/status"
+	poll_until 60 grep -q '^State:[[:space:]]*D' "/proc/$bg_pid/status"
 	dump 0 "$bg_pid"
 	assert_json "$D" '.threads[0] | .wait.text == "vfork: until the child has started its program" and .doing == "other"'
 	assert_json "$D" '.threads[0].frames | length > 0'
@@ -590,8 +590,8 @@ as_nobody()
 @test "JavaScript functions have their names by the map that node writes, interpreters are marked" {
 	require node
 	bg node --perf-basic-prof --interpreted-frames-native-stack -e 'function spinsHere() { for (;;) { Math.sqrt(2) } } console.log("{}"); spinsHere()' >"$TRUTH"
-	poll_until 30 complete
-	poll_until 30 grep -q spinsHere "/tmp/perf-$bg_pid.map"
+	poll_until 60 complete
+	poll_until 60 grep -q spinsHere "/tmp/perf-$bg_pid.map"
 	run threaddump "$bg_pid"
 	assert_status 0
 	assert_contains "$output" "spinsHere"
@@ -599,7 +599,7 @@ as_nobody()
 	rm -f "/tmp/perf-$bg_pid.map"
 	require_file /usr/bin/python3
 	bg /usr/bin/python3 -c 'print("{}", flush=True); import time; time.sleep(1000)' >"$TRUTH"
-	poll_until 30 complete
+	poll_until 60 complete
 	run threaddump "$bg_pid"
 	assert_contains "$output" "Python interpreter"
 }
@@ -609,7 +609,7 @@ as_nobody()
 	mkdir -p "$d"
 	: >"$TRUTH"
 	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$d/" "$MKTHREADS" deadlock-ab-ba >"$TRUTH"
-	poll_until 30 complete
+	poll_until 60 complete
 	dump 1 "$bg_pid"
 	assert_equal "$(json "$D" '[.deadlocks[].tids[]] | sort | tostring')" "$(json "$TRUTH" '[.edges[].tid] | sort | tostring')"
 	assert_json "$D" '.process.recorded'
@@ -620,7 +620,7 @@ as_nobody()
 	# Readers keep no owner in an rwlock: only the recording knows them.
 	: >"$TRUTH"
 	bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$d/" "$MKTHREADS" deadlock-readers >"$TRUTH"
-	poll_until 30 complete
+	poll_until 60 complete
 	run threaddump --json "$bg_pid"
 	assert_status 1
 	printf '%s\n' "$output" >"$D"

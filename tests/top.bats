@@ -39,10 +39,10 @@ lines()
 
 @test "CPU time of threads that are busy for 1, 5, 37, 90 and 100 percent is within a point of their own clocks" {
 	built "$PROGRAMS/duty"
-	bg "$PROGRAMS/duty" -t 30 1 5 37 90 100 >truth
-	poll_until 10 lines truth 5
+	bg "$PROGRAMS/duty" -t 300 1 5 37 90 100 >truth
+	poll_until 60 lines truth 5
 	top -p "$bg_pid" -n 3 -o tid,cpu_pct,run_queue_pct,blocked_pct
-	poll_until 10 lines truth $(($(wc -l <truth) + 10))
+	poll_until 60 lines truth $(($(wc -l <truth) + 10))
 	python3 "$TOP/tests/duty.py" truth "$F" >compared
 	assert_equal "$(wc -l <compared)" 5 "threads compared"
 	assert_empty "$(awk '$3 - $2 > 1 || $2 - $3 > 1' compared)" "more than a point off: tid, true, shown"
@@ -52,14 +52,20 @@ lines()
 }
 
 @test "waiting for a CPU is within two points of the truth when four threads share one" {
+	local stolen
 	built "$PROGRAMS/duty"
-	bg "$PROGRAMS/duty" -c 0 -t 30 100 100 100 100 >truth
-	poll_until 10 lines truth 5
+	bg "$PROGRAMS/duty" -c 0 -t 300 100 100 100 100 >truth
+	poll_until 60 lines truth 5
+	grep '^cpu0 ' /proc/stat >before
 	top -p "$bg_pid" -n 3 -o tid,cpu_pct,run_queue_pct
-	poll_until 10 lines truth $(($(wc -l <truth) + 10))
+	# What a hypervisor takes of the CPU meanwhile, the kernel counts neither as running nor as waiting.
+	stolen=$(grep '^cpu0 ' /proc/stat | paste before - |
+		awk '{ for (i = 2; i <= 9; i++) all += $(i + 11) - $i; print 100 * ($20 - $9) / (all + 1) }')
+	poll_until 60 lines truth $(($(wc -l <truth) + 10))
 	python3 "$TOP/tests/duty.py" truth "$F" --runnable >compared
 	assert_equal "$(wc -l <compared)" 4 "threads compared"
-	assert_empty "$(awk '$5 - $4 > 2 || $4 - $5 > 2' compared)" "more than two points off: tid, true and shown CPU, true and shown wait"
+	assert_empty "$(awk -v stolen="$stolen" '$5 - $4 > 2 || $4 - $5 > 2 + stolen' compared)" \
+		"more than two points off, $stolen % stolen: tid, true and shown CPU, true and shown wait"
 	assert_json <(tail -1 "$F") '[.summary.warnings[] | select(.rule == "run-queue")] | length == 1'
 }
 
@@ -67,7 +73,7 @@ lines()
 holder_of()
 {
 	local scenario=$1 waiters=$2 kind=$3
-	bg "$MKTHREADS" "$scenario" hold_us=3000000 --timeout 20 >/dev/null
+	bg "$MKTHREADS" "$scenario" hold_us=60000000 --timeout 90 >/dev/null
 	local pid=$bg_pid found=
 	waiting()
 	{
@@ -75,7 +81,7 @@ holder_of()
 		jq -e --argjson pid "$pid" --arg kind "$kind" --argjson n "$waiters" \
 			'[.threads[] | select(.owner == $pid and .wait == $kind and .tid != $pid)] | length == $n' "$F" >/dev/null
 	}
-	poll_until 8 waiting || fail "$scenario: not seen" "$(cat "$F")"
+	poll_until 60 waiting || fail "$scenario: not seen" "$(cat "$F")"
 	kill_bg
 }
 
@@ -96,7 +102,7 @@ holder_of()
 # ring SCENARIO [NAME=VALUE...] - a deadlock whose edges the view of locks shows as the truth tells them.
 ring()
 {
-	"$MKTHREADS" "$@" --timeout 20 >truth.json &
+	"$MKTHREADS" "$@" --timeout 90 >truth.json &
 	local pid=$!
 	bg_pids+=("$pid")
 	shown()
@@ -104,8 +110,8 @@ ring()
 		top -p "$pid" -v locks -n 1 -d 50ms -o tid,wait,wait_target,owner,waiters
 		jq -e '.summary.deadlocks == 1' "$F" >/dev/null
 	}
-	poll_until 8 test -s truth.json
-	poll_until 8 shown || fail "$1: no deadlock" "$(cat "$F")"
+	poll_until 60 test -s truth.json
+	poll_until 60 shown || fail "$1: no deadlock" "$(cat "$F")"
 	frame
 	assert_equal "$(json one.json '[.threads[] | select(.deadlock) | {tid, owner}] | sort_by(.tid) | tostring')" \
 		"$(json truth.json '[.edges[] | {tid, owner}] | sort_by(.tid) | tostring')" "$1: who waits for whom"
@@ -126,21 +132,21 @@ ring()
 }
 
 @test "a lock that its holder goes on to use is no deadlock, but those that wait are counted" {
-	bg "$MKTHREADS" long-hold hold_us=5000000 --timeout 20 >/dev/null
+	bg "$MKTHREADS" long-hold hold_us=60000000 --timeout 90 >/dev/null
 	local pid=$bg_pid
 	shown()
 	{
 		top -p "$pid" -v locks -n 1 -d 50ms
 		jq -e '[.summary.warnings[] | select(.rule == "lock-held")] | length == 1' "$F" >/dev/null
 	}
-	poll_until 8 shown
+	poll_until 60 shown
 	assert_json "$F" '.summary.deadlocks == 0 and .summary.on_locks == 3'
 	assert_json "$F" '.threads[0].waiters == 3 and .threads[0].depth == 0 and ([.threads[1:][] | .depth] == [1, 1, 1])'
 }
 
 @test "hostile names of threads: whole in JSON, harmless in text and CSV" {
-	bg "$MKTHREADS" thread-names hold_us=8000000 --timeout 20 >/dev/null
-	poll_until 8 asleep "$bg_pid" 4
+	bg "$MKTHREADS" thread-names hold_us=60000000 --timeout 90 >/dev/null
+	poll_until 60 asleep "$bg_pid" 4
 	top -p "$bg_pid" -n 1 -d 100ms -o tid,name,pool
 	frame
 	for tid in $(json one.json '.threads[].tid'); do
@@ -154,8 +160,8 @@ ring()
 }
 
 @test "all columns in all formats; the schema knows them" {
-	bg "$MKTHREADS" threads-live threads=3 hold_us=20000000 --timeout 30 >/dev/null
-	poll_until 8 asleep "$bg_pid" 4
+	bg "$MKTHREADS" threads-live threads=3 hold_us=60000000 --timeout 90 >/dev/null
+	poll_until 60 asleep "$bg_pid" 4
 	local all
 	all=$(threadtop --list-columns | awk '{ print $1 }' | paste -sd,)
 	top -p "$bg_pid" -n 2 -d 100ms -o "$all"
@@ -187,10 +193,10 @@ ring()
 	bash -c 'sleep 60 & exec -a parent-of-it sleep 61' &
 	local parent=$!
 	bg_pids+=("$parent")
-	poll_until 5 pgrep -P "$parent" -x sleep
+	poll_until 60 pgrep -P "$parent" -x sleep
 	bg_pids+=("$(pgrep -P "$parent" -x sleep)")
-	bg "$MKTHREADS" threads-live threads=3 hold_us=20000000 --timeout 30 >/dev/null
-	poll_until 8 asleep "$bg_pid" 4
+	bg "$MKTHREADS" threads-live threads=3 hold_us=60000000 --timeout 90 >/dev/null
+	poll_until 60 asleep "$bg_pid" 4
 	top -p "$parent,$bg_pid" -n 1 -d 50ms -o pid
 	assert_json "$F" '.summary.processes == 2 and .summary.threads == 5'
 	top -p "$parent" --children -n 1 -d 50ms -o pid,ppid
@@ -217,8 +223,8 @@ ring()
 
 @test "--until ends with status 1 when the condition becomes true, and 0 when it does not" {
 	built "$PROGRAMS/duty"
-	bg "$PROGRAMS/duty" -c 0 -t 30 100 100 >truth
-	poll_until 10 lines truth 2
+	bg "$PROGRAMS/duty" -c 0 -t 300 100 100 >truth
+	poll_until 60 lines truth 2
 	run --separate-stderr threadtop -p "$bg_pid" --until 'run_queue_pct>20 for 300ms' -d 100ms -n 100
 	assert_status 1
 	assert_equal "$output" "" stdout
@@ -232,11 +238,12 @@ ring()
 
 @test "a pool all of whose threads are busy is said to be, and for how long" {
 	built "$PROGRAMS/duty"
-	bg "$PROGRAMS/duty" -c 0 -t 30 100 100 100 >truth
-	poll_until 10 lines truth 3
-	top -p "$bg_pid" -d 400ms -n 9
-	frame
-	assert_json one.json '[.summary.warnings[] | select(.rule == "pool-busy")] | length == 1 and (.[0].text | test("^pool duty-\\* of duty: 3 of 3 busy for [3-9]"))'
+	bg "$PROGRAMS/duty" -c 0 -t 300 100 100 100 >truth
+	poll_until 60 lines truth 3
+	bg threadtop --json -p "$bg_pid" -d 400ms >"$F"
+	warned() { sed '$d' "$F" | grep -m 1 pool-busy >one.json; } # but for the last line all are whole
+	poll_until 60 warned
+	assert_json one.json '[.summary.warnings[] | select(.rule == "pool-busy")] | length == 1 and (.[0].text | test("^pool duty-\\* of duty: 3 of 3 busy for ([3-9]|[1-9][0-9]+)([.][0-9]+)? s$"))'
 }
 
 @test "a throttled control group is shown as such" {
@@ -252,13 +259,13 @@ ring()
 	else
 		echo '20000 100000' >"$dir/cpu.max"
 	fi
-	bash -c "echo \$\$ >$dir/cgroup.procs && exec '$PROGRAMS/duty' -t 30 100 100" >truth &
+	bash -c "echo \$\$ >$dir/cgroup.procs && exec '$PROGRAMS/duty' -t 300 100 100" >truth &
 	local pid=$!
 	bg_pids+=("$pid")
-	poll_until 10 lines truth 2
+	poll_until 60 lines truth 2
 	top -p "$pid" -n 2 -o pid,tid,cpu_pct,quota_pct,throttled_pct,run_queue_pct
 	kill_bg
-	poll_until 5 rmdir "$dir"
+	poll_until 60 rmdir "$dir"
 	frame
 	assert_json one.json '.cgroup | length == 1 and .[0].quota_cpus == 0.2 and .[0].throttled_periods > 0'
 	assert_json one.json '[.summary.warnings[] | select(.rule == "throttled")] | length == 1'
@@ -267,8 +274,8 @@ ring()
 }
 
 @test "a textfile for Prometheus: per pool, bounded, valid for promtool" {
-	bg "$MKTHREADS" thread-names hold_us=8000000 --timeout 20 >/dev/null
-	poll_until 8 asleep "$bg_pid" 4
+	bg "$MKTHREADS" thread-names hold_us=60000000 --timeout 90 >/dev/null
+	poll_until 60 asleep "$bg_pid" 4
 	threadtop -p "$bg_pid" --openmetrics m.prom --metrics-pools 2 -n 1 -d 100ms
 	assert_equal "$(grep -c '^threadtop_pool_threads{' m.prom)" 3 "pools: two and the rest"
 	assert_contains "$(cat m.prom)" 'pool="other"'
@@ -308,8 +315,8 @@ ring()
 
 @test "the commands of the README" {
 	built "$PROGRAMS/duty"
-	bg "$PROGRAMS/duty" -c 0 -t 30 100 100 >truth
-	poll_until 10 lines truth 2
+	bg "$PROGRAMS/duty" -c 0 -t 300 100 100 >truth
+	poll_until 60 lines truth 2
 	local line ran=0
 	while read -r line; do
 		line=${line%%  #*}
@@ -329,8 +336,8 @@ ring()
 }
 
 @test "a recording is what was seen: replayed, filtered, and honest about damage" {
-	bg "$MKTHREADS" threads-live threads=3 hold_us=20000000 --timeout 30 >/dev/null
-	poll_until 8 asleep "$bg_pid" 4
+	bg "$MKTHREADS" threads-live threads=3 hold_us=60000000 --timeout 90 >/dev/null
+	poll_until 60 asleep "$bg_pid" 4
 	threadtop --json -p "$bg_pid" -n 5 -d 50ms --record r.rec >seen
 	threadtop --json --replay r.rec >played
 	cmp seen played
@@ -365,7 +372,7 @@ ring()
 		top -p "$pid" -n 1 -d 100ms -o tid,name,pool,contention_pct,hottest_lock,locks_held,start_routine
 		jq -e '[.threads[] | select(.contention_pct > 50 and (.hottest_lock | test("the_mutex")) and .start_routine == "contend_waiter")] | length == 2' "$F" >/dev/null
 	}
-	poll_until 10 shown
+	poll_until 60 shown
 	assert_json "$F" "[.threads[] | select(.tid == $pid)][0].locks_held == 1"
 	assert_json "$F" '[.threads[] | select(.pool == "contend_waiter")] | length == 2'
 }

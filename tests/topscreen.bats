@@ -31,7 +31,7 @@ terminal()
 	mux new-session -d -x "${1%x*}" -y "${1#*x}" "env TERM=$2 PS1='ready ' bash --norc --noprofile"
 	mux set -g status off
 	mux resize-window -x "${1%x*}" -y "${1#*x}"
-	poll_until 5 shows 'ready'
+	poll_until 60 shows 'ready'
 }
 
 screen()
@@ -48,14 +48,26 @@ shows()
 start()
 {
 	mux send-keys "threadtop --delay 100ms $*" Enter
-	poll_until 8 shows 'F1'
+	poll_until 60 shows 'F1'
+}
+
+at_prompt()
+{
+	! shows 'F1Help' && [ "$(screen | grep -v '^$' | tail -1)" = ready ]
+}
+
+# quit [KEY] - until the shell has its terminal back: what is typed before may be read by threadtop.
+quit()
+{
+	mux send-keys "${1:-q}"
+	poll_until 60 at_prompt
 }
 
 # The shell has its terminal back: what is typed is seen, and lines are lines.
 sane()
 {
 	mux send-keys "stty -a | tr ' ;' '\n\n' | grep -xE -- '-?(echo|icanon|isig|opost)' | sort | paste -sd," Enter
-	poll_until 5 shows '^echo,icanon,isig,opost$'
+	poll_until 60 shows '^echo,icanon,isig,opost$'
 	refute_contains "$(screen)" "F1Help"
 }
 
@@ -64,13 +76,14 @@ sane()
 	terminal 80x24 tmux-256color
 	for way in q F10 C-c; do
 		start
-		mux send-keys "$way"
+		quit "$way"
 		sane
 		mux send-keys clear Enter
 	done
 	for way in TERM HUP SEGV ABRT; do
 		start
 		pkill -"$way" -f -P "$(mux display -p '#{pane_pid}')" threadtop
+		poll_until 60 at_prompt
 		sane
 		mux send-keys clear Enter
 	done
@@ -78,7 +91,7 @@ sane()
 
 @test "every key of the help page, in a terminal of 2^24, of 256, of 8 and of no colours" {
 	local term key theme
-	bg "$MKTHREADS" threads-live threads=5 hold_us=60000000 --timeout 60 >/dev/null
+	bg "$MKTHREADS" threads-live threads=5 hold_us=300000000 --timeout 300 >/dev/null
 	for term in tmux-direct tmux-256color screen screen.mono; do
 		theme=default
 		[ "$term" = screen.mono ] && term=screen theme=mono
@@ -90,9 +103,9 @@ sane()
 			F4 m Escape '\' m Escape F5 F5 F6 Escape '>' Escape F7 F8 k Escape F9 Escape Escape; do
 			mux send-keys "$key"
 		done
-		poll_until 5 shows 'F1'
+		poll_until 60 shows 'F1'
 		mux send-keys 1
-		poll_until 5 shows 'mkthreads'
+		poll_until 60 shows 'mkthreads'
 		mux kill-server
 	done
 }
@@ -129,29 +142,30 @@ falling()
 
 @test "the mouse: a click on a heading sorts, on a row chooses, twice opens it; the wheel moves; the last line has keys" {
 	local third
-	bg "$MKTHREADS" threads-live threads=5 hold_us=60000000 --timeout 60 >/dev/null
-	poll_until 10 test -e "/proc/$bg_pid/task"
+	bg "$MKTHREADS" threads-live threads=5 hold_us=300000000 --timeout 300 >/dev/null
+	poll_until 60 test -e "/proc/$bg_pid/task"
 	ready() { [ "$(ls "/proc/$bg_pid/task" | wc -l)" = 6 ]; }
-	poll_until 10 ready
+	poll_until 60 ready
 	terminal 100x30 tmux-256color
 	start -p "$bg_pid" --no-config -o tid,name,cpu_pct,state
 	mouse 0 5 "$(row_of '^ *TID THREAD')"
-	poll_until 5 rising
+	poll_until 60 rising
 	mouse 0 5 "$(row_of '^ *TID THREAD')"
-	poll_until 5 falling
+	poll_until 60 falling
 	third=$(tids | sed -n 3p)
 	mouse 0 4 "$(row_of "^ *$third ")"
 	mouse 0 4 "$(row_of "^ *$third ")"
-	poll_until 5 shows "thread $third"
+	poll_until 60 shows "thread $third"
 	mux send-keys q
-	poll_until 5 falling
+	poll_until 60 falling
 	mux send-keys Home
 	mouse 65 10 15
 	mux send-keys Enter
-	poll_until 5 shows "thread $(ls "/proc/$bg_pid/task" | sort -rn | sed -n 4p)"
+	poll_until 60 shows "thread $(ls "/proc/$bg_pid/task" | sort -rn | sed -n 4p)"
 	mux send-keys q
-	poll_until 5 falling
+	poll_until 60 falling
 	mouse 0 $(($(screen | tail -1 | grep -bo F10 | cut -d: -f1) + 2)) 30
+	poll_until 60 at_prompt
 	sane
 }
 
@@ -159,15 +173,15 @@ falling()
 	terminal 80x24 tmux-256color
 	start
 	mux resize-window -x 20 -y 5
-	poll_until 5 shows '^F1HelpF2'
+	poll_until 60 shows '^F1HelpF2'
 	[ "$(screen | wc -l)" -le 5 ]
 	mux resize-window -x 300 -y 80
-	poll_until 5 shows 'Enter detail'
+	poll_until 60 shows 'Enter detail'
 	mux send-keys 4 Tab
 	mux resize-window -x 1 -y 1
 	mux resize-window -x 80 -y 24
-	poll_until 5 shows 'F10Quit'
-	mux send-keys q
+	poll_until 60 shows 'F10Quit'
+	quit
 	sane
 }
 
@@ -178,40 +192,40 @@ falling()
 	for term in dumb no-such-terminal; do
 		terminal 80x24 tmux-256color
 		mux send-keys "TERM=$term threadtop; echo status \$?" Enter
-		poll_until 5 shows '^status 2'
+		poll_until 60 shows '^status 2'
 		assert_matches "$(screen)" "threadtop: the terminal '$term' (cannot be drawn on|is not known here)"
 		mux kill-server
 	done
 }
 
 @test "a signal is sent after a question only, and only for y" {
-	sleep 60 3>&- &
+	sleep 600 3>&- &
 	local victim=$!
 	bg_pids+=("$victim")
 	terminal 100x24 tmux-256color
 	start -p "$victim" --no-config
 	mux send-keys k
-	poll_until 5 shows 'SIGTERM'
+	poll_until 60 shows 'SIGTERM'
 	mux send-keys Enter
-	poll_until 5 shows "Send SIGTERM to $victim sleep\\? y or n"
+	poll_until 60 shows "Send SIGTERM to $victim sleep\\? y or n"
 	mux send-keys n
-	poll_until 5 shows 'nothing was sent'
+	poll_until 60 shows 'nothing was sent'
 	kill -0 "$victim"
 	mux send-keys F9
-	poll_until 5 shows 'SIGTERM'
+	poll_until 60 shows 'SIGTERM'
 	mux send-keys Enter
-	poll_until 5 shows 'y or n'
+	poll_until 60 shows 'y or n'
 	mux send-keys y
-	poll_until 5 gone "$victim"
+	poll_until 60 gone "$victim"
 }
 
 @test "the nice value of a thread is changed, and shown" {
-	sleep 60 3>&- &
+	sleep 600 3>&- &
 	bg_pids+=("$!")
 	terminal 100x24 tmux-256color
 	start -p "$!" --no-config -o pid,tid,name,nice
 	mux send-keys F8 F8
-	poll_until 5 shows ' sleep +2$'
+	poll_until 60 shows ' sleep +2$'
 	assert_equal "$(ps -o ni= -p "$!" | tr -d ' ')" 2 "nice value"
 }
 
@@ -219,16 +233,17 @@ falling()
 	terminal 100x24 tmux-256color
 	start -o tid,name,nice --sort nice --theme mono
 	mux send-keys W
-	poll_until 5 shows 'saved in'
-	mux send-keys q
+	poll_until 60 shows 'saved in'
+	quit
 	assert_equal "$(grep -E '^(columns|sort|theme|delay) ' .config/threadtools/threadtop.conf)" \
 		$'columns = tid,name,nice\nsort = nice\ndelay = 100000000ns\ntheme = mono'
 	mux send-keys clear Enter "threadtop -d 200ms" Enter
-	poll_until 5 shows '^ *TID THREAD .* NI'
-	mux send-keys q clear Enter
+	poll_until 60 shows '^ *TID THREAD .* NI'
+	quit
+	mux send-keys clear Enter
 	echo 'colums = tid' >>.config/threadtools/threadtop.conf
 	mux send-keys threadtop Enter
-	poll_until 5 shows "threadtop.conf:11: 'colums' is no setting"
+	poll_until 60 shows "threadtop.conf:11: 'colums' is no setting"
 	run threadtop --config .config/threadtools/threadtop.conf -b -n 1 -d 10ms
 	assert_status 2
 	run threadtop -b -n 1 -d 10ms --top 1
@@ -236,11 +251,11 @@ falling()
 }
 
 @test "the stack of a blocked thread, without stopping it" {
-	bg "$MKTHREADS" threads-live threads=1 hold_us=60000000 --timeout 60 >/dev/null
+	bg "$MKTHREADS" threads-live threads=1 hold_us=300000000 --timeout 300 >/dev/null
 	terminal 100x30 tmux-256color
 	start -p "$bg_pid" --no-config
 	mux send-keys s
-	poll_until 8 shows 'read without stopping it'
+	poll_until 60 shows 'read without stopping it'
 	shows '#0'
 	shows 'main|start_thread'
 }
@@ -249,20 +264,20 @@ falling()
 	threadtop --record r -b -n 8 -d 50ms --top 1 >/dev/null
 	terminal 120x24 tmux-256color
 	start --replay r --no-config
-	poll_until 8 shows 'REPLAY 9/9'
+	poll_until 60 shows 'REPLAY 9/9'
 	mux send-keys ',' ','
-	poll_until 5 shows 'REPLAY 7/9 .*PAUSED'
+	poll_until 60 shows 'REPLAY 7/9 .*PAUSED'
 	mux send-keys '\;'
-	poll_until 5 shows 'REPLAY 1/9'
+	poll_until 60 shows 'REPLAY 1/9'
 	mux send-keys '\;'
-	poll_until 5 shows 'this is the first frame'
+	poll_until 60 shows 'this is the first frame'
 	mux send-keys ':'
-	poll_until 5 shows 'REPLAY 9/9'
+	poll_until 60 shows 'REPLAY 9/9'
 	mux send-keys g
 	mux send-keys 00:00:01 Enter
-	poll_until 5 shows 'the nearest frame|REPLAY'
+	poll_until 60 shows 'the nearest frame|REPLAY'
 	mux send-keys k
-	poll_until 5 shows 'cannot be signalled'
-	mux send-keys q
+	poll_until 60 shows 'cannot be signalled'
+	quit
 	sane
 }

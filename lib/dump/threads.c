@@ -103,8 +103,9 @@ static enum tt_doing doing_of_wait(const struct tt_wait *w)
 	case TT_WAIT_IPC:
 	case TT_WAIT_AIO:
 		return TT_DOING_IO;
-	case TT_WAIT_EVENT:
 	case TT_WAIT_EPOLL:
+		return w->meaning ? TT_DOING_LOCK : TT_DOING_EVENTS;
+	case TT_WAIT_EVENT:
 	case TT_WAIT_POLL:
 	case TT_WAIT_SIGNAL:
 		return TT_DOING_EVENTS;

@@ -29,12 +29,21 @@ static void write_place(struct dump_out *o, const struct tt_dump_frame *f)
 		dump_out_say(o, TT_STYLE_NOTE, "  (%s)", f->label);
 	if (f->inlined)
 		dump_out_say(o, TT_STYLE_DIM, "  (inlined)");
-	if (f->trust != TT_FRAME_EXACT)
-		dump_out_say(o, TT_STYLE_DIM, f->trust == TT_FRAME_POINTER ? "  (by frame pointer)" : "  (recovered)");
 }
 
-static void write_frame(struct dump_out *o, const struct tt_dump_frame *f, size_t number)
+/* How it was found, where that is another way than that of the frame before. */
+static void write_trust(struct dump_out *o, enum tt_frame_trust trust, enum tt_frame_trust before)
 {
+	static const char *const words[] = {[TT_FRAME_EXACT] = "exact again",
+		[TT_FRAME_POINTER] = "by frame pointer from here on",
+		[TT_FRAME_SEARCHED] = "recovered from here on"};
+	if (trust != before)
+		dump_out_say(o, TT_STYLE_DIM, "  (%s)", words[trust]);
+}
+
+static void write_frame(struct dump_out *o, const struct tt_dump_thread *t, size_t number)
+{
+	const struct tt_dump_frame *f = &t->frames.data[number];
 	dump_out_say(o, TT_STYLE_DIM, "    %3zu  ", number);
 	if (f->function) {
 		dump_out_raw(o, TT_STYLE_CODE, f->function);
@@ -47,6 +56,7 @@ static void write_frame(struct dump_out *o, const struct tt_dump_frame *f, size_
 		dump_out_say(o, TT_STYLE_NONE, "0x%" PRIx64, f->pc);
 	}
 	write_place(o, f);
+	write_trust(o, f->trust, number ? f[-1].trust : TT_FRAME_EXACT);
 	tt_buf_addc(o->out, '\n');
 	if (f->signal)
 		dump_out_say(o, TT_STYLE_NOTE, "         <a signal handler interrupted what follows>\n");
@@ -92,7 +102,7 @@ void dump_out_stack(struct dump_out *o, const struct tt_dump_thread *t, size_t l
 	while (i < t->frames.len && (!limit || lines < limit)) {
 		if (i >= recursion_ends && (period = find_recursion(t, i, &more)))
 			recursion_ends = i + period;
-		write_frame(o, &t->frames.data[i], i);
+		write_frame(o, t, i);
 		i++;
 		lines++;
 		if (period && i == recursion_ends) {

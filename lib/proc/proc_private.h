@@ -79,6 +79,8 @@ void wait_absolute(struct tt_wait *w, const struct tt_wait_env *env, int clock, 
 /* The struct timespec at address as ns; false for NULL and what cannot be read. */
 bool wait_timespec(const struct tt_wait_env *env, uint64_t address, uint64_t *ret_ns);
 
+/* What the functions on the stack say of a wait of that kind, which is none for a futex. NULL: nothing. */
+const char *wait_meaning(enum tt_wait_kind kind, const struct tt_wait_call *call);
 void wait_decode_futex(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env);
 /* Which object the futex word w->word with the expected value is part of. */
 void wait_decode_lock(struct tt_wait *w, uint32_t expected, const struct wait_hint *hint, const struct tt_wait_env *env);

@@ -278,6 +278,8 @@ int tt_wait_decode(struct tt_wait *w, const struct tt_wait_call *call, const str
 	w->call = s ? s->name : NULL;
 	if (s) {
 		decode_class(w, s->class, call, env);
+		if (!w->word)
+			w->meaning = wait_meaning(w->kind, call);
 	} else {
 		w->kind = TT_WAIT_CALL;
 		tt_buf_printf(&w->text, "system call %ld", call->nr);

@@ -52,6 +52,8 @@ static struct wait_hint find_hint(const struct tt_wait_call *call)
 		const struct row *row = call->frames[i] ? find_row(call->frames[i]) : NULL;
 		if (!row)
 			continue;
+		if (row->kind > TT_WAIT_FUTEX)
+			continue;
 		bool open = hint.kind == TT_WAIT_NONE || (hint.kind == TT_WAIT_FUTEX && !hint.foreign);
 		if (open && i < KIND_DEPTH && row->kind != TT_WAIT_NONE) {
 			hint.kind = row->kind;
@@ -61,6 +63,16 @@ static struct wait_hint find_hint(const struct tt_wait_call *call)
 			hint.meaning = row->meaning;
 	}
 	return hint;
+}
+
+const char *wait_meaning(enum tt_wait_kind kind, const struct tt_wait_call *call)
+{
+	for (size_t i = 0; i < call->frame_count && i < KIND_DEPTH; i++) {
+		const struct row *row = call->frames[i] ? find_row(call->frames[i]) : NULL;
+		if (row && row->kind == kind)
+			return row->meaning;
+	}
+	return NULL;
 }
 
 static void read_deadline(struct tt_wait *w, const struct tt_wait_call *call, const struct tt_wait_env *env, uint64_t at,

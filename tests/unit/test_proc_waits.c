@@ -271,6 +271,14 @@ static void test_calls(void)
 	memory[0] = 1u << (10 - 1) | 1u << (15 - 1);
 	is_str(decode(SYS_rt_sigtimedwait, BASE, 0, 0, 8), "rt_sigtimedwait: signal USR1, TERM", "signals");
 	is_str(decode(SYS_epoll_wait, 5, 0, 10, (uint64_t)-1), "epoll_wait on epoll fd 5", "epoll");
+	const char *postgres[] = {"epoll_wait", "WaitEventSetWait", "WaitLatch", "ProcSleep"};
+	struct tt_wait_call lock = {
+		.nr = SYS_epoll_wait, .args = {5, 0, 10, (uint64_t)-1}, .frames = postgres, .frame_count = 3};
+	tt_wait_decode(&w, &lock, &env);
+	ok(!w.meaning, "PostgreSQL waits for events");
+	lock.frame_count = 4;
+	tt_wait_decode(&w, &lock, &env);
+	has_str(w.meaning, "a lock of PostgreSQL", "or for a lock");
 	struct pollfd p[6] = {{.fd = 3}, {.fd = 4}, {.fd = 5}, {.fd = 6}, {.fd = 7}, {.fd = 8}};
 	memcpy(memory, p, sizeof(p));
 	is_str(decode(SYS_poll, BASE, 6, (uint64_t)-1, 0), "poll of 6 descriptors: fd 3, fd 4, fd 5, fd 6 and 2 more", "poll");
