@@ -116,6 +116,10 @@ static void test_rest(void)
 		"1,000 stacks of 2 MiB: 2 GiB reserved, little resident");
 	is_u64(m.kernel_stack_bytes, 16384000, "16 KiB of kernel stack each");
 	is_u64(m.page_table_bytes, 4096000, "4 KiB of page tables each");
+	m = tt_size_memory_of_processes(10, UINT64_C(20) << 20, 65536);
+	is_u64(m.resident_bytes, UINT64_C(200) << 20, "10 processes of 20 MiB each");
+	is_u64(m.virtual_bytes, 0, "nobody limits their address space");
+	is_u64(m.page_table_bytes, 655360, "and their page tables");
 	is_u64(tt_size_deadlock_floor(8, 2), 9, "8 threads, 2 connections each: at least 9");
 	is_u64(tt_size_deadlock_floor(8, 1), 1, "1 connection each cannot deadlock");
 	is_u64(tt_size_threads_for(9, 2), 8, "9 connections carry 8 such threads");

@@ -46,6 +46,32 @@ static void test_sizes(void)
 	is_u64(many.size, 20, "for latency: where the queue begins");
 }
 
+/* The memory that is left bounds processes by what one takes for itself; an interpreter's lock is one per process. */
+static void test_processes(void)
+{
+	struct tt_size_advice a;
+	struct tt_size_measured m = pool(4, 4, 9);
+	struct tt_size_room tight = room;
+	m.of_processes = true;
+	m.processes = 4;
+	m.private_bytes = UINT64_C(100) << 20;
+	tight.memory_left = UINT64_C(350) << 20;
+	tt_size_recommend(&m, &tight, &wishes, &a);
+	ok(a.size == 7 && a.bound_by == TT_SIZE_BY_MEMORY, "three more of 100 MiB fit into 350: %u", a.size);
+	is_u64(a.memory.resident_bytes, UINT64_C(700) << 20, "which take together");
+	m = pool(8, 4, 9);
+	m.one_interpreter = true;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.bound_by == TT_SIZE_BY_INTERPRETER && a.capacity > 0.99 && a.capacity < 1.01, "one interpreter: one CPU");
+	m.processes = 4;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.bound_by == TT_SIZE_BY_CPU && a.capacity > 1.99, "four interpreters: both");
+	m = pool(4, 4, 9);
+	m.stopped_ns = 2 * m.wall_ns;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(a.refused && strstr(a.refusal, "stopped"), "a pool that stood still has no size: %s", a.refusal);
+}
+
 static void test_bounds(void)
 {
 	struct tt_size_advice a;
@@ -163,6 +189,7 @@ static void test_settings(void)
 int main(void)
 {
 	test_sizes();
+	test_processes();
 	test_bounds();
 	test_refusals();
 	test_settings();
