@@ -75,7 +75,7 @@ WORKERS="prefork: worker # [app]"
 	sized --window 1s --settings=gunicorn
 	pool "$WORKERS / handler" '.members == "threads" and .threads == 12 and .processes == 3 and .idle_ns > 0 and .lock_wait_ns < 0.1 * .wall_ns'
 	pool "$WORKERS" '.kind == "main"'
-	assert_json "$doc" '.recommendations[0] | ((.size / 3) | ceil | tostring) as $t | .settings | any(.setting == "gunicorn --threads \($t)")'
+	assert_json "$doc" '.recommendations[0] | ((.size / 3) | ceil | tostring) as $t | .settings | any(.setting == "gunicorn --threads \($t)") and any(.setting == "gunicorn --workers 3")'
 }
 
 @test "workers that come and go are counted, with what nobody saw of them" {

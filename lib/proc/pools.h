@@ -30,7 +30,7 @@
 enum tt_pool_kind {
 	TT_POOL_WORKERS, /* threads that take work */
 	TT_POOL_LOOP,    /* wait in epoll, poll or select most of their blocked time: event loops */
-	TT_POOL_MAIN,    /* the main thread alone, when it is no loop */
+	TT_POOL_MAIN,    /* the main thread alone, or what each of several processes has one of, when it is no loop */
 	TT_POOL_QUIET,   /* did nothing in the window */
 };
 const char *tt_pool_kind_name(enum tt_pool_kind kind); /* "workers", "loop", "main", "quiet" */
@@ -78,7 +78,7 @@ struct tt_pool {
 	uint64_t looks;                    /* of blocked threads: the sample behind work, lock and idle */
 	uint64_t interpreter_ns;           /* of lock_ns, for an interpreter's lock (GIL) */
 	double present_mean;               /* members that were there and not stopped, on average over the looks */
-	bool accepts;                      /* members were seen waiting for new clients */
+	bool accepts;                      /* members were seen waiting for new clients, or events, which may be such */
 	bool recorded;                     /* lock_ns and idle_ns are as a recorder in the process saw them */
 	uint64_t inversions;               /* looks at a real-time thread that waited for a lock of an ordinary one */
 	TT_VEC(struct tt_pool_wait) waits; /* longest first */

@@ -194,7 +194,9 @@ static int describe(struct grouping *g, struct tt_pool *pool, const struct named
 	pool->title = one->title;
 	bool members = named->main && plural && kin->main_run_ns >= kin->other_run_ns;
 	pool->members = members ? TT_POOL_OF_PROCESSES : TT_POOL_OF_THREADS;
-	pool->kind = named->main && !members ? TT_POOL_MAIN : TT_POOL_WORKERS;
+	/* One in each process: an acceptor, a timer, no pool. */
+	bool single = !named->main && plural && named->threads <= kin->count;
+	pool->kind = (named->main && !members) || single ? TT_POOL_MAIN : TT_POOL_WORKERS;
 	return pool->name ? 0 : -ENOMEM;
 }
 

@@ -57,7 +57,7 @@ int tt_pools_add_waits(struct tt_pool *pool, const struct tt_pools_thread *t, ui
 		w->threads++;
 		w->blocked_ns += part;
 		pool->interpreter_ns += t->keys[i].gil ? part : 0;
-		pool->accepts |= t->keys[i].listens;
+		pool->accepts |= t->keys[i].listens || t->keys[i].kind == TT_WAIT_EPOLL;
 	}
 	return 0;
 }

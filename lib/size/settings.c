@@ -83,6 +83,8 @@ static void number_text(char *out, size_t size, enum number kind, const struct t
 		snprintf(out, size, "%u", per_process(of));
 	else if (kind == WORKERS || (kind == COUNT && of->processes && of->size))
 		snprintf(out, size, "%u", of->size);
+	else if (kind == COUNT && of->spread > 1 && of->size)
+		snprintf(out, size, "%u", of->spread); /* that their threads are told for */
 	else if (kind == EXACT)
 		snprintf(out, size, "%.3g", ceil(of->used * 20) / 20);
 	else

@@ -178,7 +178,7 @@ static void test_settings(void)
 	ok(!tt_settings_next("nginx", &i, &processes, &s), "and nothing for threads");
 	i = 0;
 	ok(tt_settings_next("nginx", &i, &spread, &s), "for threads");
-	is_str(s.text, "worker_processes 2;", "the CPUs, rounded up");
+	is_str(s.text, "worker_processes 5;", "the processes that they are of");
 	ok(tt_settings_next("nginx", &i, &spread, &s), "and");
 	is_str(s.text, "thread_pool default threads=3;", "what each process is to have");
 	i = 0;
