@@ -234,15 +234,13 @@ static void read_wait(struct tt_pools *p, struct tt_pools_thread *t, uint64_t dt
 
 /*
  * A delay is credited when the thread gets its processor: of the first one, of a thread that was ready already when the window
- * began, what lies before the window is not the window's. times: that it got one since the latest look, at before_ns; the first
- * of them, and its delay, are taken as one of so many alike.
+ * began, what lies before the window is not the window's. got_ns: when it got the processor, about.
  */
-static void drop_early_delay(struct tt_pools_thread *t, uint64_t before_ns, uint64_t now, uint64_t delay, uint64_t times)
+static void drop_early_delay(struct tt_pools_thread *t, uint64_t got_ns, uint64_t delay)
 {
-	uint64_t got_ns = before_ns + (now - before_ns) / (times + 1), first = (delay - t->delay0) / (times ? times : 1);
-	uint64_t within = got_ns > t->begin_ns ? got_ns - t->begin_ns : 0;
-	if (first > within)
-		t->delay0 += first - within;
+	uint64_t within = got_ns > t->begin_ns ? got_ns - t->begin_ns : 0, credited = delay - t->delay0;
+	if (credited > within)
+		t->delay0 += credited - within;
 }
 
 struct tt_pools_sums tt_pools_sums(const struct tt_pools_thread *t)
@@ -280,7 +278,7 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 	} else if (ran) {
 		t->changed_ns = now;
 		if (t->before)
-			drop_early_delay(t, before_ns, now, delay, slices - t->slices);
+			drop_early_delay(t, before_ns + (now - before_ns) / 2, delay);
 	}
 	uint64_t dt = first ? 0 : now - t->last_ns, away_ns = first ? 0 : minus(dt, run - t->run + delay - t->delay);
 	t->run = run;
