@@ -99,6 +99,15 @@ holder_of()
 	holder_of std-timed-mutex 1 mutex
 }
 
+@test "what only a stack tells: a one-time initialisation that another thread does" {
+	: >truth.json
+	bg "$PROGRAMS/dumpme" waits "$BATS_TEST_TMPDIR" >truth.json
+	poll_until 60 jq -e . truth.json
+	top -p "$bg_pid" -n 1 -d 50ms -o tid,name,wait
+	assert_json "$F" '[.threads[] | select(.name == "once") | .wait] == ["once"]'
+	assert_json "$F" '[.threads[] | select(.name == "barrier") | .wait] == ["barrier"]'
+}
+
 # ring SCENARIO [NAME=VALUE...] - a deadlock whose edges the view of locks shows as the truth tells them.
 ring()
 {

@@ -89,6 +89,7 @@ struct tt_dump_thread {
 	enum tt_doing doing;
 	TT_VEC(struct tt_dump_frame) frames; /* innermost first */
 	enum tt_stack_end end;
+	const char *called;  /* where the innermost frame has no name: the function that the next one calls; NULL unknown */
 	uint32_t owner;      /* position of the thread that wait.owner names */
 	bool owner_recorded; /* its recording names the owner, not the lock itself: a reader of an rwlock */
 	uint32_t deadlock;   /* position in deadlocks */

@@ -146,6 +146,16 @@ static int add_frame(struct naming *n, struct tt_dump_thread *t, const struct tt
 	return 0;
 }
 
+/* Functions of a library without a symbol table still are called by the names that it exports. */
+static void name_called(struct tt_dump *d, struct tt_unwinder *u, struct tt_dump_thread *t, const struct tt_stack *stack)
+{
+	if (stack->frames.len < 2 || tt_sym_resolve(d->sym, stack->frames.data[0].pc, 0)->frames[0].function)
+		return;
+	uint64_t called = tt_unwind_called(u, &stack->frames.data[1]);
+	const struct tt_sym_frame *f = called ? &tt_sym_resolve(d->sym, called, 0)->frames[0] : NULL;
+	t->called = f && f->offset == 0 ? f->function : NULL;
+}
+
 static int read_stack(struct naming *n, struct tt_unwinder *u, struct tt_dump_thread *t, struct tt_stack *stack)
 {
 	struct tt_snap_thread *snap = tt_snap_thread_by_tid(n->d->snap, t->task.tid);
@@ -157,6 +167,8 @@ static int read_stack(struct naming *n, struct tt_unwinder *u, struct tt_dump_th
 	if (!most && n->d->threads.len > CROWD)
 		most = CROWD_FRAMES;
 	int rc = tt_unwind_settle(u, snap, most, stack);
+	if (rc == 0)
+		name_called(n->d, u, t, stack);
 	t->end = stack->end;
 	rc = rc ? rc : tt_vec_reserve(&t->frames, stack->frames.len);
 	vec_for_each (frame, &stack->frames)

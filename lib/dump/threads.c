@@ -73,7 +73,12 @@ int dump_wait(struct tt_dump *d, struct tt_dump_thread *t, struct tt_wait *ret)
 		memcpy(call.args, t->snap->args, sizeof(call.args));
 		call.sp = t->snap->regs.value[TT_REG_RSP];
 	}
-	return tt_wait_decode(ret, &call, &env);
+	int rc = tt_wait_decode(ret, &call, &env);
+	if (rc == 0 && ret->kind == TT_WAIT_FUTEX && count && !names[0] && t->called) {
+		names[0] = t->called;
+		rc = tt_wait_decode(ret, &call, &env);
+	}
+	return rc;
 }
 
 /* ------------------------------------------------------------------ what it is at */

@@ -74,6 +74,12 @@ int tt_unwind(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_f
  */
 int tt_unwind_settle(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_stack *stack);
 
+/*
+ * The function that a frame calls, by the call in front of its return address: through the PLT, and where the callee has no
+ * name of its own because that one jumped there. 0: the code does not tell.
+ */
+uint64_t tt_unwind_called(struct tt_unwinder *u, const struct tt_frame *frame);
+
 #define TT_STACK_INIT \
 	{             \
 		0     \

@@ -2,7 +2,7 @@
 /*
  * unwind_calls.c - whom the call in front of a return address calls, and where threads begin: what tells a return address that
  * belongs to the stack from one that an earlier call left behind.
- * Called by unwind.c and unwind_search.c.
+ * Called by unwind.c and unwind_search.c; tt_unwind_called() by those who name waits.
  */
 #include "lib/sym/unwind_private.h"
 
@@ -72,6 +72,11 @@ static uint64_t call_target(struct tt_unwinder *u, uint64_t return_address)
 		snap_memory_word(u->snap, NULL, return_address + (uint64_t)(int64_t)offset, &target))
 		return target;
 	return 0;
+}
+
+uint64_t tt_unwind_called(struct tt_unwinder *u, const struct tt_frame *frame)
+{
+	return frame->is_call ? call_target(u, frame->pc) : 0;
 }
 
 /* ------------------------------------------------------------------ functions that jump on */

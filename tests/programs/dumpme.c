@@ -130,6 +130,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, recursive, robust, pi,
 static pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER, read_rw = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static pthread_barrier_t barrier;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_barrier_t initialising;
 static sem_t sem;
 static uint32_t word;
 static pthread_t main_thread;
@@ -173,6 +175,22 @@ static void in_cond(void)
 {
 	pthread_mutex_lock(&beside);
 	pthread_cond_wait(&cond, &beside);
+}
+static void initialise(void)
+{
+	pthread_barrier_wait(&initialising);
+	for (;;)
+		pause();
+}
+static void in_first_once(void)
+{
+	pthread_once(&once, initialise);
+}
+static void in_once(void)
+{
+	pthread_barrier_wait(&initialising);
+	pthread_once(&once, initialise);
+	abort(); /* so that the call is no jump: the initialisation never ends */
 }
 static void in_barrier(void)
 {
@@ -397,6 +415,7 @@ static int run_waits(const char *dir)
 	make_child(dir);
 	signal(SIGTERM, on_term);
 	pthread_barrier_init(&barrier, NULL, 3);
+	pthread_barrier_init(&initialising, NULL, 2);
 	sem_init(&sem, 0, 0);
 	main_thread = pthread_self();
 	pthread_mutex_lock(&mutex);
@@ -416,6 +435,8 @@ static int run_waits(const char *dir)
 	add("behind-readers", "wrlock", in_behind_readers, &read_rw, false);
 	add("cond", "cond", in_cond, &cond, false);
 	add("barrier", "barrier", in_barrier, &barrier, false);
+	add("initialises", "signal", in_first_once, NULL, false);
+	add("once", "once", in_once, &once, false);
 	add("sem", "sem", in_sem, &sem, false);
 	add("join", "join", in_join, (void *)main_thread, true);
 	add("stdio", "stdio-lock", in_stdio, NULL, true);

@@ -11,12 +11,14 @@
 
 #include "lib/proc/waits.h"
 #include "lib/util/text.h"
+#include "tools/threadtop/futex.h"
 #include "tools/threadtop/source.h"
 
 struct process {
 	uint64_t id; /* struct tt_top_proc.id */
 	struct tt_fds *fds;
-	uint64_t used; /* the round in which it was needed last */
+	struct top_futexes *futexes; /* NULL: none was looked at */
+	uint64_t used;               /* the round in which it was needed last */
 };
 
 struct top_waiting {
@@ -38,6 +40,7 @@ struct top_waiting *top_waiting_create(void)
 static void process_destroy(struct process *p)
 {
 	tt_fds_destroy(p->fds);
+	top_futexes_destroy(p->futexes);
 	free(p);
 }
 
@@ -265,7 +268,7 @@ void top_waiting_read(struct top_waiting *w, struct tt_top_task *t)
 			t->known |= TT_NEED_WAIT;
 		return;
 	}
-	const struct process *p = process_of(w, t->proc);
+	struct process *p = process_of(w, t->proc);
 	if (!p)
 		return;
 	struct tt_wait_env env = {.read = read_memory,
@@ -275,6 +278,9 @@ void top_waiting_read(struct top_waiting *w, struct tt_top_task *t)
 		.realtime_ns = w->realtime_ns,
 		.monotonic_ns = w->monotonic_ns,
 		.pid = (pid_t)t->proc->pid};
-	if (tt_wait_decode(&w->wait, &call, &env) == 0)
-		store(w, t);
+	if (tt_wait_decode(&w->wait, &call, &env) < 0)
+		return;
+	if (w->wait.kind == TT_WAIT_FUTEX && w->wait.word)
+		top_futexes_name(&p->futexes, w->round, &w->wait, &call, &env, (pid_t)t->tid);
+	store(w, t);
 }
