@@ -119,7 +119,7 @@ static const char *label_of(struct naming *n, const struct tt_sym_frame *frame, 
 	return e ? e->ptr : NULL;
 }
 
-static int add_frame(struct naming *n, struct tt_dump_thread *t, const struct tt_frame *from)
+static int add_frame(struct naming *n, struct tt_dump_thread *t, const struct tt_unwind_frame *from)
 {
 	const struct tt_dump_options *o = n->d->options;
 	unsigned flags =
@@ -147,7 +147,7 @@ static int add_frame(struct naming *n, struct tt_dump_thread *t, const struct tt
 }
 
 /* Functions of a library without a symbol table still are called by the names that it exports. */
-static void name_called(struct tt_dump *d, struct tt_unwinder *u, struct tt_dump_thread *t, const struct tt_stack *stack)
+static void name_called(struct tt_dump *d, struct tt_unwinder *u, struct tt_dump_thread *t, const struct tt_unwind_stack *stack)
 {
 	if (stack->frames.len < 2 || tt_sym_resolve(d->sym, stack->frames.data[0].pc, 0)->frames[0].function)
 		return;
@@ -156,10 +156,10 @@ static void name_called(struct tt_dump *d, struct tt_unwinder *u, struct tt_dump
 	t->called = f && f->offset == 0 ? f->function : NULL;
 }
 
-static int read_stack(struct naming *n, struct tt_unwinder *u, struct tt_dump_thread *t, struct tt_stack *stack)
+static int read_stack(struct naming *n, struct tt_unwinder *u, struct tt_dump_thread *t, struct tt_unwind_stack *stack)
 {
 	struct tt_snap_thread *snap = tt_snap_thread_by_tid(n->d->snap, t->task.tid);
-	const struct tt_frame *frame;
+	const struct tt_unwind_frame *frame;
 	t->end = TT_STACK_NOTHING;
 	if (!snap)
 		return 0;
@@ -180,7 +180,7 @@ static int read_stack(struct naming *n, struct tt_unwinder *u, struct tt_dump_th
 int dump_stacks(struct tt_dump *d, struct tt_err *err)
 {
 	struct tt_unwinder *u = NULL;
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	struct naming n = {.d = d};
 	struct tt_dump_thread *t;
 	int rc = tt_unwinder_create(d->snap, d->sym, &u, err);

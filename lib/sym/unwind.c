@@ -38,16 +38,17 @@ void tt_unwinder_destroy(struct tt_unwinder *u)
 	free(u);
 }
 
-void tt_stack_deinit(struct tt_stack *stack)
+void tt_stack_deinit(struct tt_unwind_stack *stack)
 {
 	tt_vec_deinit(&stack->frames);
 }
 
 /* ------------------------------------------------------------------ one stack */
 
-static bool frame_add(struct tt_stack *stack, const struct unwind_state *state, enum tt_frame_trust trust)
+static bool frame_add(struct tt_unwind_stack *stack, const struct unwind_state *state, enum tt_frame_trust trust)
 {
-	struct tt_frame frame = {.pc = state_pc(state), .sp = state_sp(state), .trust = trust, .is_call = state->is_call};
+	struct tt_unwind_frame frame = {
+		.pc = state_pc(state), .sp = state_sp(state), .trust = trust, .is_call = state->is_call};
 	return tt_vec_push(&stack->frames, frame) == 0;
 }
 
@@ -77,7 +78,7 @@ static bool begins_here(struct tt_unwinder *u, const struct unwind_state *state)
 }
 
 /* By tables. NO_TABLE: there is none for this code. */
-static enum unwind_step step_by_table(struct tt_unwinder *u, struct unwind_state *state, struct tt_frame *frame)
+static enum unwind_step step_by_table(struct tt_unwinder *u, struct unwind_state *state, struct tt_unwind_frame *frame)
 {
 	struct unwind_place place = unwind_place_at(u, state_lookup(state), state_pc(state));
 	if (place.trampoline) {
@@ -124,7 +125,7 @@ static bool fits(struct tt_unwinder *u, const struct unwind_state *callee, const
  * Anything else: it goes no further.
  */
 static enum unwind_step advance(struct tt_unwinder *u, struct unwind_state *state, enum tt_frame_trust *trust,
-	size_t max_frames, struct tt_stack *stack)
+	size_t max_frames, struct tt_unwind_stack *stack)
 {
 	const struct unwind_state from = *state;
 	enum unwind_step step = step_by_table(u, state, &stack->frames.data[stack->frames.len - 1]);
@@ -147,7 +148,7 @@ static enum unwind_step advance(struct tt_unwinder *u, struct unwind_state *stat
 }
 
 int unwind_walk(struct tt_unwinder *u, const struct unwind_state *from, enum tt_frame_trust trust, size_t max_frames,
-	struct tt_stack *stack)
+	struct tt_unwind_stack *stack)
 {
 	struct unwind_state state = *from, before;
 	for (;;) {
@@ -180,9 +181,9 @@ int unwind_walk(struct tt_unwinder *u, const struct unwind_state *from, enum tt_
 	}
 }
 
-static bool all_exact(const struct tt_stack *stack)
+static bool all_exact(const struct tt_unwind_stack *stack)
 {
-	const struct tt_frame *frame;
+	const struct tt_unwind_frame *frame;
 	vec_for_each (frame, &stack->frames) {
 		if (frame->trust != TT_FRAME_EXACT)
 			return false;
@@ -190,7 +191,7 @@ static bool all_exact(const struct tt_stack *stack)
 	return stack->end == TT_STACK_COMPLETE;
 }
 
-int tt_unwind(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_stack *stack)
+int tt_unwind(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_unwind_stack *stack)
 {
 	stack->frames.len = 0;
 	stack->exact = false;
@@ -231,7 +232,7 @@ void unwind_prepare(struct tt_snap *snap)
 
 void unwind_prefetch(struct tt_snap *snap, struct tt_snap_thread *thread)
 {
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	const struct tt_snap_map *map = snap_maps_find(&snap->maps, thread->regs.value[TT_REG_RSP]);
 	struct tt_unwinder *u = map && snap_memory_own_stack(thread, map) ? NULL : snap->unwinder;
 	if (!u)
@@ -243,13 +244,13 @@ void unwind_prefetch(struct tt_snap *snap, struct tt_snap_thread *thread)
 
 /* ------------------------------------------------------------------ with a stop, if need be */
 
-bool tt_stack_wants_stop(const struct tt_stack *stack)
+bool tt_stack_wants_stop(const struct tt_unwind_stack *stack)
 {
 	return stack->end == TT_STACK_REGISTER || stack->end == TT_STACK_MOVED || stack->end == TT_STACK_NO_TABLE ||
 	       stack->end == TT_STACK_MEMORY;
 }
 
-int tt_unwind_settle(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_stack *stack)
+int tt_unwind_settle(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_unwind_stack *stack)
 {
 	int rc = tt_unwind(u, thread, max_frames, stack);
 	if (rc || thread->how != TT_SNAP_QUIET || !tt_stack_wants_stop(stack) || tt_snap_stop_shows(thread))

@@ -21,7 +21,7 @@ enum tt_frame_trust {
 	TT_FRAME_TRUST_MAX
 };
 
-struct tt_frame {
+struct tt_unwind_frame {
 	uint64_t pc, sp;
 	enum tt_frame_trust trust;
 	bool is_call; /* pc is a return address: look it up with TT_SYM_RETADDR */
@@ -42,8 +42,8 @@ enum tt_stack_end {
 	TT_STACK_END_MAX
 };
 
-struct tt_stack {
-	TT_VEC(struct tt_frame) frames; /* innermost first */
+struct tt_unwind_stack {
+	TT_VEC(struct tt_unwind_frame) frames; /* innermost first */
 	enum tt_stack_end end;
 	bool exact; /* complete, and each frame exact */
 };
@@ -52,7 +52,7 @@ struct tt_stack {
 const char *tt_stack_end_text(enum tt_stack_end end);
 
 /* Whether a stop of the thread could give more than this. */
-bool tt_stack_wants_stop(const struct tt_stack *stack);
+bool tt_stack_wants_stop(const struct tt_unwind_stack *stack);
 
 struct tt_unwinder;
 
@@ -66,24 +66,24 @@ void tt_unwinder_destroy(struct tt_unwinder *u);
  * Unwinds one thread into stack, which may hold an earlier one (else TT_STACK_INIT). 0 or -ENOMEM: everything else is told
  * by stack->end.
  */
-int tt_unwind(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_stack *stack);
+int tt_unwind(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_unwind_stack *stack);
 
 /*
  * The same, and when the stack is incomplete for want of a stop, and the snapshot's mode allows one, and it would not show in
  * the program (tt_snap_stop_shows), takes the thread again with a stop and keeps the better of both.
  */
-int tt_unwind_settle(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_stack *stack);
+int tt_unwind_settle(struct tt_unwinder *u, struct tt_snap_thread *thread, size_t max_frames, struct tt_unwind_stack *stack);
 
 /*
  * The function that a frame calls, by the call in front of its return address: through the PLT, and where the callee has no
  * name of its own because that one jumped there. 0: the code does not tell.
  */
-uint64_t tt_unwind_called(struct tt_unwinder *u, const struct tt_frame *frame);
+uint64_t tt_unwind_called(struct tt_unwinder *u, const struct tt_unwind_frame *frame);
 
 #define TT_STACK_INIT \
 	{             \
 		0     \
 	}
-void tt_stack_deinit(struct tt_stack *stack);
+void tt_stack_deinit(struct tt_unwind_stack *stack);
 
 #endif

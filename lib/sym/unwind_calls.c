@@ -74,7 +74,7 @@ static uint64_t call_target(struct tt_unwinder *u, uint64_t return_address)
 	return 0;
 }
 
-uint64_t tt_unwind_called(struct tt_unwinder *u, const struct tt_frame *frame)
+uint64_t tt_unwind_called(struct tt_unwinder *u, const struct tt_unwind_frame *frame)
 {
 	return frame->is_call ? call_target(u, frame->pc) : 0;
 }

@@ -169,14 +169,14 @@ void unwind_search_deinit(struct tt_unwinder *u);
  * Looks for the caller of `from`, the last frame in stack, and for the rest of the stack. by_table: only the frame pointer is
  * missing. True: found, stack is complete; else stack is unchanged.
  */
-bool unwind_search(
-	struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames, struct tt_stack *stack);
+bool unwind_search(struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames,
+	struct tt_unwind_stack *stack);
 
 /* ------------------------------------------------------------------ unwind.c */
 
 /* Adds frames from `from` on to stack, and sets its end. 0 or -ENOMEM. */
 int unwind_walk(struct tt_unwinder *u, const struct unwind_state *from, enum tt_frame_trust trust, size_t max_frames,
-	struct tt_stack *stack);
+	struct tt_unwind_stack *stack);
 
 /* ------------------------------------------------------------------ unwind_code.c */
 

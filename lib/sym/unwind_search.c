@@ -80,7 +80,7 @@ static size_t first_candidate(const struct unwind_words *words, uint64_t at)
 struct search {
 	struct tt_unwinder *u;
 	const struct unwind_state *from;
-	struct tt_stack *stack;
+	struct tt_unwind_stack *stack;
 	size_t mark;    /* frames before the search */
 	uint64_t limit; /* end of what is searched */
 	size_t max_frames;
@@ -167,7 +167,7 @@ static bool search_pass(struct search *s, bool by_table)
 }
 
 bool unwind_search(
-	struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames, struct tt_stack *stack)
+	struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames, struct tt_unwind_stack *stack)
 {
 	struct search s = {.u = u, .from = from, .stack = stack, .mark = stack->frames.len, .max_frames = max_frames};
 	enum tt_stack_end end = stack->end;

@@ -21,7 +21,7 @@ static void look(struct tt_snap *snap)
 {
 	struct tt_sym *sym = NULL;
 	struct tt_unwinder *u = NULL;
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	struct tt_snap_core_info info;
 	tt_snap_core_info(snap, &info);
 	if (tt_sym_create(NULL, &sym, NULL) == 0 && tt_snap_add_modules(snap, sym, NULL) == 0 &&

@@ -57,10 +57,10 @@ static bool start(struct program *program)
 	return true;
 }
 
-static void names(struct tt_sym *sym, const struct tt_stack *stack, char *text, size_t size)
+static void names(struct tt_sym *sym, const struct tt_unwind_stack *stack, char *text, size_t size)
 {
 	size_t len = (size_t)snprintf(text, size, " ");
-	const struct tt_frame *frame;
+	const struct tt_unwind_frame *frame;
 	vec_for_each (frame, &stack->frames) {
 		const struct tt_sym_frames *found = tt_sym_resolve(sym, frame->pc, frame->is_call ? TT_SYM_RETADDR : 0);
 		const char *name = frame->signal ? "(signal)" : found->frames[found->count - 1].function;
@@ -75,7 +75,7 @@ static size_t look_at_all(struct tt_snap *snap, const struct program *program)
 {
 	struct tt_sym *sym = NULL;
 	struct tt_unwinder *u = NULL;
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	char text[4096];
 	size_t right = 0;
 	if (tt_sym_create(NULL, &sym, NULL) || tt_snap_add_modules(snap, sym, NULL) || tt_unwinder_create(snap, sym, &u, NULL))

@@ -240,7 +240,7 @@ static void test_leader_gone(void)
 	struct tt_snap *snap = take(subject.pid, TT_SNAP_AUTO);
 	struct tt_sym *sym = NULL;
 	struct tt_unwinder *u = NULL;
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	is_int(how_of(snap, subject.tids[1]), TT_SNAP_STOPPED, "a process whose main thread has ended is read");
 	bool good = snap && tt_sym_create(NULL, &sym, NULL) == 0 && tt_snap_add_modules(snap, sym, NULL) == 0 &&
 	            tt_unwinder_create(snap, sym, &u, NULL) == 0 &&

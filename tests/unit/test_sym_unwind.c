@@ -7,10 +7,10 @@
 #include <stdlib.h>
 
 /* The names of a stack, innermost first: "pause subject_stay subject_thread start_thread clone3". */
-static void names(struct tt_sym *sym, const struct tt_stack *stack, char *text, size_t size)
+static void names(struct tt_sym *sym, const struct tt_unwind_stack *stack, char *text, size_t size)
 {
 	size_t len = 0;
-	const struct tt_frame *frame;
+	const struct tt_unwind_frame *frame;
 	text[0] = '\0';
 	vec_for_each (frame, &stack->frames) {
 		const struct tt_sym_frames *found = tt_sym_resolve(sym, frame->pc, frame->is_call ? TT_SYM_RETADDR : 0);
@@ -28,7 +28,7 @@ static void test_kind(enum subject_kind kind, const char *word)
 	struct tt_sym *sym = NULL;
 	struct tt_unwinder *u = NULL;
 	struct tt_err err;
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	bool ready = tt_snap_take(subject.pid, NULL, &snap, &err) == 0 && tt_sym_create(NULL, &sym, &err) == 0 &&
 	             tt_snap_add_modules(snap, sym, &err) == 0 && tt_unwinder_create(snap, sym, &u, &err) == 0;
 	ok(ready, "a process with %s threads is read", word);

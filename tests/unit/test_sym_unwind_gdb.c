@@ -41,7 +41,7 @@ static const char *plain(char *text)
 	return p;
 }
 
-static void our_name(struct tt_sym *sym, const struct tt_frame *frame, char *name, size_t size)
+static void our_name(struct tt_sym *sym, const struct tt_unwind_frame *frame, char *name, size_t size)
 {
 	const struct tt_sym_frames *found = tt_sym_resolve(sym, frame->pc, frame->is_call ? TT_SYM_RETADDR : 0);
 	const char *function = found->frames[found->count - 1].function;
@@ -49,7 +49,7 @@ static void our_name(struct tt_sym *sym, const struct tt_frame *frame, char *nam
 }
 
 /* gdb goes on behind a coroutine's first function, to places without a name: so our stack may end where its names do. */
-static bool same(struct tt_sym *sym, const struct tt_stack *stack, char *gdb_frames)
+static bool same(struct tt_sym *sym, const struct tt_unwind_stack *stack, char *gdb_frames)
 {
 	size_t i = 0;
 	char *save = NULL;
@@ -77,7 +77,7 @@ static void compare(const char *way)
 	struct tt_snap *snap = NULL;
 	struct tt_sym *sym = NULL;
 	struct tt_unwinder *u = NULL;
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	char path[4096], command[512], line[16384], name[64], file[] = "/tmp/tt-gdb-XXXXXX.py";
 	snprintf(name, sizeof(name), "shapes-%s", way);
 	snprintf(path, sizeof(path), "%s", program_path(name));

@@ -36,10 +36,10 @@ static void view_close(struct view *view)
 }
 
 /* " pause main __libc_start_main ": innermost first, each between blanks, without compilers' suffixes. */
-static void names(struct tt_sym *sym, const struct tt_stack *stack, char *text, size_t size)
+static void names(struct tt_sym *sym, const struct tt_unwind_stack *stack, char *text, size_t size)
 {
 	size_t len = (size_t)snprintf(text, size, " ");
-	const struct tt_frame *frame;
+	const struct tt_unwind_frame *frame;
 	vec_for_each (frame, &stack->frames) {
 		const struct tt_sym_frames *found = tt_sym_resolve(sym, frame->pc, frame->is_call ? TT_SYM_RETADDR : 0);
 		const char *name = frame->signal ? "(signal)" : found->frames[found->count - 1].function;
@@ -52,7 +52,7 @@ static void names(struct tt_sym *sym, const struct tt_stack *stack, char *text, 
 
 static void check_thread(const char *way, struct view *view, const struct program_thread *expected, bool named)
 {
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	struct tt_snap_thread *thread = tt_snap_thread_by_tid(view->snap, expected->tid);
 	char text[2048] = "";
 	if (thread && tt_unwind(view->u, thread, 0, &stack) == 0)

@@ -44,7 +44,7 @@ static const char *name_at(struct tt_sym *sym, uint64_t pc, bool is_call)
 
 /* Decodes anew into w, with names. The innermost may have none: then the function that was called for it counts. */
 static void decode(struct tt_wait *w, struct tt_wait_call call, const struct tt_wait_env *env, struct tt_sym *sym,
-	struct tt_unwinder *u, const struct tt_stack *stack)
+	struct tt_unwinder *u, const struct tt_unwind_stack *stack)
 {
 	const char *names[FRAMES] = {0};
 	size_t count = 0;
@@ -63,7 +63,7 @@ static void look(struct tt_wait *w, const struct tt_wait_call *call, const struc
 	struct tt_snap *snap = NULL;
 	struct tt_sym *sym = NULL;
 	struct tt_unwinder *u = NULL;
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	struct tt_err err;
 	const struct tt_snap_options options = {.mode = TT_SNAP_NEVER_STOP, .tids = &tid, .tid_count = 1};
 	struct tt_snap_thread *thread;

@@ -8,7 +8,7 @@
 
 #define MOST_FRAMES 200
 
-static void add_frame(struct top_ui *ui, struct tt_sym *sym, unsigned number, const struct tt_frame *frame)
+static void add_frame(struct top_ui *ui, struct tt_sym *sym, unsigned number, const struct tt_unwind_frame *frame)
 {
 	const struct tt_sym_frames *found = tt_sym_resolve(sym, frame->pc, frame->is_call ? TT_SYM_RETADDR : 0);
 	const char *mark = frame->trust == TT_FRAME_EXACT ? " " : "?";
@@ -36,7 +36,7 @@ static void add_frame(struct top_ui *ui, struct tt_sym *sym, unsigned number, co
 static void unwind(struct top_ui *ui, struct tt_snap *snap, struct tt_sym *sym, struct tt_unwinder *u, uint32_t tid)
 {
 	struct tt_snap_thread *thread = tt_snap_thread_by_tid(snap, (pid_t)tid);
-	struct tt_stack stack = TT_STACK_INIT;
+	struct tt_unwind_stack stack = TT_STACK_INIT;
 	if (!thread) {
 		top_page_add(ui, TOP_STYLE_WARNING, "the thread has ended");
 		return;
