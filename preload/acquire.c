@@ -110,6 +110,11 @@ void tt_released(struct tt_self *s, uint64_t object, uint32_t at, uint64_t now, 
 {
 	struct tt_caller c = tt_caller_of(site, cfa);
 	tt_busy_begin(s);
+	if (unlikely(at > s->t->held_depth || s->held[at - 1].lock != object)) {
+		/* A handler that came after the real release gave it back, too: sem_post may be called there. */
+		tt_busy_end(s);
+		return;
+	}
 	uint64_t since = s->held[at - 1].since_ns;
 	uint64_t word = tt_held_remove(s, at);
 	if (TTREC_HELD_FLAGS(word))

@@ -299,6 +299,7 @@ void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to)
 			return;
 		}
 		tt_count_forget(s, lock);
+		tt_held_forget_sem(s, lock);
 	}
 }
 

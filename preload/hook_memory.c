@@ -19,7 +19,7 @@
 static const uint64_t *filter, *filter_near;
 static enum { UNKNOWN, GLIBC, OTHER } allocator;
 
-/* First free of a recording: whose allocator is it? Taken from where `free` lies. */
+/* First free or realloc of a recording: whose allocator is it? Taken from where `free` lies. */
 static TT_NOINLINE void allocator_ask(void)
 {
 	bool same = tt_object_is_libc((uint64_t)(uintptr_t)tt_real.free);
@@ -117,8 +117,15 @@ TT_EXPORT void *realloc(void *p, size_t size)
 	 * Where the block goes is known afterwards, and then its old memory may belong to somebody else. A mutex must not be
 	 * moved, so that any lock inside is over either way, unless the block stays.
 	 */
+	if (unlikely(tt_load_relaxed(&allocator) == UNKNOWN) && p && tt_load_relaxed(&tt_epoch))
+		allocator_ask();
 	const uint64_t *bits = tt_load_relaxed(&filter);
 	uint64_t old = (uintptr_t)p, old_size = p && bits ? glibc_size(p) : 0;
+	if (unlikely(!size) && old_size) { /* glibc's gives the block back, and is asked for none */
+		if (may_hold_lock(bits, old, old_size))
+			memory_given_back(old, old_size, (uintptr_t)__builtin_return_address(0), true);
+		return REAL(realloc)(p, size);
+	}
 	void *q = REAL(realloc)(p, size);
 	if (old_size && q && (uintptr_t)q != old && may_hold_lock(bits, old, old_size))
 		memory_given_back(old, old_size, (uintptr_t)__builtin_return_address(0), false);

@@ -320,6 +320,7 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_post)(sem);
+	uint32_t depth = s->t->held_depth;
 	bool held = tt_release_is_plain(s, (uintptr_t)sem);
 	struct ttrec_count *e = held ? NULL : tt_count_find(s, (uintptr_t)sem, site);
 	if (!held && (!e || !(e->gap & GAP_FOREIGN)))
@@ -328,7 +329,7 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		tt_own_add(&e->n, 1);
 	int r = sem_post_any(sem);
 	if (held && likely(r == 0))
-		tt_release_plain(s);
+		tt_release_plain_from(s, depth);
 	return r;
 }
 
@@ -337,10 +338,11 @@ TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
 {
 	if (!tt_entered(s))
 		return false;
+	uint32_t depth = s->t->held_depth;
 	if (tt_release_is_plain(s, (uintptr_t)sem)) {
 		if (unlikely(!sem_post_fast(sem)))
 			return false;
-		tt_release_plain(s);
+		tt_release_plain_from(s, depth);
 		return true;
 	}
 	struct ttrec_count *e = tt_of_pair(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
@@ -380,7 +382,11 @@ TT_EXPORT int sem_destroy(sem_t *sem)
 		tt_busy_end(s);
 	}
 	int r = REAL(sem_destroy)(sem);
-	if (s && r == 0)
+	if (s && r == 0) {
+		tt_busy_begin(s);
+		tt_held_forget_sem(s, (uintptr_t)sem);
+		tt_busy_end(s);
 		tt_died(s, (uintptr_t)sem, HOOK_SITE(OP_NONE));
+	}
 	return r;
 }

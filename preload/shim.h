@@ -295,6 +295,7 @@ void tt_held_grow(struct tt_self *s);
 void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site); /* not counted: taken again inside the C library */
 uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);      /* index + 1 of the innermost entry, 0: not held */
 uint64_t tt_held_remove(struct tt_self *s, uint32_t at);            /* index + 1; returns its site word with the flags */
+void tt_held_forget_sem(struct tt_self *s, uint64_t sem);           /* a semaphore was destroyed: nobody holds it as a lock */
 void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c);
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t below, uint64_t hash);
@@ -625,6 +626,15 @@ TT_INLINE bool tt_release_is_plain(const struct tt_self *s, uint64_t lock)
 TT_INLINE void tt_release_plain(struct tt_self *s)
 {
 	tt_own_add(&s->t->held_depth, -1);
+}
+
+/*
+ * The same for a semaphore: a handler that came after the real post may have posted it, too, and popped it. depth: as it was
+ * before, with the entry; stored less one it is right once as well as twice.
+ */
+TT_INLINE void tt_release_plain_from(struct tt_self *s, uint32_t depth)
+{
+	tt_store_relaxed(&s->t->held_depth, depth - 1);
 }
 
 #endif /* TT_PRELOAD_SHIM_H */

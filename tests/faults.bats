@@ -91,6 +91,11 @@ limited()
 	survives 1 ordeal_signals storm
 }
 
+@test "a handler may post the semaphore that its thread holds and is about to give back, at every instruction of that" {
+	[ "$(uname -m)" = x86_64 ] || skip "single steps are known for x86-64 only"
+	options="output=$rec/:max-size=4M" survives 1 ordeal_signals post-in-post
+}
+
 @test "handlers may lock, on a stack of their own" {
 	survives 1 ordeal_signals altstack
 }

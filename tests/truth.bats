@@ -117,6 +117,51 @@ everywhere()
 	everywhere sem-timedwait
 }
 
+@test "posts of a semaphore that was a lock in one life and a signal in another; locks in memory that realloc to nothing gave back" {
+	cd "$BATS_TEST_TMPDIR" || return
+	cat >lives.c <<-'C'
+		#include <pthread.h>
+		#include <semaphore.h>
+		#include <stdlib.h>
+		static sem_t s;
+		static void *post(void *arg) { for (int i = 0; i < 100; i++) sem_post(&s); return arg; }
+		static void life(int signal)
+		{
+			pthread_t t;
+			sem_init(&s, 0, !signal);
+			if (signal)
+				pthread_create(&t, 0, post, 0);
+			for (int i = 0; i < (signal ? 100 : 1000); i++) {
+				sem_wait(&s);
+				if (!signal)
+					sem_post(&s);
+			}
+			if (signal)
+				pthread_join(t, 0);
+			sem_destroy(&s);
+		}
+		int main(int argc, char **argv)
+		{
+			(void)argv;
+			life(argc > 1);
+			life(argc == 1);
+			for (int i = 0; i < 50; i++) {
+				pthread_mutex_t *m = calloc(1, 5000);
+				pthread_mutex_lock(m);
+				pthread_mutex_unlock(m);
+				m = realloc(m, 0);
+			}
+		}
+	C
+	cc -g -w -pthread -o lives lives.c
+	local order
+	for order in "" signal-first; do
+		"$BIN/threadcheck" --fail-on never --report json=lives.json -- ./lives $order
+		assert_json lives.json '[.locks[] | select(.kind == "sem") | .wakes] == [1100]'
+		assert_json lives.json '[.locks[] | select(.kind == "mutex") | .generations] | max >= 45'
+	done
+}
+
 @test "waits at barriers, for spinlocks, for once and on raw futexes are exact" {
 	everywhere barrier rounds=20
 	everywhere spin

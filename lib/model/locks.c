@@ -285,11 +285,14 @@ static void lock_settle(struct tt_lock *l)
 		qsort(l->sites, l->site_count, sizeof(l->sites[0]), model_by_weight);
 }
 
-/* Posts that give back what is held are not counted: of a semaphore that is nothing but a lock they are what it was acquired.
+/*
+ * Posts that give back what is held are not counted. A semaphore that was a lock in any of its lives, or before it showed what
+ * it is, gave out about as many units as were posted: what was acquired and is over, unless more posts than that were counted.
  */
-static bool is_sem_lock(const struct tt_lock *l)
+static void settle_posts(struct tt_lock *l)
 {
-	return l->flags & TTREC_LOCK_SEM_LOCKED && !(l->flags & TTREC_LOCK_SEM_FOREIGN);
+	if (l->flags & TTREC_LOCK_SEM_LOCKED && l->over > l->ops.posts)
+		l->ops.posts = l->over;
 }
 
 /* All that was gathered goes to its lock: one array for all, cut by lock. */
@@ -311,13 +314,14 @@ void model_settle_sites(struct tt_model *m)
 	vec_for_each (a, &v->acc) {
 		if (tt_op_is_acquire(a->s.site->op)) {
 			hold_estimate(a);
-			if (is_sem_lock(a->lock))
-				a->lock->ops.posts += span(a->holding, a->s.count);
+			a->lock->over += span(a->holding, a->s.count);
 		}
 		a->lock->sites[a->lock->site_count++] = a->s;
 	}
-	vec_for_each (l, &m->locks)
+	vec_for_each (l, &m->locks) {
+		settle_posts(l);
 		lock_settle(l);
+	}
 	tt_vec_deinit(&v->acc);
 	tt_hmap_deinit(&v->lock_sites);
 }

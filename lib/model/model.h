@@ -122,13 +122,13 @@ struct tt_hold {
 struct tt_ops {
 	uint64_t acquisitions; /* exclusive + shared: the lock was got (for a semaphore: a unit was taken) */
 	uint64_t exclusive, shared;
-	uint64_t try_ok;              /* of the acquisitions: by try operations */
-	uint64_t timed_ok;            /* of the acquisitions: by operations with a deadline */
-	uint64_t try_failed;          /* try operations that did not get it */
-	uint64_t timeouts;            /* deadlines passed */
-	uint64_t owner_died;          /* robust mutex taken over from a dead owner; also in acquisitions */
-	uint64_t posts;               /* sem_post; of a semaphore that was a lock and then was not, those since then */
-	uint64_t waits;               /* cond, barrier, once, futex: wait calls */
+	uint64_t try_ok;     /* of the acquisitions: by try operations */
+	uint64_t timed_ok;   /* of the acquisitions: by operations with a deadline */
+	uint64_t try_failed; /* try operations that did not get it */
+	uint64_t timeouts;   /* deadlines passed */
+	uint64_t owner_died; /* robust mutex taken over from a dead owner; also in acquisitions */
+	uint64_t posts;      /* sem_post; of a semaphore that was a lock for a time, within one for each of its lives */
+	uint64_t waits;      /* cond, barrier, once, futex: wait calls */
 	uint64_t signals, broadcasts; /* cond; futex wakes are signals */
 };
 
@@ -372,6 +372,7 @@ struct tt_lock {
 	struct tt_thread *owner; /* holds it at the end exclusively, by the threads' held stacks; NULL none */
 	unsigned holders;        /* threads that hold it at the end, in any mode */
 	unsigned waiters;        /* threads that wait for it at the end */
+	uint64_t over;           /* acquisitions whose holder has given it back */
 	struct tt_ops ops;
 	uint64_t contended; /* acquisitions that had to wait: exact */
 	struct tt_waits waits;

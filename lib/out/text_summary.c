@@ -37,11 +37,14 @@ static void put_end(struct tt_text *t, const struct tt_process *p)
 /* Where the program's own name ends in the first argument: before what a title over all arguments has after it. */
 static size_t name_len(const char *path, const char *exe)
 {
-	size_t exe_len = strlen(exe);
-	const char *end = strstr(path, ": ");
-	if (exe_len && strncmp(path, exe, exe_len) == 0 && path[exe_len] == ' ')
-		end = path + exe_len;
-	else if (!end || end == path)
+	const char *slash = strrchr(exe, '/'), *file = slash ? slash : exe, *end = NULL;
+	/* As the file itself, in whatever folder, if it is there as a whole. */
+	for (const char *at = *file ? strstr(path, file) : NULL; at && !end; at = strstr(at + 1, file))
+		if (strchr(" :", at[strlen(file)]))
+			end = at + strlen(file);
+	if (!end)
+		end = strstr(path, ": ");
+	if (!end || end == path)
 		end = strstr(path, " -");
 	return end && end > path ? (size_t)(end - path) : strlen(path);
 }

@@ -11,12 +11,14 @@
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -381,6 +383,78 @@ static void do_async_cancel(void)
 	MUST(cancelled == 2000);
 }
 
+/* ------------------------------------------------------------------ a post within a post */
+
+/* The processor's trap flag: SIGTRAP after each instruction. */
+#define STEPS(on) __asm__ volatile("pushfq; " on " (%%rsp); popfq" ::: "memory", "cc")
+
+static volatile sig_atomic_t step, post_at;
+
+static void post_again(int sig)
+{
+	(void)sig;
+	if (++step == post_at)
+		sem_post(&unit);
+}
+
+static __attribute__((noinline)) void post_unit(void)
+{
+	sem_post(&unit);
+	__asm__ volatile("");
+}
+
+/* Holds the semaphore as a lock, and at one instruction of its post a handler posts it, too. False: the post has fewer. */
+static bool post_within_post(unsigned holds)
+{
+	MUST(sem_init(&unit, 0, 1) == 0);
+	for (unsigned i = 1; i <= holds; i++) {
+		MUST(sem_wait(&unit) == 0);
+		step = 0;
+		if (i == holds)
+			STEPS("orl $0x100,");
+		post_unit();
+		if (i == holds)
+			STEPS("andl $~0x100,");
+	}
+	bool reached = step >= post_at;
+	int value;
+	MUST(sem_getvalue(&unit, &value) == 0 && value == 1 + reached);
+	for (unsigned i = 0; i < 8; i++) {
+		pthread_mutex_lock(&m[i]);
+		pthread_mutex_unlock(&m[i]);
+	}
+	return reached;
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* Each point in a process of its own: after what must not be, none would be sound. The first holds are timed, later ones not.
+ */
+static void do_post_in_post(void)
+{
+	static const struct {
+		unsigned holds, stride;
+	} rounds[] = {{40, 1}, {2, 11}};
+	pthread_t t;
+	MUST(pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0);
+	MUST(signal(SIGTRAP, post_again) != SIG_ERR);
+	for (unsigned r = 0; r < 2; r++)
+		for (post_at = 1;; post_at += (int)rounds[r].stride) {
+			int status;
+			pid_t pid = fork();
+			if (pid == 0)
+				_exit(post_within_post(rounds[r].holds) ? 0 : 9);
+			MUST(pid > 0 && waitpid(pid, &status, 0) == pid);
+			if (WIFEXITED(status) && WEXITSTATUS(status) == 9)
+				break;
+			if (status)
+				printf("post-in-post: at instruction %d of one: status %d\n", (int)post_at, status);
+		}
+}
+
 /* ------------------------------------------------------------------ */
 
 static const struct {
@@ -395,6 +469,7 @@ static const struct {
 	{"inner-coroutines", do_inner_coroutines},
 	{"cancel", do_cancel},
 	{"async-cancel", do_async_cancel},
+	{"post-in-post", do_post_in_post},
 };
 
 int main(int argc, char **argv)

@@ -139,6 +139,8 @@ static void test_program_names(void)
 	NAMED("/opt/My App/browser --type=renderer --dir=/tmp/a/b c", "browser");
 	NAMED("/opt/My App/browser x/y", "browser");
 	NAMED("/usr/lib/web --type=zygote /a", "web");
+	NAMED("/opt/a - copy/browser", "browser");
+	NAMED("a - copy/browser", "browser");
 	/* How a program starts itself again. */
 	NAMED("/proc/self/exe", "browser");
 	NAMED("/proc/self/exe --type=utility", "browser");
