@@ -126,13 +126,14 @@ WORKERS="prefork: worker # [app]"
 	bg nginx -p "$folder" -e "$folder/error.log" -c "$folder/n.conf"
 	server=$bg_pid
 	poll_until 10 bash -c "exec 4<>/dev/tcp/127.0.0.1/$port"
-	bg /usr/bin/python3 - "$port" <<-'PY'
+	cat >"$folder/load.py" <<-'PY'
 		import http.client, sys
 		c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
 		while True:
 		    c.request("GET", "/")
 		    c.getresponse().read()
 	PY
+	bg /usr/bin/python3 "$folder/load.py" "$port"
 	sized --window 700ms
 	pool "nginx: worker process" '.kind == "loop" and .members == "processes" and .threads == 3 and .idle_ns > 0'
 	assert_json "$doc" '.recommendations[] | select(.pool == "nginx: worker process") | .size == null or any(.settings[]; .setting == "worker_processes \($s);") ' \

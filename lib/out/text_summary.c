@@ -58,7 +58,7 @@ static const char *program_name(struct tt_text *t, const struct tt_process *p)
 	static const char itself[] = "/proc/self/exe";
 	const char *path = p->header->command_len && p->header->command[0] ? p->header->command : p->exe;
 	size_t len = name_len(path, p->exe);
-	if (len == strlen(itself) && strncmp(path, itself, len) == 0) {
+	if (len == sizeof(itself) - 1 && memcmp(path, itself, len) == 0) {
 		path = p->exe;
 		len = strlen(path);
 	}

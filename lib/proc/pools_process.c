@@ -63,15 +63,15 @@ int tt_pools_add_process(struct tt_pools *p, pid_t pid, pid_t parent)
 	if (dir < 0)
 		return -errno;
 	q = tt_vec_add(&v->processes);
-	if (!q || tt_hmap_put(&v->by_pid, (uint64_t)pid, v->processes.len) < 0 ||
-		tt_fds_create(pid, &v->processes.data[v->processes.len - 1].fds) < 0) {
-		if (q)
+	if (!q || tt_hmap_put(&v->by_pid, (uint64_t)pid, v->processes.len) < 0 || tt_fds_create(pid, &q->fds) < 0 ||
+		(!v->sockets && tt_fds_create(pid, &v->sockets) < 0)) {
+		if (q) {
+			tt_fds_destroy(q->fds);
 			v->processes.len--;
+		}
 		close(dir);
 		return -ENOMEM;
 	}
-	if (!v->sockets && tt_fds_create(pid, &v->sockets) < 0)
-		return -ENOMEM;
 	tt_fds_share(q->fds, v->sockets);
 	q->pid = pid;
 	q->parent = parent;

@@ -68,7 +68,9 @@ static struct tt_snap_counts counter_read(const struct counter *counter)
 	char text[4096];
 	if (counter->fd < 0 || !reread(counter->fd, text, sizeof(text)))
 		return (struct tt_snap_counts){0};
-	return counter->status ? (struct tt_snap_counts){.slices = switches_of(text)} : schedstat_parse(text);
+	if (counter->status)
+		return (struct tt_snap_counts){.slices = switches_of(text)};
+	return schedstat_parse(text);
 }
 
 /* *ret gets its first reading. */
