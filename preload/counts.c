@@ -244,8 +244,7 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
 /* This acquisition's hold is to be timed. */
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h)
 {
-	unsigned op = TTREC_SITE_OP(h->site);
-	if (op == TTREC_OP_SEM_WAIT || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_SEM_TIMEDWAIT) {
+	if (tt_site_is_sem(h->site)) {
 		const struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
 		if (l && (l->flags & TTREC_LOCK_SEM_FOREIGN)) {
 			tt_count_next(s, e, FIRST_SAMPLES, 0);
@@ -258,9 +257,13 @@ void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held 
 
 /* ------------------------------------------------------------------ deaths of locks */
 
-/* The lock at this address is no more: give up what the table holds for it. */
+/*
+ * The lock at this address is no more: give up what the table holds for it. Of a semaphore nobody holds it as a lock any
+ * longer: a post of it looks for it again.
+ */
 void tt_count_forget(struct tt_self *s, uint64_t lock)
 {
+	tt_held_forget_sem(s, lock);
 	uint32_t hash = tt_lock_hash(lock), windows[2] = {tt_window(s, hash), second_window(s, hash)};
 	for (uint32_t i = 0; i < 2 * TT_WINDOW; i++) {
 		struct ttrec_count *e = &s->table[windows[i / TT_WINDOW] + i % TT_WINDOW];
@@ -299,7 +302,6 @@ void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to)
 			return;
 		}
 		tt_count_forget(s, lock);
-		tt_held_forget_sem(s, lock);
 	}
 }
 

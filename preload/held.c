@@ -117,12 +117,9 @@ uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 
 void tt_held_forget_sem(struct tt_self *s, uint64_t sem)
 {
-	for (uint32_t i = s->t->held_depth; i; i--) {
-		unsigned op = TTREC_SITE_OP(s->held[i - 1].site);
-		if (s->held[i - 1].lock == sem &&
-			(op == TTREC_OP_SEM_WAIT || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_SEM_TIMEDWAIT))
+	for (uint32_t i = s->t->held_depth; i; i--)
+		if (s->held[i - 1].lock == sem && tt_site_is_sem(s->held[i - 1].site))
 			tt_held_remove(s, i);
-	}
 }
 
 /* Estimates and the histogram of one timed hold. */

@@ -113,10 +113,6 @@ TT_EXPORT void free(void *p)
 
 TT_EXPORT void *realloc(void *p, size_t size)
 {
-	/*
-	 * Where the block goes is known afterwards, and then its old memory may belong to somebody else. A mutex must not be
-	 * moved, so that any lock inside is over either way, unless the block stays.
-	 */
 	if (unlikely(tt_load_relaxed(&allocator) == UNKNOWN) && p && tt_load_relaxed(&tt_epoch))
 		allocator_ask();
 	const uint64_t *bits = tt_load_relaxed(&filter);
@@ -126,6 +122,10 @@ TT_EXPORT void *realloc(void *p, size_t size)
 			memory_given_back(old, old_size, (uintptr_t)__builtin_return_address(0), true);
 		return REAL(realloc)(p, size);
 	}
+	/*
+	 * Where the block goes is known afterwards, and then its old memory may belong to somebody else. A mutex must not be
+	 * moved, so that any lock inside is over either way, unless the block stays.
+	 */
 	void *q = REAL(realloc)(p, size);
 	if (old_size && q && (uintptr_t)q != old && may_hold_lock(bits, old, old_size))
 		memory_given_back(old, old_size, (uintptr_t)__builtin_return_address(0), false);

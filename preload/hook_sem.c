@@ -382,11 +382,7 @@ TT_EXPORT int sem_destroy(sem_t *sem)
 		tt_busy_end(s);
 	}
 	int r = REAL(sem_destroy)(sem);
-	if (s && r == 0) {
-		tt_busy_begin(s);
-		tt_held_forget_sem(s, (uintptr_t)sem);
-		tt_busy_end(s);
+	if (s && r == 0)
 		tt_died(s, (uintptr_t)sem, HOOK_SITE(OP_NONE));
-	}
 	return r;
 }

@@ -291,6 +291,12 @@ uint64_t tt_count_total(const struct ttrec_thread *t);
 
 /* ------------------------------------------------------------------ held.c, order.c */
 
+/* An acquisition of a semaphore's unit. */
+TT_INLINE bool tt_site_is_sem(uint64_t site)
+{
+	unsigned op = TTREC_SITE_OP(site);
+	return op == TTREC_OP_SEM_WAIT || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_SEM_TIMEDWAIT;
+}
 void tt_held_grow(struct tt_self *s);
 void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site); /* not counted: taken again inside the C library */
 uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);      /* index + 1 of the innermost entry, 0: not held */

@@ -16,6 +16,7 @@
 #include "lib/proc/pools_private.h"
 #include "lib/proc/proc_private.h"
 #include "lib/proc/title.h"
+#include "lib/proc/tasktext.h"
 
 #define MEMORIES 16 /* processes of a pool whose memory is read: smaps_rollup walks all of it */
 
@@ -110,19 +111,14 @@ struct births {
 static pid_t read_parent(pid_t pid, uint64_t *ret_children_ns)
 {
 	char path[64], text[1024];
-	unsigned long long ticks[2] = {0};
-	int parent = 0;
+	struct tt_stat stat;
 	long hz = sysconf(_SC_CLK_TCK);
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (proc_read(path, text, sizeof(text)) <= 0)
-		return 0;
-	const char *close = strrchr(text, ')');
-	if (!close || sscanf(close + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu", &parent, &ticks[0],
-			      &ticks[1]) != 3)
+	if (proc_read(path, text, sizeof(text)) <= 0 || tt_stat_parse(text, &stat) < 0)
 		return 0;
 	if (ret_children_ns)
-		*ret_children_ns = (ticks[0] + ticks[1]) * (UINT64_C(1000000000) / (uint64_t)(hz > 0 ? hz : 100));
-	return parent;
+		*ret_children_ns = stat.children_ticks * (UINT64_C(1000000000) / (uint64_t)(hz > 0 ? hz : 100));
+	return (pid_t)stat.ppid;
 }
 
 /* Numbers that the latest listing had are not asked again: parents change only when they end. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/proc/pools_private.h"
+#include "lib/proc/tasktext.h"
 #include "lib/util/parse.h"
 
 #define STATES_READ 256 /* threads whose states are read at each look */
@@ -182,14 +183,14 @@ static bool is_stopped(const struct tt_pools *p, const struct tt_pools_thread *t
 {
 	const struct tt_pools_private *v = p->private;
 	size_t turns = v->threads.len / STATES_READ + 1;
-	char text[512];
+	char text[1024];
+	struct tt_stat stat;
 	if (t->last_ns != t->begin_ns && t->tid != p->private->processes.data[t->process].pid &&
 		(p->ticks + (size_t)(t - v->threads.data)) % turns)
 		return t->key == TT_POOLS_STOPPED;
-	if (read_file(p, t, "stat", -1, text, sizeof(text)) < 0)
+	if (read_file(p, t, "stat", -1, text, sizeof(text)) < 0 || tt_stat_parse(text, &stat) < 0)
 		return false;
-	const char *close = strrchr(text, ')');
-	return close && close[1] == ' ' && (close[2] == 'T' || close[2] == 't');
+	return stat.state == 'T' || stat.state == 't';
 }
 
 /* away_ns: of the time since the latest look, what it neither ran nor waited for a processor. */

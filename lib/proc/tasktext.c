@@ -70,6 +70,7 @@ int tt_stat_parse(const char *text, struct tt_stat *ret)
 	ret->major_faults = (uint64_t)field[12];
 	ret->user_ticks = (uint64_t)field[14];
 	ret->system_ticks = (uint64_t)field[15];
+	ret->children_ticks = (uint64_t)(field[16] + field[17]);
 	ret->priority = (int32_t)field[18];
 	ret->nice = (int32_t)field[19];
 	ret->start_ticks = (uint64_t)field[22];

@@ -23,6 +23,7 @@ struct tt_stat {
 	uint32_t ppid, flags;
 	uint64_t minor_faults, major_faults;
 	uint64_t user_ticks, system_ticks, start_ticks; /* of sysconf(_SC_CLK_TCK) */
+	uint64_t children_ticks;                        /* likewise: of children that ended and were waited for */
 	int32_t priority, nice;
 	uint32_t cpu, rt_priority, policy;
 };
