@@ -108,10 +108,14 @@ holder_of()
 	assert_json "$F" '[.threads[] | select(.name == "barrier") | .wait] == ["barrier"]'
 }
 
+# Words before the command.
+ring_with=()
+
 # ring SCENARIO [NAME=VALUE...] - a deadlock whose edges the view of locks shows as the truth tells them.
 ring()
 {
-	"$MKTHREADS" "$@" --timeout 90 >truth.json &
+	: >truth.json
+	"${ring_with[@]}" "$MKTHREADS" "$@" --timeout 90 >truth.json &
 	local pid=$!
 	bg_pids+=("$pid")
 	shown()
@@ -138,6 +142,49 @@ ring()
 	ring deadlock-join
 	ring deadlock-join-ring threads=4
 	ring deadlock-std
+}
+
+@test "with the recorder loaded, rings through readers and semaphores are seen; which reader holds, too" {
+	mkdir rec
+	ring_with=(env "LD_PRELOAD=$SHIM" "THREADCHECK_OPTIONS=output=$PWD/rec/")
+	ring deadlock-rwlock
+	ring deadlock-preference
+	ring deadlock-sem
+	ring deadlock-own kind=1
+	bg "${ring_with[@]}" "$MKTHREADS" rwlock-writer-waits-readers hold_us=60000000 --timeout 90 >/dev/null
+	local pid=$bg_pid
+	held()
+	{
+		top -p "$pid" -v threads -n 1 -d 50ms -o tid,wait,wait_target,owner
+		jq -e '[.threads[] | select(.wait == "rwlock (write)" and .owner != null)] | length == 1' "$F" >/dev/null
+	}
+	poll_until 60 held
+	assert_json "$F" '.summary.deadlocks == 0'
+	assert_json "$F" '.threads as $all | [.threads[] | select(.owner != null)][0].owner as $o | [$all[] | select(.tid == $o)] | length == 1'
+}
+
+@test "of who waits for whom only those are shown that touch a selected thread" {
+	bg "$MKTHREADS" deadlock-ab-ba --timeout 90 >/dev/null
+	local first=$bg_pid
+	bg "$MKTHREADS" deadlock-self --timeout 90 >/dev/null
+	both()
+	{
+		top -p "$first,$bg_pid" -v locks -n 1 -d 50ms -o pid,tid
+		jq -e '.summary.deadlocks == 2' "$F" >/dev/null
+	}
+	poll_until 60 both
+	top -p "$first,$bg_pid" -w "pid=$bg_pid" -v locks -n 1 -d 50ms -o pid,tid
+	assert_json "$F" ".summary.deadlocks == 1 and ([.threads[].pid] | unique == [$bg_pid])"
+	assert_json "$F" '[.summary.warnings[] | select(.rule == "deadlock")] | length == 1'
+}
+
+@test "in the tree a process of one thread is one row, which says all of it" {
+	sleep 600 3>&- &
+	bg_pids+=("$!")
+	top -p "$!" -v tree -n 1 -d 50ms -o pid,tid,name,state,wait,wait_ns
+	assert_json "$F" ".threads == [{pid: $!, tid: $!, name: \"sleep\", state: \"S\", wait: \"clock_nanosleep\", wait_ns: .threads[0].wait_ns}]"
+	run threadtop -b -p "$!" -v tree -n 1 -d 50ms -o tid,state,wait
+	assert_matches "${lines[-1]}" "^ *$! +S +clock_nanosleep *\$"
 }
 
 @test "a lock that its holder goes on to use is no deadlock, but those that wait are counted" {

@@ -63,9 +63,10 @@ int proc_read_text(tt_memory_read read, void *ctx, uint64_t address, char *out, 
 struct wait_hint {
 	enum tt_wait_kind kind;
 	const char *meaning;
-	uint64_t sp;  /* of the call */
-	bool named;   /* the innermost function has a name: were it one of the C library's locks, it would be known */
-	bool foreign; /* the kind is of another library than libc: no layout of ours */
+	uint64_t sp;     /* of the call */
+	bool named;      /* the innermost function has a name: were it one of the C library's locks, it would be known */
+	bool foreign;    /* the kind is of another library than libc: no layout of ours */
+	bool plain_wait; /* the operation is FUTEX_WAIT, not FUTEX_WAIT_BITSET or another */
 };
 
 static inline int wait_read(const struct tt_wait_env *env, uint64_t address, void *buf, size_t len)

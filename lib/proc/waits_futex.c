@@ -130,6 +130,7 @@ void wait_decode_futex(struct tt_wait *w, const struct tt_wait_call *call, const
 	uint32_t expected = s->class == TT_SYSCALL_FUTEX        ? decode_classic(w, call, env)
 	                    : s->class == TT_SYSCALL_FUTEX_WAIT ? decode_wait(w, call, env)
 	                                                        : decode_waitv(w, call, env);
+	hint.plain_wait = s->class == TT_SYSCALL_FUTEX && (call->args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT;
 	w->address = w->word;
 	w->meaning = hint.meaning;
 	w->kind = TT_WAIT_FUTEX;

@@ -213,6 +213,17 @@ static bool try_rwlock(struct tt_wait *w, uint32_t expected, const struct wait_h
 
 /* ------------------------------------------------------------------ conditions, semaphores, barriers */
 
+/*
+ * Memory of another kind may look like a condition or a semaphore by chance. glibc has waited for both with WAIT_BITSET since
+ * 2.33, and a program that waits for a futex of its own mostly does so with plain WAIT.
+ */
+static void found_by_counters(struct tt_wait *w, enum tt_wait_kind kind, uint64_t address, const struct wait_hint *hint)
+{
+	found(w, kind, address, hint);
+	if (hint->plain_wait && w->sure != TT_WAIT_NAMED)
+		w->sure = TT_WAIT_GUESSED;
+}
+
 /* Two words are waited on, one for each group of waiters, at the end of pthread_cond_t; glibc 2.41 dropped a field before them.
  */
 static bool try_cond(struct tt_wait *w, const struct wait_hint *hint, const struct tt_wait_env *env)
@@ -223,21 +234,26 @@ static bool try_cond(struct tt_wait *w, const struct wait_hint *hint, const stru
 	} c;
 	unsigned group = w->word % 8 / 4;
 	uint64_t address = w->word - 40 - 4 * group;
-	if (wait_read(env, address, &c, sizeof(c)) == 0 && c.wrefs >> 3 && c.wrefs >> 3 < MANY && c.g_refs[group] >> 1 &&
-		c.g_refs[group] >> 1 < MANY && c.g1_start >> 1 <= c.wseq >> 1) {
-		found(w, TT_WAIT_COND, address, hint);
-		return true;
-	}
-	return false;
+	if (wait_read(env, address, &c, sizeof(c)) < 0)
+		return false;
+	uint32_t waiters = c.wrefs >> 3, refs = c.g_refs[group] >> 1, others = c.g_refs[!group] >> 1;
+	uint64_t begun = c.wseq >> 1, g1_end = (c.g1_start >> 1) + (c.g1_orig_size >> 2);
+	/* Who waits refers to its group; both groups lie within the waits that were begun; both positions name one group. */
+	if (!waiters || waiters > MANY || !refs || refs > waiters || others > waiters - refs || waiters > begun ||
+		g1_end > begun || ((c.wseq ^ c.g1_start) & 1) || (c.wrefs & 1) != w->shared)
+		return false;
+	found_by_counters(w, TT_WAIT_COND, address, hint);
+	return true;
 }
 
 /* sem_t: value and count of waiters in one word of 64 bits, then whether it is shared. */
 static bool try_sem(struct tt_wait *w, uint32_t expected, const struct wait_hint *hint, const struct tt_wait_env *env)
 {
 	uint32_t s[3];
-	if (expected != 0 || w->word % 8 || wait_read(env, w->word, s, sizeof(s)) < 0 || !s[1] || s[1] > MANY || (s[2] & ~128u))
+	if (expected != 0 || w->word % 8 || wait_read(env, w->word, s, sizeof(s)) < 0 || !s[1] || s[1] > MANY ||
+		s[2] != (w->shared ? 128 : 0))
 		return false;
-	found(w, TT_WAIT_SEM, w->word, hint);
+	found_by_counters(w, TT_WAIT_SEM, w->word, hint);
 	return true;
 }
 

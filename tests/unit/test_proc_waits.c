@@ -194,6 +194,24 @@ static void test_others(void)
 	is_wait(TT_WAIT_COND, TT_WAIT_NAMED, 0, BASE + 320, "condition");
 	FUTEX(NULL, 360, PRIVATE(FUTEX_WAIT_BITSET), 0);
 	is_wait(TT_WAIT_COND, TT_WAIT_LAYOUT, 0, BASE + 320, "condition without names");
+	FUTEX(NULL, 360, PRIVATE(FUTEX_WAIT), 0);
+	is_wait(TT_WAIT_COND, TT_WAIT_GUESSED, 0, BASE + 320, "condition by its counters alone, waited for in the old way");
+	FUTEX(NULL, 360, FUTEX_WAIT_BITSET, 0);
+	is_wait(TT_WAIT_FUTEX, TT_WAIT_GUESSED, 0, BASE + 360, "a condition of this process alone is waited for as such");
+	static const struct {
+		unsigned word;
+		uint32_t value;
+		const char *why;
+	} wrong[] = {{0, 5, "its positions name two groups"}, {4, 6, "more refer to the group than wait"},
+		{5, 4, "more refer to the other group than wait"}, {9, 24, "more wait than have begun to"},
+		{8, 12, "a group is larger than what has begun"}};
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		uint32_t right = o[wrong[i].word];
+		o[wrong[i].word] = wrong[i].value;
+		FUTEX(NULL, 360, PRIVATE(FUTEX_WAIT_BITSET), 0);
+		is_wait(TT_WAIT_FUTEX, TT_WAIT_GUESSED, 0, BASE + 360, wrong[i].why);
+		o[wrong[i].word] = right;
+	}
 	FUTEX("std::sys::unix::locks::futex_condvar::Condvar::wait_optional_timeout", 360, PRIVATE(FUTEX_WAIT_BITSET), 0);
 	is_str(w.meaning, "a Condvar of Rust's std", "another library's condition");
 	is_u64(w.address, BASE + 360, "is not looked into by our layout");
@@ -204,6 +222,10 @@ static void test_others(void)
 		"semaphore");
 	FUTEX(NULL, 512, PRIVATE(FUTEX_WAIT_BITSET), 0);
 	is_wait(TT_WAIT_SEM, TT_WAIT_LAYOUT, 0, BASE + 512, "semaphore without names");
+	FUTEX(NULL, 512, PRIVATE(FUTEX_WAIT), 0);
+	is_wait(TT_WAIT_SEM, TT_WAIT_GUESSED, 0, BASE + 512, "semaphore by its counters alone, waited for in the old way");
+	FUTEX(NULL, 512, FUTEX_WAIT_BITSET, 0);
+	is_wait(TT_WAIT_FUTEX, TT_WAIT_GUESSED, 0, BASE + 512, "a semaphore of this process alone is waited for as such");
 
 	o = object(600, 5);
 	o[0] = 5;

@@ -11,7 +11,7 @@
 /* LINK: tools/threadtop/ui.c tools/threadtop/ui_act.c tools/threadtop/ui_draw.c */
 /* LINK: tools/threadtop/ui_keys.c tools/threadtop/ui_menu.c tools/threadtop/ui_page.c */
 /* LINK: tools/threadtop/ui_prompt.c tools/threadtop/view.c tools/threadtop/view_locks.c */
-/* LINK: tools/threadtop/futex.c tools/threadtop/waiting.c */
+/* LINK: tools/threadtop/futex.c tools/threadtop/holders.c tools/threadtop/waiting.c */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

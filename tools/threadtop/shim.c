@@ -71,12 +71,6 @@ static void take_thread(struct tt_names *names, const struct tt_model *m, const 
 		struct tt_place place = tt_names_headline(names, t->start_routine, NULL);
 		tt_text_set(&task->start_routine, tt_names_text(names, &place));
 	}
-	/* Semaphores as locks: only the shim knows who holds them. */
-	if (task->owner_tid == 0 && t->waiting.lock && t->waiting.target && t->waiting.target->tid &&
-		(task->known & TT_NEED_WAIT)) {
-		task->owner_tid = t->waiting.target->tid;
-		task->wait_class = TOP_WAIT_LOCK;
-	}
 	task->known |= TT_NEED_SHIM;
 }
 

@@ -14,6 +14,7 @@ struct top_source {
 	bool begun; /* its first frame was shown */
 	struct top_waiting *waiting;
 	struct top_shim *shim;
+	struct top_holders *holders;
 	struct tt_hmap looked; /* thread id -> frame in which its wait was read */
 	uint32_t needs;
 	bool waits_begun;
@@ -46,7 +47,9 @@ int top_source_live(const struct top_select *select, struct top_source **ret, st
 	s->select = select;
 	s->waiting = top_waiting_create();
 	s->shim = top_shim_create();
-	int rc = s->waiting && s->shim ? tt_sampler_create(&opts, &s->sampler, err) : tt_err_set(err, ENOMEM, "out of memory");
+	s->holders = top_holders_create();
+	int rc = s->waiting && s->shim && s->holders ? tt_sampler_create(&opts, &s->sampler, err)
+	                                             : tt_err_set(err, ENOMEM, "out of memory");
 	if (rc < 0) {
 		top_source_destroy(s);
 		return rc;
@@ -133,6 +136,7 @@ void top_source_destroy(struct top_source *s)
 		return;
 	top_waiting_destroy(s->waiting);
 	top_shim_destroy(s->shim);
+	top_holders_destroy(s->holders);
 	tt_sampler_destroy(s->sampler);
 	tt_replay_close(s->replay);
 	tt_hmap_deinit(&s->looked);
@@ -238,4 +242,5 @@ void top_source_waits(struct top_source *s, unsigned budget)
 		budget -= !lock;
 		read_wait(s, *t);
 	}
+	top_holders_read(s->holders, tt_sampler_frame(s->sampler));
 }

@@ -58,6 +58,14 @@ void top_waiting_begin(struct top_waiting *w, struct tt_sampler *sampler);
 /* Fills wait, target, owner_tid, wait_object, wait_class of a blocked thread. */
 void top_waiting_read(struct top_waiting *w, struct tt_top_task *t);
 
+/* ------------------------------------------------------------------ holders.c */
+
+struct top_holders;
+struct top_holders *top_holders_create(void);
+void top_holders_destroy(struct top_holders *h);
+/* Fills owner_tid of threads whose waits were read and have none, where the preloaded recorder knows it. */
+void top_holders_read(struct top_holders *h, struct tt_top_frame *f);
+
 /* ------------------------------------------------------------------ shim.c */
 
 struct top_shim;

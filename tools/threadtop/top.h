@@ -111,6 +111,7 @@ struct top_row {
 	bool deadlock;    /* it waits in a ring that nobody in it can leave */
 	unsigned depth;   /* in the tree */
 	bool last;        /* of its siblings */
+	bool whole;       /* of the tree: the only thread of its process, for which it stands */
 	bool folded;      /* its threads are not shown */
 };
 
@@ -230,9 +231,12 @@ int top_view_build(struct top_view *v, const struct tt_top_frame *f);
 
 /*
  * view_locks.c: fills v->chains: a thread that others wait for, then, one deeper each, those that wait for it; the threads of a
- * ring stand one behind the other at depth 0. Most waiters first. Only what the waits say that were read. 0 or -ENOMEM.
+ * ring stand one behind the other at depth 0. Most waiters first; only those where one of the threads is selected (v->tasks).
+ * Only what the waits say that were read. 0 or -ENOMEM.
  */
 int top_view_chains(struct top_view *v, const struct tt_top_frame *f);
+/* Behind the last row of v->chains that is tied to row `at`, the first of its tree or ring. */
+size_t top_view_chain_end(const struct top_view *v, size_t at);
 
 /* A group as a row; for alarms, which are about pools in every view. */
 struct top_row top_row_of_group(struct top_pool *g, enum top_row_kind kind);

@@ -202,7 +202,7 @@ static enum top_style cell_style(const struct top_row *r, enum top_column_id id,
 static void add_branch(const struct top_ui *ui, const struct top_row *r, struct tt_buf *cell)
 {
 	bool utf8 = ui->canvas.utf8;
-	if (r->kind == TOP_ROW_PROC)
+	if (r->kind == TOP_ROW_PROC || r->whole)
 		tt_buf_fill(cell, ' ', (size_t)r->depth * 2);
 	else if (r->depth) {
 		tt_buf_fill(cell, ' ', (size_t)(r->depth - 1) * 2);
@@ -210,6 +210,12 @@ static void add_branch(const struct top_ui *ui, const struct top_row *r, struct 
 	}
 	if (r->folded)
 		tt_buf_adds(cell, "+");
+}
+
+/* Between and behind the cells. */
+static enum top_style gap_style(const struct top_row *r, enum top_style over)
+{
+	return over == TOP_STYLE_CURSOR ? over : r->deadlock ? TOP_STYLE_ERROR : TOP_STYLE_NORMAL;
 }
 
 static void draw_cell(
@@ -227,7 +233,7 @@ static void draw_cell(
 		(strcmp(tt_buf_str(&cell), "0.0") == 0 || strcmp(tt_buf_str(&cell), "-") == 0))
 		style = TOP_STYLE_DIM;
 	top_put_cell(&ui->canvas, row, style, tt_buf_str(&cell), width, col->align);
-	top_put(&ui->canvas, row, over == TOP_STYLE_CURSOR ? over : TOP_STYLE_NORMAL, " ");
+	top_put(&ui->canvas, row, gap_style(r, over), " ");
 }
 
 static enum top_style row_style(const struct top_ui *ui, size_t at, const struct top_row *r)
@@ -268,8 +274,8 @@ static void draw_table(struct top_ui *ui, int row)
 		enum top_style over = row_style(ui, at, r);
 		for (unsigned k = ui->scroll; k < set->count; k++)
 			draw_cell(ui, ui->list_top + i, r, set->ids[k], width[k], over);
-		if (over == TOP_STYLE_CURSOR)
-			top_put_to(&ui->canvas, ui->list_top + i, over, ui->canvas.cols);
+		if (gap_style(r, over) != TOP_STYLE_NORMAL)
+			top_put_to(&ui->canvas, ui->list_top + i, gap_style(r, over), ui->canvas.cols);
 	}
 	if (ui->app->view.rows.len == 0)
 		top_put(&ui->canvas, ui->list_top, TOP_STYLE_DIM,

@@ -340,7 +340,17 @@ struct tree {
 
 #define MOST_DEPTH 200
 
-/* A process, its threads (a single one says nothing new), then its children. */
+/* A process of one thread is one row, which says all that is known of that thread. */
+static struct top_row row_of_process(const struct top_row *proc)
+{
+	if (proc->count != 1)
+		return *proc;
+	struct top_row row = row_of_task(proc->pool->tasks.data[0]);
+	row.whole = true;
+	return row;
+}
+
+/* A process, its threads, then its children. */
 static int place(struct tree *t, size_t i, unsigned depth)
 {
 	struct top_view *v = t->v;
@@ -348,12 +358,12 @@ static int place(struct tree *t, size_t i, unsigned depth)
 	if (t->placed[i])
 		return 0;
 	t->placed[i] = 1;
-	struct top_row row = t->rows[i];
+	struct top_row row = row_of_process(&t->rows[i]);
 	row.depth = depth;
-	row.folded = tt_hmap_get(&v->folded, row.proc->id, &folded);
+	row.folded = !row.whole && tt_hmap_get(&v->folded, row.proc->id, &folded);
 	if (tt_vec_push(&v->rows, row) < 0)
 		return -ENOMEM;
-	int rc = row.folded || row.count < 2 ? 0 : add_tasks_of(v, t->f, row.pool, depth + 1);
+	int rc = row.folded || row.whole ? 0 : add_tasks_of(v, t->f, row.pool, depth + 1);
 	for (size_t k = t->first[i]; k && rc == 0 && depth < MOST_DEPTH; k = t->next[k - 1])
 		rc = place(t, k - 1, depth + 1);
 	return rc;
@@ -428,12 +438,18 @@ static int build_flat(struct top_view *v, const struct tt_top_frame *f)
 	return sort_rows(v->rows.data, v->rows.len, f, v->sort, v->descending);
 }
 
+/* Who waits for whom, whole, when one of those threads passes the filter. */
 static int build_locks(struct top_view *v)
 {
-	struct top_row *r;
-	vec_for_each (r, &v->chains)
-		if (tt_vec_push(&v->rows, *r) < 0)
-			return -ENOMEM;
+	for (size_t i = 0, end; i < v->chains.len; i = end) {
+		bool shown = false;
+		end = top_view_chain_end(v, i);
+		for (size_t k = i; k < end && !shown; k++)
+			shown = passes_filter(v, v->chains.data[k].task);
+		for (size_t k = i; k < end && shown; k++)
+			if (tt_vec_push(&v->rows, v->chains.data[k]) < 0)
+				return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/proc/sample.h"
 #include "tools/threadtop/top.h"
@@ -177,6 +178,50 @@ static int place_all(struct top_view *v, struct graph *g)
 	return rc;
 }
 
+/* A ring goes on with whom its last thread waits for; a tree has one thread at depth 0. */
+size_t top_view_chain_end(const struct top_view *v, size_t at)
+{
+	const struct top_row *rows = v->chains.data, *top = &rows[at];
+	size_t end = at + 1;
+	for (; end < v->chains.len; end++) {
+		if (rows[end].depth)
+			continue;
+		if (!top->deadlock || !rows[end].deadlock || top->task->owner_tid != rows[end].task->tid)
+			break;
+		top = &rows[end];
+	}
+	return end;
+}
+
+/* Takes out what touches no selected thread. */
+static int keep_selected(struct top_view *v, size_t all)
+{
+	struct tt_hmap selected = TT_HMAP_INIT;
+	const struct top_row *r;
+	size_t kept = 0;
+	int rc = 0;
+	if (v->tasks.len == all)
+		return 0;
+	vec_for_each (r, &v->tasks)
+		if (rc == 0)
+			rc = tt_hmap_put(&selected, r->id, 1);
+	for (size_t i = 0, end; i < v->chains.len && rc == 0; i = end) {
+		bool touched = false;
+		end = top_view_chain_end(v, i);
+		for (size_t k = i; k < end && !touched; k++)
+			touched = tt_hmap_find(&selected, v->chains.data[k].id) != NULL;
+		if (touched) {
+			memmove(v->chains.data + kept, v->chains.data + i, (end - i) * sizeof(*v->chains.data));
+			kept += end - i;
+		} else {
+			v->deadlocks -= v->chains.data[i].deadlock;
+		}
+	}
+	v->chains.len = kept;
+	tt_hmap_deinit(&selected);
+	return rc;
+}
+
 int top_view_chains(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct graph g = {0};
@@ -195,6 +240,8 @@ int top_view_chains(struct top_view *v, const struct tt_top_frame *f)
 		count_waiters(&g);
 		rc = place_all(v, &g);
 	}
+	if (rc == 0)
+		rc = keep_selected(v, f->tasks.len);
 	free(g.nodes);
 	tt_hmap_deinit(&g.by_tid);
 	return rc;

@@ -223,7 +223,9 @@ static void store(struct top_waiting *w, struct tt_top_task *t)
 {
 	const struct tt_wait *wait = &w->wait;
 	target_words(wait, &w->text);
-	tt_text_set(&t->wait, wait_words(wait));
+	const char *words = wait_words(wait);
+	bool guess = wait->sure == TT_WAIT_GUESSED && (wait->kind == TT_WAIT_COND || wait->kind == TT_WAIT_SEM);
+	tt_text_set(&t->wait, !guess ? words : wait->kind == TT_WAIT_COND ? "cond?" : "sem?");
 	tt_text_set(&t->target, w->text.len ? tt_buf_str(&w->text) : NULL);
 	t->wait_object = wait->address;
 	t->owner_tid = wait->owner > 0 ? (uint32_t)wait->owner : 0;
