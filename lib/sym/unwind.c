@@ -90,6 +90,8 @@ static enum unwind_step step_by_table(struct tt_unwinder *u, struct unwind_state
 		frame->is_call = false;
 		return STEP_END;
 	}
+	if (!place.has_table && unwind_is_switch(u, state))
+		return STEP_END;
 	return place.has_table ? unwind_tables_step(u, state) : unwind_cfi_step(u, state);
 }
 

@@ -163,6 +163,8 @@ static enum unwind_fit fit_of(struct tt_unwinder *u, uint64_t target, uint64_t l
 enum unwind_fit unwind_call_fits(struct tt_unwinder *u, const struct unwind_state *callee, uint64_t return_address)
 {
 	uint64_t lookup = state_lookup(callee), known;
+	if (u->standing) /* no file is opened while threads stand still */
+		return FIT_UNKNOWN;
 	uint64_t key = return_address * UINT64_C(0x9e3779b97f4a7c15) ^ lookup;
 	if (tt_hmap_get(&u->fits, key, &known))
 		return (enum unwind_fit)known;
@@ -187,16 +189,30 @@ static bool leads_to_exit(struct tt_unwinder *u, uint64_t pc)
 	       memmem(code, sizeof(code), long_form, sizeof(long_form));
 }
 
+static bool is_one_of(struct tt_unwinder *u, const struct unwind_state *state, const char *const *names, size_t count)
+{
+	const char *name = u->standing ? NULL : function_at(u, state_lookup(state)).name;
+	for (size_t i = 0; name && i < count; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool unwind_is_switch(struct tt_unwinder *u, const struct unwind_state *state)
+{
+	static const char *const names[] = {"runtime.mcall", "runtime.mcall.abi0", "runtime.systemstack",
+		"runtime.systemstack.abi0", "runtime.morestack", "runtime.morestack.abi0"};
+	return state->is_call && is_one_of(u, state, names, sizeof(names) / sizeof(names[0]));
+}
+
 bool unwind_is_start(struct tt_unwinder *u, const struct unwind_state *state)
 {
 	static const char *const names[] = {"_start", "clone", "__clone", "clone3", "__clone3", "runtime.goexit",
 		"runtime.goexit.abi0", "runtime.mstart", "runtime.rt0_go", "runtime.rt0_go.abi0", "runtime.clone.abi0"};
 	uint64_t pc = state_pc(state);
-	const char *name = function_at(u, state_lookup(state)).name;
-	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	}
+	if (is_one_of(u, state, names, sizeof(names) / sizeof(names[0])))
+		return true;
 	const struct snap_module *module = snap_module_at(u->snap, pc);
 	return (module && module->entry && pc > module->entry && pc - module->entry < ENTRY_STUB) || leads_to_exit(u, pc);
 }

@@ -156,6 +156,9 @@ enum unwind_fit { FIT_NO, FIT_UNKNOWN, FIT_YES };
 /* Whether the call in front of return_address calls the function that callee is in. */
 enum unwind_fit unwind_call_fits(struct tt_unwinder *u, const struct unwind_state *callee, uint64_t return_address);
 
+/* Whether a frame is that of a function of Go which went over to the scheduler's own stack: it is the outermost one there. */
+bool unwind_is_switch(struct tt_unwinder *u, const struct unwind_state *state);
+
 /* Whether a thread or process begins in this function. */
 bool unwind_is_start(struct tt_unwinder *u, const struct unwind_state *state);
 
@@ -167,7 +170,7 @@ void unwind_search_deinit(struct tt_unwinder *u);
 
 /*
  * Looks for the caller of `from`, the last frame in stack, and for the rest of the stack. by_table: only the frame pointer is
- * missing. True: found, stack is complete; else stack is unchanged.
+ * missing. True: found, stack is complete; else stack is unchanged. While threads stand it only has copied what it needs.
  */
 bool unwind_search(struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames,
 	struct tt_unwind_stack *stack);

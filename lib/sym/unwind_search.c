@@ -166,6 +166,14 @@ static bool search_pass(struct search *s, bool by_table)
 	return false;
 }
 
+/* Has the part of another stack copied that is to be searched when its thread runs again: its own is there already. */
+static void fetch(struct tt_unwinder *u, uint64_t from, uint64_t to)
+{
+	uint64_t word;
+	for (uint64_t at = from & ~(uint64_t)(SNAP_PAGE - 1); at < to; at += SNAP_PAGE)
+		(void)snap_memory_word(u->snap, u->thread, at < from ? from : at, &word);
+}
+
 bool unwind_search(
 	struct tt_unwinder *u, const struct unwind_state *from, bool by_table, size_t max_frames, struct tt_unwind_stack *stack)
 {
@@ -175,6 +183,10 @@ bool unwind_search(
 	if (u->depth >= DEPTH_MAX || state_sp(from) % 8 || !map)
 		return false;
 	s.limit = map->end - state_sp(from) < REACH ? map->end : state_sp(from) + REACH;
+	if (u->standing) { /* that takes milliseconds */
+		fetch(u, state_sp(from), s.limit);
+		return false;
+	}
 	for (s.pass = 0; s.pass < (u->strict ? 2 : 3); s.pass++) {
 		collect(u, state_sp(from), s.limit);
 		if (search_pass(&s, by_table))

@@ -7,7 +7,7 @@
 #include "tests/unit/snap_program.h"
 #include "tests/unit/tap.h"
 
-#define SHAPES 13 /* that every way of building has; glibc adds the coroutine */
+#define SHAPES 14 /* that every way of building has; glibc adds the coroutine */
 
 struct view {
 	struct tt_snap *snap;
@@ -57,10 +57,11 @@ static void check_thread(const char *way, struct view *view, const struct progra
 	char text[2048] = "";
 	if (thread && tt_unwind(view->u, thread, 0, &stack) == 0)
 		names(view->sym, &stack, text, sizeof(text));
-	bool complete = stack.end == TT_STACK_COMPLETE, right = !named || strstr(text, expected->functions);
+	bool by_name = strcmp(expected->shape, "scheduler") == 0, right = !named || strstr(text, expected->functions);
+	bool complete = stack.end == TT_STACK_COMPLETE || (by_name && !named);
 	if (!ok(thread && complete && right, "%s: %s", way, expected->shape))
 		diag("got:  %s(%s)\nwant: %s", text, tt_stack_end_text(stack.end), expected->functions);
-	if (strcmp(way, "o2") == 0 && strcmp(expected->shape, "lost") != 0)
+	if (strcmp(way, "o2") == 0 && strcmp(expected->shape, "lost") != 0 && !by_name)
 		ok(stack.exact, "each frame of it is exact");
 	tt_stack_deinit(&stack);
 }

@@ -297,6 +297,39 @@ static void coroutine(void)
 }
 #endif
 
+/*
+ * As Go's runtime goes over to the scheduler's stack: no unwind table tells of it, and what lies above on that stack is left
+ * from before. switch_stack(top, function)
+ */
+__asm__(".text\n"
+	".globl \"runtime.mcall\"\n"
+	".type \"runtime.mcall\", @function\n"
+	"\"runtime.mcall\":\n"
+	"	push %rbp\n"
+	"	mov %rsp, %rbp\n"
+	"	mov %rdi, %rsp\n"
+	"	call *%rsi\n"
+	"	mov %rbp, %rsp\n"
+	"	pop %rbp\n"
+	"	ret\n"
+	".size \"runtime.mcall\", . - \"runtime.mcall\"\n");
+void switch_stack(void *top, void (*function)(void)) __asm__("runtime.mcall");
+
+NOINLINE void scheduler_hold(void)
+{
+	hold();
+	KEEP(0);
+}
+
+static void scheduler(void)
+{
+	size_t size = 65536;
+	char *stack = malloc(size);
+	memset(stack, 0x2f, size);
+	switch_stack(stack + size - 1024 - (uintptr_t)stack % 16, scheduler_hold);
+	KEEP(stack);
+}
+
 /* ------------------------------------------------------------------ threads */
 
 static const struct shape {
@@ -318,6 +351,7 @@ static const struct shape {
 	{"altstack", alternate, "on_signal (signal) syscall signal_raise alternate thread"},
 	{"fault", fault, "on_signal (signal) fault_write fault thread"},
 	{"lost", lost, "on_signal (signal) ? lost_call lost thread"},
+	{"scheduler", scheduler, "scheduler_hold runtime"},
 #ifdef __GLIBC__
 	{"coroutine", coroutine, "coroutine_inner coroutine_entry"},
 #endif
