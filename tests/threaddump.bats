@@ -426,6 +426,18 @@ writes()
 	assert_equal "$(jq .process.pid <<<"$output")" "$bg_pid"
 	run --separate-stderr threaddump --json --tree $$
 	assert_contains "$(jq -s -c '[.[].process.pid]' <<<"$output")" "$bg_pid"
+	# Several begin with all of them, each once, children below their parents.
+	bg sh -c './dumpme-by-name deadlock chain >truth.2 & echo $! >child; wait'
+	poll_until 60 grep -qs '}$' truth.2
+	bg_pids+=("$(cat child)")
+	run --separate-stderr threaddump --summary --tree "$bg_pid" dumpme-by-name
+	assert_status 1
+	assert_equal "${lines[0]}" "3 processes, 10 threads"
+	assert_matches "${lines[1]}" '^ +PID  PROCESS +THREADS +RUN +LOCK +DISK +OTHER  FOUND$'
+	assert_matches "${lines[2]}" '^ +[0-9]+  \./dumpme-by-name convoy 2 +3 +- +2 +- +1  2 threads wait up to'
+	assert_matches "${lines[3]}" "^ +$bg_pid  sh -c .* +1 +- +- +- +1$"
+	assert_matches "${lines[4]}" '^ +[0-9]+    \./dumpme-by-name deadlock chain +6 +- +[0-9] +- +[0-9]  deadlock: 2 threads wait for each other'
+	assert_equal "$(grep -c '^dumpme-by-name (pid' <<<"$output")" 2
 	run --separate-stderr threaddump no-such-program-runs
 	assert_status 2
 	assert_equal "$stderr" "threaddump: no process named 'no-such-program-runs'"
@@ -564,7 +576,7 @@ as_nobody()
 	bg java -Xmx64m "$TOP/tests/programs/DumpMe.java" dead >ready
 	poll_until 60 grep -q ready ready
 	dump 1 "$bg_pid"
-	assert_json "$D" '.process.runtime | startswith("Full thread dump")'
+	assert_json "$D" '.process.runtime | test("^OpenJDK .*[^:]$")'
 	assert_equal "$(json "$D" '[.waits[] | select(.text | contains("held by thread")) | .tids | length] | max')" 5 "threads that queue"
 	assert_json "$D" '(.threads[] | select(.runtime_name == "holder") | .tid) as $h |
 		[.threads[] | select(.runtime_name // "" | startswith("wants \"it\" nid=0x1 ")) | .wait.owner_tid == $h] | length == 5 and all'
@@ -573,6 +585,15 @@ as_nobody()
 	assert_status 1
 	assert_matches "$output" '5 threads wait up to [0-9.]+ m?s for monitor <0x[0-9a-f]+> \(a java.lang.Object\), held by thread [0-9]+ holder; that one .*Thread.sleep'
 	assert_contains "$output" "at DumpMe.wantsShared(DumpMe.java:"
+	assert_matches "$output" '5 threads, blocked on a lock, .*: "wants .*'
+	assert_equal "$(grep -c 'at DumpMe.wantsShared(' <<<"$output")" 1 "stacks of those that are alike"
+	# Each takes from a queue of its own: one line, one stack, no object's address in it.
+	assert_matches "$output" $'\n +4 +[0-9.]+ m?s  java.util.concurrent \\(a [^)]*ConditionObject\\), each its own, in DumpMe.takesFromOwn'
+	assert_contains "$output" "- parking to wait for  <...> (a java.util.concurrent.locks"
+	run threaddump --function '*.takesFromOwn' "$bg_pid"
+	assert_contains "$output" '4 threads, waiting for another thread'
+	refute_contains "$output" "at DumpMe.wantsShared"
+	run threaddump "$bg_pid"
 	assert_contains "$output" "Found one Java-level deadlock:"
 	[ ! -e "/tmp/.attach_pid$bg_pid" ] || fail "the attach file was left"
 	run threaddump --never-stop "$bg_pid"
@@ -605,6 +626,14 @@ as_nobody()
 	poll_until 60 complete
 	run threaddump "$bg_pid"
 	assert_contains "$output" "Python interpreter"
+	bg /usr/bin/python3 -c 'if True:
+		import queue, threading
+		[threading.Thread(target=lambda: queue.Queue().get()).start() for i in range(4)]
+		print("{}", flush=True)' >"$TRUTH"
+	waiting() { [ "$(cat /proc/"$bg_pid"/task/*/syscall | grep -c '^202 ')" = 5 ]; }
+	poll_until 60 waiting
+	run threaddump --summary "$bg_pid"
+	assert_matches "$output" $'\n +5 +[0-9.]+ m?s  a lock of Python, each its own, in '
 }
 
 @test "with the recorder loaded, held locks, their sites and exact times are shown" {

@@ -81,6 +81,8 @@ static bool is_number(const char *text)
 	return text[0] && text[strspn(text, "0123456789")] == '\0';
 }
 
+static struct tt_hmap asked_for; /* processes that were given by their number: that one of them is gone is an error */
+
 /* The number of a thread means its process, and this thread alone. */
 static int add_pid(struct tt_pids *pids, const char *text)
 {
@@ -100,7 +102,8 @@ static int add_pid(struct tt_pids *pids, const char *text)
 		opt.threads.items = items;
 		items[opt.threads.len++] = text;
 	}
-	return tt_vec_push(&pids->list, pid) < 0 ? tt_cli_error(&cli, "out of memory") : 0;
+	bool failed = tt_hmap_put(&asked_for, (uint64_t)pid, 1) < 0 || tt_vec_push(&pids->list, pid) < 0;
+	return failed ? tt_cli_error(&cli, "out of memory") : 0;
 }
 
 static TT_VEC(const char *) cores;
@@ -126,6 +129,25 @@ static int add_name(struct tt_pids *pids, const char *name)
 		name);
 }
 
+/* Each process once, where it was named first. */
+static int drop_doubles(struct tt_pids *pids)
+{
+	struct tt_hmap seen = TT_HMAP_INIT;
+	size_t kept = 0;
+	bool is_new = true;
+	for (size_t i = 0; i < pids->list.len; i++) {
+		if (!tt_hmap_insert(&seen, (uint64_t)pids->list.data[i], &is_new)) {
+			tt_hmap_deinit(&seen);
+			return tt_cli_error(&cli, "out of memory");
+		}
+		if (is_new)
+			pids->list.data[kept++] = pids->list.data[i];
+	}
+	pids->list.len = kept;
+	tt_hmap_deinit(&seen);
+	return 0;
+}
+
 /* What can be found is dumped, also when something else cannot. 0, or TT_EXIT_FAILED with the words said. */
 static int find_processes(struct tt_pids *pids, int count, char **operands)
 {
@@ -139,6 +161,8 @@ static int find_processes(struct tt_pids *pids, int count, char **operands)
 			status = tt_cli_error(&cli, "%s", err.msg);
 	if (opt.tree && tt_pids_add_tree(pids) < 0)
 		status = tt_cli_error(&cli, "cannot list processes");
+	if (drop_doubles(pids) != 0)
+		status = TT_EXIT_FAILED;
 	return status;
 }
 
@@ -170,8 +194,15 @@ static int write_dump(struct tt_dump *d, struct tt_buf *text)
 	return rc < 0 ? tt_cli_error(&cli, "out of memory") : 0;
 }
 
-/* Dumps one process, and keeps the dump for the next of a series. */
-static int dump_one(pid_t pid, const char *core, struct tt_dump **kept, bool first)
+/* One that is dumped again and again. */
+struct subject {
+	pid_t pid;        /* 0: a core */
+	const char *core; /* NULL: a process */
+	struct tt_dump *dump;
+};
+
+/* Dumps it. The dump replaces the one before, which it is compared with. */
+static int take(struct subject *s, bool *ret_gone)
 {
 	const struct tt_dump_filter filter = {.names = opt.threads.items,
 		.name_count = opt.threads.len,
@@ -179,27 +210,36 @@ static int dump_one(pid_t pid, const char *core, struct tt_dump **kept, bool fir
 		.function_count = opt.functions.len,
 		.doings = doings};
 	struct tt_err err;
-	struct tt_dump *d;
-	TT_BUF_AUTO(text);
-	if ((core ? tt_dump_core(core, &opt.dump, &d, &err) : tt_dump_take(pid, &opt.dump, &d, &err)) < 0)
+	struct tt_dump *d = NULL;
+	int rc = s->core ? tt_dump_core(s->core, &opt.dump, &d, &err) : tt_dump_take(s->pid, &opt.dump, &d, &err);
+	*ret_gone = rc == -ESRCH || rc == -ECHILD;
+	if (d) {
+		tt_dump_filter(d, &filter);
+		if (s->dump)
+			tt_dump_compare(d, s->dump);
+	}
+	tt_dump_destroy(s->dump);
+	s->dump = d;
+	/* Of those that were not asked for one by one, some end meanwhile. */
+	if (rc < 0 && !(*ret_gone && s->pid && !tt_hmap_find(&asked_for, (uint64_t)s->pid)))
 		return tt_cli_error(&cli, "%s", err.msg);
-	tt_dump_filter(d, &filter);
-	if (*kept)
-		tt_dump_compare(d, *kept);
-	if (!first && !opt.json && !opt.folded)
+	return d && tt_dump_found(d) ? TT_EXIT_FOUND : TT_EXIT_OK;
+}
+
+static int show(struct tt_dump *d, bool first)
+{
+	bool is_text = !opt.json && !opt.folded;
+	TT_BUF_AUTO(text);
+	if (!first && is_text)
 		tt_buf_addc(&text, '\n');
 	int status = write_dump(d, &text);
-	if (status == 0 && opt.view.of && opt.view.number == opt.view.of && !opt.json && !opt.folded) {
+	if (status == 0 && is_text && opt.view.of && opt.view.number == opt.view.of) {
 		struct tt_term term = tt_term_get(STDOUT_FILENO, opt.color);
 		if (tt_dump_write_still(d, (unsigned)opt.repeat, &term, &text) < 0)
 			status = tt_cli_error(&cli, "out of memory");
 	}
 	fputs(tt_buf_str(&text), stdout);
 	fflush(stdout);
-	if (status == 0 && tt_dump_found(d))
-		status = TT_EXIT_FOUND;
-	tt_dump_destroy(*kept);
-	*kept = d;
 	return status;
 }
 
@@ -217,40 +257,89 @@ static void pause_until(struct timespec *next)
 	}
 }
 
-static int run(struct tt_pids *pids)
+/* What is there of several, at a glance. */
+static int show_overview(const struct subject *subjects, size_t count, bool first)
 {
-	struct tt_dump **kept = calloc(pids->list.len, sizeof(*kept));
+	struct tt_term term = tt_term_get(STDOUT_FILENO, opt.color);
+	struct tt_dump **dumps = calloc(count, sizeof(struct tt_dump *));
+	size_t n = 0;
+	TT_BUF_AUTO(text);
+	for (size_t i = 0; dumps && i < count; i++)
+		if (subjects[i].dump)
+			dumps[n++] = subjects[i].dump;
+	if (!first)
+		tt_buf_addc(&text, '\n');
+	int rc = dumps && (n < 2 || tt_dump_write_overview(dumps, n, &term, &text) == 0) ? 0
+	                                                                                 : tt_cli_error(&cli, "out of memory");
+	if (n >= 2)
+		fputs(tt_buf_str(&text), stdout);
+	free(dumps);
+	return rc;
+}
+
+static int worse(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* One round. Text of several begins with all of them; else each is written as soon as it is there. */
+static int dump_all(struct subject *subjects, size_t count, bool first, size_t *ret_dumped)
+{
+	bool overview = count > 1 && !opt.json && !opt.folded, gone;
+	int worst = TT_EXIT_OK;
+	for (size_t i = 0; i < count; i++) {
+		worst = worse(worst, take(&subjects[i], &gone));
+		*ret_dumped += subjects[i].dump || !gone;
+		if (!overview && subjects[i].dump) {
+			worst = worse(worst, show(subjects[i].dump, first));
+			first = false;
+		}
+	}
+	if (overview)
+		worst = worse(worst, show_overview(subjects, count, first));
+	for (size_t i = 0; overview && i < count; i++)
+		if (subjects[i].dump)
+			worst = worse(worst, show(subjects[i].dump, false));
+	return worst;
+}
+
+static int run(const struct tt_pids *pids)
+{
+	size_t count = pids->list.len, dumped = 0;
+	struct subject *subjects = calloc(count, sizeof(*subjects));
 	struct timespec next;
-	int worst = kept ? TT_EXIT_OK : tt_cli_error(&cli, "out of memory");
-	bool first = true;
+	int worst = subjects ? TT_EXIT_OK : tt_cli_error(&cli, "out of memory");
+	for (size_t i = 0; subjects && i < count; i++)
+		subjects[i].pid = pids->list.data[i];
 	clock_gettime(CLOCK_MONOTONIC, &next);
-	for (uint64_t n = 1; kept && n <= opt.repeat; n++) {
+	for (uint64_t n = 1; subjects && n <= opt.repeat; n++) {
 		if (n > 1)
 			pause_until(&next);
 		opt.view.number = (unsigned)n;
 		opt.view.of = opt.repeat > 1 ? (unsigned)opt.repeat : 0;
-		for (size_t i = 0; i < pids->list.len; i++) {
-			int status = dump_one(pids->list.data[i], NULL, &kept[i], first);
-			worst = status > worst ? status : worst;
-			first = false;
-		}
+		worst = worse(worst, dump_all(subjects, count, n == 1, &dumped));
+		if (n == 1 && !dumped && worst == TT_EXIT_OK)
+			worst = tt_cli_error(&cli, "all processes have ended meanwhile");
 	}
-	for (size_t i = 0; kept && i < pids->list.len; i++)
-		tt_dump_destroy(kept[i]);
-	free(kept);
+	for (size_t i = 0; subjects && i < count; i++)
+		tt_dump_destroy(subjects[i].dump);
+	free(subjects);
 	return worst;
 }
 
-static int run_cores(void)
+static int run_cores(bool first)
 {
-	int worst = TT_EXIT_OK;
+	struct subject *subjects = calloc(cores.len + 1, sizeof(*subjects));
+	size_t dumped = 0;
+	int worst = subjects ? TT_EXIT_OK : tt_cli_error(&cli, "out of memory");
 	opt.view.of = 0;
-	for (size_t i = 0; i < cores.len; i++) {
-		struct tt_dump *kept = NULL;
-		int status = dump_one(0, cores.data[i], &kept, i == 0);
-		worst = status > worst ? status : worst;
-		tt_dump_destroy(kept);
-	}
+	for (size_t i = 0; subjects && i < cores.len; i++)
+		subjects[i].core = cores.data[i];
+	if (subjects && cores.len)
+		worst = dump_all(subjects, cores.len, first, &dumped);
+	for (size_t i = 0; subjects && i < cores.len; i++)
+		tt_dump_destroy(subjects[i].dump);
+	free(subjects);
 	return worst;
 }
 
@@ -268,16 +357,18 @@ int main(int argc, char **argv)
 		return tt_cli_misuse(&cli, "--json and --folded exclude each other");
 	opt.dump.mode = opt.consistent ? TT_SNAP_CONSISTENT : opt.never_stop ? TT_SNAP_NEVER_STOP : TT_SNAP_AUTO;
 	opt.dump.managed = !opt.no_managed && !opt.never_stop;
+	opt.dump.native = opt.view.native;
 	opt.dump.short_names = !opt.args;
 	opt.dump.max_frames = opt.frames;
 	status = find_processes(&pids, argc - first, argv + first);
-	int done = pids.list.len ? run(&pids) : TT_EXIT_OK, done_cores = run_cores();
-	done = done_cores > done ? done_cores : done;
+	int done = pids.list.len ? run(&pids) : TT_EXIT_OK;
+	done = worse(done, run_cores(pids.list.len == 0));
 	tt_vec_deinit(&pids.list);
 	tt_vec_deinit(&cores);
+	tt_hmap_deinit(&asked_for);
 	tt_cli_list_deinit(&opt.threads);
 	tt_cli_list_deinit(&opt.functions);
 	tt_cli_list_deinit(&opt.states);
 	tt_cli_list_deinit(&opt.cgroups);
-	return tt_cli_finish(&cli, status > done ? status : done);
+	return tt_cli_finish(&cli, worse(status, done));
 }

@@ -28,6 +28,7 @@ struct tt_dump_options {
 	bool lines, inlines;    /* look for source lines; for inlined functions too */
 	bool short_names;       /* functions without their parameters */
 	bool managed;           /* ask a JVM for its own dump, which stops it at a safepoint */
+	bool native;            /* threads of a runtime are alike only when their native stacks are, too */
 	size_t max_frames;      /* per stack; 0: 4096 */
 	const char *debug_dirs; /* as of tt_sym_options */
 	const char *sysroot;    /* of a core: prefix of the paths of files that belong to it; NULL: none */
@@ -127,6 +128,7 @@ struct tt_dump_jam {
 	TT_VEC(uint32_t) threads;
 	uint64_t longest_ns; /* 0 unknown */
 	const char *place;   /* function that waits, for kinds that have no better name; NULL none */
+	const char *each;    /* each of them waits for an object of its own, of this kind and there; NULL: for one */
 	uint32_t root;       /* where the chain of owners ends; TT_DUMP_NONE: no owner */
 };
 

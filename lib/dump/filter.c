@@ -52,13 +52,31 @@ static bool function_is(const struct tt_dump_frame *f, const char *pattern)
 	return tt_sym_short_name(&b, f->function) == 0 && tt_glob_match(pattern, tt_buf_str(&b));
 }
 
+/* "\tat Many.locked(Many.java:5)": by the method's name, or all of that. */
+static bool method_matches(const char *stack, const char *pattern)
+{
+	for (const char *at = stack ? strstr(stack, "\tat ") : NULL; at; at = strstr(at + 1, "\tat ")) {
+		const char *method = at + strlen("\tat ");
+		TT_BUF_AUTO(name);
+		TT_BUF_AUTO(whole);
+		tt_buf_add(&name, method, strcspn(method, "(\n"));
+		tt_buf_add(&whole, method, strcspn(method, "\n"));
+		if (tt_glob_match(pattern, tt_buf_str(&name)) || tt_glob_match(pattern, tt_buf_str(&whole)))
+			return true;
+	}
+	return false;
+}
+
 static bool function_matches(const struct tt_dump_thread *t, const struct tt_dump_filter *f)
 {
 	const struct tt_dump_frame *frame;
-	for (size_t i = 0; i < f->function_count; i++)
+	for (size_t i = 0; i < f->function_count; i++) {
+		if (method_matches(t->managed, f->functions[i]))
+			return true;
 		vec_for_each (frame, &t->frames)
 			if (frame->function && function_is(frame, f->functions[i]))
 				return true;
+	}
 	return f->function_count == 0;
 }
 

@@ -9,17 +9,35 @@
 
 /* ------------------------------------------------------------------ identical stacks */
 
-static int group_key(const struct tt_dump_thread *t, struct tt_buf *key)
+/* A runtime's stack without the addresses of objects, "<0x...>": of those each thread may have its own. */
+static void add_managed(const char *stack, struct tt_buf *key)
+{
+	while (*stack) {
+		size_t n = strcspn(stack, "<");
+		tt_buf_add(key, stack, n);
+		stack += n;
+		stack += strncmp(stack, "<0x", 3) == 0 ? strcspn(stack, ">") : *stack == '<';
+	}
+}
+
+static int group_key(const struct tt_dump *d, const struct tt_dump_thread *t, struct tt_buf *key)
 {
 	const struct tt_dump_frame *f;
-	const uint64_t head[] = {(uint64_t)t->wait.kind, tt_wait_is_lock(t->wait.kind) ? t->wait.address : 0,
+	bool managed = t->managed && strstr(t->managed, "\tat ");
+	const uint64_t head[] = {managed ? 0 : (uint64_t)t->wait.kind, tt_wait_is_lock(t->wait.kind) ? t->wait.address : 0,
 		(uint64_t)t->doing, (uint64_t)t->end, t->deadlock};
 	tt_buf_clear(key);
 	tt_buf_add(key, head, sizeof(head));
-	vec_for_each (f, &t->frames)
-		tt_buf_add(key, &f->pc, sizeof(f->pc));
+	if (managed)
+		add_managed(t->managed, key);
+	/* What is interpreted for one of them may have been compiled for another. */
+	if (!managed || d->options->native)
+		vec_for_each (f, &t->frames)
+			tt_buf_add(key, &f->pc, sizeof(f->pc));
+	if (t->managed_wait && t->doing == TT_DOING_LOCK)
+		tt_buf_adds(key, t->managed_wait);
 	/* A thread with a story of its own stays alone. */
-	if (t->held_count || t->managed || (t->snap && t->snap->signal) || t->deadlock != TT_DUMP_NONE || !t->frames.len)
+	if (t->held_count || (t->snap && t->snap->signal) || t->deadlock != TT_DUMP_NONE || !t->frames.len)
 		tt_buf_add(key, &t->task.tid, sizeof(t->task.tid));
 	return tt_buf_failed(key) ? -ENOMEM : 0;
 }
@@ -41,7 +59,7 @@ int dump_groups(struct tt_dump *d)
 	for (uint32_t i = 0; i < d->threads.len && rc == 0; i++) {
 		bool is_new;
 		struct tt_smap_entry *e =
-			group_key(&d->threads.data[i], &key) == 0 ? tt_smap_insert(&keys, key.data, key.len, &is_new) : NULL;
+			group_key(d, &d->threads.data[i], &key) == 0 ? tt_smap_insert(&keys, key.data, key.len, &is_new) : NULL;
 		if (!e || (is_new && !tt_vec_add(&d->groups))) {
 			rc = -ENOMEM;
 			break;

@@ -23,6 +23,8 @@ static int jam_key(struct tt_dump *d, const struct tt_dump_thread *t, struct tt_
 	tt_buf_printf(key, "%d ", (int)t->wait.kind);
 	if (t->managed_wait) {
 		tt_buf_adds(key, t->managed_wait);
+		if (!strchr(t->managed_wait, '<')) /* no object: where it is says more */
+			tt_dump_where(t, key);
 	} else if (tt_wait_is_lock(t->wait.kind) || t->wait.kind == TT_WAIT_JOIN || t->wait.kind == TT_WAIT_BARRIER) {
 		tt_buf_printf(key, "%" PRIx64, t->wait.address);
 	} else if (t->wait.meaning) {
@@ -38,6 +40,75 @@ static int jam_key(struct tt_dump *d, const struct tt_dump_thread *t, struct tt_
 		tt_buf_adds(key, tt_buf_str(&t->wait.text));
 	}
 	return tt_buf_failed(key) ? -ENOMEM : 0;
+}
+
+/* What is said of threads each of which waits for an object of its own: the wait without the object. */
+static int say_without_object(const struct tt_dump_thread *t, struct tt_buf *text)
+{
+	const char *object = t->managed_wait ? strchr(t->managed_wait, '<') : NULL, *end = object ? strstr(object, "> ") : NULL;
+	tt_buf_clear(text);
+	if (end) {
+		tt_buf_add(text, t->managed_wait, (size_t)(object - t->managed_wait));
+		tt_buf_adds(text, end + 2);
+	} else {
+		tt_buf_adds(text, t->wait.meaning);
+	}
+	tt_buf_adds(text, ", each its own, in ");
+	size_t len = text->len;
+	tt_dump_where(t, text);
+	if (text->len == len)
+		tt_buf_truncate(text, len - strlen(", in "));
+	return tt_buf_failed(text) ? -ENOMEM : 0;
+}
+
+/* Whether it is one thread's wait for an object of which there may be one for each: a queue's, a Python lock. */
+static bool is_single(const struct tt_dump *d, const struct tt_dump_jam *j)
+{
+	const struct tt_dump_thread *t = &d->threads.data[j->first];
+	return j->threads.len == 1 && t->owner == TT_DUMP_NONE && t->doing != TT_DOING_LOCK &&
+	       (t->managed_wait ? strchr(t->managed_wait, '<') != NULL : t->wait.word && t->wait.meaning);
+}
+
+static int join_one(struct tt_dump *d, struct tt_smap *keys, size_t i, struct tt_buf *text)
+{
+	struct tt_dump_jam *j = &d->jams.data[i], *to;
+	bool is_new;
+	int rc = say_without_object(&d->threads.data[j->first], text);
+	struct tt_smap_entry *e = rc == 0 ? tt_smap_insert(keys, text->data, text->len, &is_new) : NULL;
+	if (!e)
+		return -ENOMEM;
+	if (is_new) {
+		e->value = i;
+		return 0;
+	}
+	to = &d->jams.data[e->value];
+	to->each = dump_text(d, tt_buf_str(text));
+	to->longest_ns = j->longest_ns > to->longest_ns ? j->longest_ns : to->longest_ns;
+	if (!to->each || tt_vec_push(&to->threads, j->first))
+		return -ENOMEM;
+	j->threads.len = 0;
+	return 0;
+}
+
+/* A hundred threads with a queue each are one line, not a hundred. */
+static int join_singles(struct tt_dump *d)
+{
+	struct tt_smap keys = TT_SMAP_INIT;
+	TT_BUF_AUTO(text);
+	size_t kept = 0;
+	int rc = 0;
+	for (size_t i = 0; i < d->jams.len && rc == 0; i++)
+		if (is_single(d, &d->jams.data[i]))
+			rc = join_one(d, &keys, i, &text);
+	tt_smap_deinit(&keys);
+	for (size_t i = 0; i < d->jams.len && rc == 0; i++) {
+		if (d->jams.data[i].threads.len)
+			d->jams.data[kept++] = d->jams.data[i];
+		else
+			tt_vec_deinit(&d->jams.data[i].threads);
+	}
+	d->jams.len = rc ? d->jams.len : kept;
+	return rc;
 }
 
 static int add_to_jam(struct tt_dump *d, struct tt_smap *keys, uint32_t i, struct tt_buf *key)
@@ -92,6 +163,7 @@ int dump_jams(struct tt_dump *d)
 		if (d->threads.data[i].wait.kind != TT_WAIT_NONE && d->threads.data[i].doing != TT_DOING_RUNNING)
 			rc = add_to_jam(d, &keys, i, &key);
 	tt_smap_deinit(&keys);
+	rc = rc < 0 ? rc : join_singles(d);
 	if (rc < 0)
 		return rc;
 	struct tt_dump_jam *j;

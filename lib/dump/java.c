@@ -80,7 +80,7 @@ static void take_wait(struct tt_dump *d, struct tt_dump_thread *t)
 		set_wait(d, t, "java.util.concurrent ", object, len,
 			memmem(object, len, ".locks.Reentrant", 16) ? TT_DOING_LOCK : TT_DOING_WAITING);
 	else if (strstr(t->managed, ".State: TIMED_WAITING (sleeping)"))
-		set_wait(d, t, "the end of Thread.sleep", "", 0, TT_DOING_SLEEPING);
+		set_wait(d, t, "Thread.sleep", "", 0, TT_DOING_SLEEPING);
 }
 
 static uint64_t number_of(const char *object)
@@ -139,9 +139,13 @@ static void take_deadlocks(struct tt_dump *d, char *text)
 static void take_answer(struct tt_dump *d, char *text)
 {
 	take_deadlocks(d, text);
-	char *full = strstr(text, "Full thread dump ");
-	if (full)
-		d->managed_version = dump_text(d, strndupa(full, strcspn(full, "\n")));
+	static const char title[] = "Full thread dump ";
+	char *full = strstr(text, title);
+	if (full) {
+		full += strlen(title);
+		size_t len = strcspn(full, "\n");
+		d->managed_version = dump_text(d, strndupa(full, len - (len && full[len - 1] == ':')));
+	}
 	for (char *at = text, *next; at && *at; at = next) {
 		next = strstr(at, "\n\n");
 		if (next) {

@@ -229,19 +229,29 @@ const struct tt_dump_frame *tt_dump_place(const struct tt_dump_thread *t)
 	return NULL;
 }
 
-/* "\tat Many.locked(Many.java:5)": the first method that is not the JDK's own. */
-static bool where_managed(const char *stack, struct tt_buf *buf)
+/* "\tat Many.locked(Many.java:5)": the first method that begins with none of the prefixes; NULL: none. */
+static const char *first_method(const char *stack, const char *const *prefixes, size_t count)
 {
-	static const char *const own[] = {"java.", "jdk.", "sun.", "javax.", "com.sun."};
 	for (const char *at = strstr(stack, "\tat "); at; at = strstr(at + 1, "\tat ")) {
 		const char *method = at + strlen("\tat ");
-		bool foreign = true;
-		for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-			foreign = foreign && strncmp(method, own[i], strlen(own[i])) != 0;
-		if (foreign)
-			return tt_buf_add(buf, method, strcspn(method, "\n")) == 0;
+		size_t i = 0;
+		while (i < count && strncmp(method, prefixes[i], strlen(prefixes[i])) != 0)
+			i++;
+		if (i == count)
+			return method;
 	}
-	return false;
+	return NULL;
+}
+
+/* The first method that is not the JDK's own; in the JDK's own threads the first that does not just make it wait. */
+static bool where_managed(const char *stack, struct tt_buf *buf)
+{
+	static const char *const own[] = {"java.", "jdk.", "sun.", "javax.", "com.sun."},
+				 *const waits[] = {"java.lang.Object.wait", "java.lang.Thread.", "jdk.internal.misc.Unsafe.",
+					 "java.util.concurrent.locks."};
+	const char *method = first_method(stack, own, ARRAY_SIZE(own));
+	method = method ? method : first_method(stack, waits, ARRAY_SIZE(waits));
+	return method && tt_buf_add(buf, method, strcspn(method, "\n")) == 0;
 }
 
 int tt_dump_where(const struct tt_dump_thread *t, struct tt_buf *buf)

@@ -32,6 +32,12 @@ int tt_dump_write_folded(const struct tt_dump *d, struct tt_buf *out);
 /* Writes the document of one dump, with a newline. 0 or -errno. */
 int tt_dump_write_json(struct tt_dump *d, FILE *out);
 
+/*
+ * Appends a table of several processes, each dumped: threads, what they are at, what is wrong first. Children of others in the
+ * list are indented below them. 0 or -ENOMEM.
+ */
+int tt_dump_write_overview(struct tt_dump *const *dumps, size_t count, const struct tt_term *term, struct tt_buf *out);
+
 /* Appends who did not run in all of a series, whose last dump is d. 0 or -ENOMEM. */
 int tt_dump_write_still(struct tt_dump *d, unsigned dumps, const struct tt_term *term, struct tt_buf *out);
 
@@ -43,6 +49,7 @@ struct dump_out {
 	const struct tt_term *term;
 	struct tt_buf *out;
 	struct tt_buf line; /* for parts that must be escaped */
+	bool plain;         /* do not escape: a table will do so */
 };
 /* Appends text of the target, escaped, in a style. */
 void dump_out_raw(struct dump_out *o, enum tt_style style, const char *text);
@@ -52,6 +59,12 @@ void dump_out_say(struct dump_out *o, enum tt_style style, const char *fmt, ...)
 void dump_out_wait(struct dump_out *o, const struct tt_dump_thread *t);
 /* The same as a verb: "waits 3 s for mutex m", "is in poll of 2 descriptors, for 3 s". ns: since when; 0: unknown. */
 void dump_out_waits(struct dump_out *o, const struct tt_dump_thread *t, uint64_t ns, const char *up_to);
+/* "thread 4711 worker-3". */
+void dump_out_thread(struct dump_out *o, const struct tt_dump_thread *t);
+/* What is wrong, a line each. Returns how many. */
+unsigned dump_out_findings(struct dump_out *o);
+/* The same as a part of the dump: also when nothing is wrong, and with what the threads are at. */
+void dump_out_verdict(struct dump_out *o);
 void dump_out_threads(struct dump_out *o);
 void dump_out_stack(struct dump_out *o, const struct tt_dump_thread *t, size_t limit);
 

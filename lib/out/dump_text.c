@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * dump_text.c - the first screen of a dump: what is wrong, who waits for what, pools; and its end: the deadlocks. The threads
- * are dump_threads.c's.
+ * dump_text.c - the first screen of a dump: who waits for what, pools; and its end: the deadlocks. What is wrong is
+ * dump_verdict.c's, the threads are dump_threads.c's.
  */
 #include "lib/out/dump.h"
 
@@ -15,15 +15,21 @@
 #include "lib/util/table.h"
 #include "lib/util/text.h"
 
-#define JAMS_SHOWN   12
-#define POOLS_SHOWN  12
-#define LONG_WAIT_NS UINT64_C(1000000000) /* one thread that waits so long for a lock is worth a sentence */
-#define BUSY_PCT     80.0                 /* a thread that needs so much of a processor is too */
+#define JAMS_SHOWN  12
+#define POOLS_SHOWN 12
+
+static void dump_out_add(struct dump_out *o, const char *text, size_t len)
+{
+	if (o->plain)
+		tt_buf_add(o->out, text, len);
+	else
+		tt_text_escape(o->out, text, len);
+}
 
 void dump_out_raw(struct dump_out *o, enum tt_style style, const char *text)
 {
 	tt_buf_adds(o->out, tt_style_on(o->term, style));
-	tt_text_escape(o->out, text, strlen(text));
+	dump_out_add(o, text, strlen(text));
 	tt_buf_adds(o->out, tt_style_off(o->term, style));
 }
 
@@ -41,12 +47,12 @@ void dump_out_wait(struct dump_out *o, const struct tt_dump_thread *t)
 {
 	tt_buf_clear(&o->line);
 	tt_dump_say(o->d, t, &o->line);
-	tt_text_escape(o->out, tt_buf_str(&o->line), o->line.len);
+	dump_out_add(o, tt_buf_str(&o->line), o->line.len);
 }
 
 void dump_out_waits(struct dump_out *o, const struct tt_dump_thread *t, uint64_t ns, const char *up_to)
 {
-	bool object = tt_wait_is_object(&t->wait);
+	bool object = tt_wait_is_object(&t->wait) && t->doing != TT_DOING_SLEEPING;
 	dump_out_say(o, TT_STYLE_NONE, object ? "waits" : "is in ");
 	if (object) {
 		if (ns)
@@ -58,17 +64,7 @@ void dump_out_waits(struct dump_out *o, const struct tt_dump_thread *t, uint64_t
 		dump_out_say(o, TT_STYLE_NONE, ", for %s%s", up_to, tt_ns(ns).s);
 }
 
-static void say_place(struct dump_out *o, const struct tt_dump_thread *t)
-{
-	TT_BUF_AUTO(name);
-	tt_dump_where(t, &name);
-	if (!name.len)
-		return;
-	dump_out_say(o, TT_STYLE_NONE, ", in ");
-	dump_out_raw(o, TT_STYLE_CODE, tt_buf_str(&name));
-}
-
-static void name_thread(struct dump_out *o, const struct tt_dump_thread *t)
+void dump_out_thread(struct dump_out *o, const struct tt_dump_thread *t)
 {
 	dump_out_say(o, TT_STYLE_NONE, "thread %d ", (int)t->task.tid);
 	dump_out_raw(o, TT_STYLE_THREAD, tt_dump_name(t));
@@ -135,193 +131,6 @@ static void write_header(struct dump_out *o)
 	}
 }
 
-/* ------------------------------------------------------------------ what is wrong */
-
-static void say_deadlock(struct dump_out *o, const struct tt_dump_deadlock *k)
-{
-	size_t n = k->threads.len;
-	dump_out_say(o, TT_STYLE_ERROR, "  deadlock: ");
-	if (k->gone) {
-		name_thread(o, &o->d->threads.data[k->threads.data[0]]);
-		dump_out_say(o, TT_STYLE_NONE, " waits for a lock that thread %u held when it ended", k->gone);
-	} else if (n == 1) {
-		name_thread(o, &o->d->threads.data[k->threads.data[0]]);
-		dump_out_say(o, TT_STYLE_NONE, " waits for itself");
-	} else {
-		dump_out_say(o, TT_STYLE_NONE, "%zu threads wait for each other: ", n);
-		for (size_t i = 0; i < n && i < 4; i++) {
-			if (i)
-				tt_buf_adds(o->out, ", ");
-			name_thread(o, &o->d->threads.data[k->threads.data[i]]);
-		}
-		if (n > 4)
-			dump_out_say(o, TT_STYLE_NONE, " and %zu more", n - 4);
-	}
-	if (k->behind)
-		dump_out_say(o, TT_STYLE_NONE, "; %u more wait for them", k->behind);
-	if (k->ends)
-		dump_out_say(o, TT_STYLE_NONE, k->left_ns ? "; until a timeout ends it in %s" : "; until a timeout ends it",
-			tt_ns(k->left_ns).s);
-	tt_buf_addc(o->out, '\n');
-}
-
-/* "thread 7 writer, which waits 3 s for ..." of the thread that all wait for in the end. */
-static void say_root(struct dump_out *o, const struct tt_dump_jam *j)
-{
-	const struct tt_dump_thread *first = &o->d->threads.data[j->first];
-	if (j->root == TT_DUMP_NONE || first->owner == TT_DUMP_NONE)
-		return;
-	const struct tt_dump_thread *root = &o->d->threads.data[j->root];
-	dump_out_say(o, TT_STYLE_NONE, j->root == first->owner ? "; that one " : "; in the end for ");
-	if (j->root != first->owner) {
-		name_thread(o, root);
-		dump_out_say(o, TT_STYLE_NONE, ", which ");
-	}
-	if (root->wait.kind == TT_WAIT_NONE)
-		dump_out_wait(o, root);
-	else
-		dump_out_waits(o, root, root->since_ns, "");
-	say_place(o, root);
-}
-
-static bool is_queue(const struct dump_out *o, const struct tt_dump_jam *j)
-{
-	const struct tt_dump_thread *first = &o->d->threads.data[j->first];
-	bool in_deadlock = j->root != TT_DUMP_NONE && o->d->threads.data[j->root].deadlock != TT_DUMP_NONE;
-	return first->doing == TT_DOING_LOCK && first->deadlock == TT_DUMP_NONE && !in_deadlock;
-}
-
-/* All locks of one holder are one line: the first of them stands for all. */
-struct queues {
-	size_t threads, locks;
-	uint64_t longest_ns;
-	bool earlier; /* another jam was the first */
-};
-
-static struct queues queues_of(const struct dump_out *o, const struct tt_dump_jam *j)
-{
-	struct queues q = {.threads = j->threads.len, .locks = 1, .longest_ns = j->longest_ns};
-	uint32_t owner = o->d->threads.data[j->first].owner;
-	const struct tt_dump_jam *k;
-	if (owner == TT_DUMP_NONE)
-		return q;
-	vec_for_each (k, &o->d->jams) {
-		if (k == j || !is_queue(o, k) || o->d->threads.data[k->first].owner != owner)
-			continue;
-		q.earlier = q.earlier || k < j;
-		q.threads += k->threads.len;
-		q.locks++;
-		q.longest_ns = k->longest_ns > q.longest_ns ? k->longest_ns : q.longest_ns;
-	}
-	return q;
-}
-
-/* Threads that queue for locks, unless the deadlock says it already. */
-static bool say_jam(struct dump_out *o, const struct tt_dump_jam *j)
-{
-	const struct tt_dump_thread *first = &o->d->threads.data[j->first];
-	struct queues q = queues_of(o, j);
-	if (!is_queue(o, j) || q.earlier || (q.threads < 2 && q.longest_ns < LONG_WAIT_NS))
-		return false;
-	dump_out_say(o, TT_STYLE_WARNING, "  %zu thread%s", q.threads, q.threads == 1 ? " waits" : "s wait");
-	if (q.longest_ns)
-		dump_out_say(o, TT_STYLE_NONE, q.threads == 1 ? " %s" : " up to %s", tt_ns(q.longest_ns).s);
-	dump_out_say(o, TT_STYLE_NONE, " for ");
-	if (q.locks > 1) {
-		dump_out_say(o, TT_STYLE_NONE, "%zu locks that ", q.locks);
-		name_thread(o, &o->d->threads.data[first->owner]);
-		dump_out_say(o, TT_STYLE_NONE, " holds");
-	} else {
-		dump_out_wait(o, first);
-	}
-	say_root(o, j);
-	tt_buf_addc(o->out, '\n');
-	return true;
-}
-
-static unsigned say_busy(struct dump_out *o)
-{
-	unsigned said = 0;
-	const struct tt_dump_thread *t;
-	vec_for_each (t, &o->d->threads) {
-		if (t->cpu_pct < BUSY_PCT || said++ >= 3)
-			continue;
-		dump_out_say(o, TT_STYLE_NONE, "  ");
-		name_thread(o, t);
-		dump_out_say(o, TT_STYLE_NONE, " uses %.0f %% of a processor", t->cpu_pct);
-		say_place(o, t);
-		tt_buf_addc(o->out, '\n');
-	}
-	return said;
-}
-
-static void say_counts(struct dump_out *o)
-{
-	unsigned shown = 0;
-	dump_out_say(o, TT_STYLE_NONE, "  ");
-	for (unsigned i = 0; i < TT_DOING_MAX; i++)
-		if (o->d->doing[i])
-			dump_out_say(o, TT_STYLE_NONE, "%s%u %s", shown++ ? ", " : "", o->d->doing[i],
-				tt_doing_words((enum tt_doing)i));
-	tt_buf_addc(o->out, '\n');
-}
-
-static void say_signal(struct dump_out *o)
-{
-	const char *name = sigabbrev_np(o->d->core_signal);
-	dump_out_say(o, TT_STYLE_ERROR, "  ended by SIG%s", name ? name : "?");
-	if (o->d->core_address)
-		dump_out_say(o, TT_STYLE_NONE, " at address 0x%" PRIx64, o->d->core_address);
-	if (o->d->core_thread != TT_DUMP_NONE) {
-		dump_out_say(o, TT_STYLE_NONE, ": ");
-		name_thread(o, &o->d->threads.data[o->d->core_thread]);
-		say_place(o, &o->d->threads.data[o->d->core_thread]);
-	}
-	tt_buf_addc(o->out, '\n');
-}
-
-static void write_verdict(struct dump_out *o)
-{
-	struct tt_dump *d = o->d;
-	const struct tt_dump_deadlock *k;
-	const struct tt_dump_jam *j;
-	unsigned said = 0;
-	tt_buf_addc(o->out, '\n');
-	if (d->core_signal) {
-		say_signal(o);
-		said++;
-	}
-	vec_for_each (k, &d->deadlocks) {
-		say_deadlock(o, k);
-		said++;
-	}
-	if (d->managed_deadlocks) {
-		dump_out_say(o, TT_STYLE_ERROR, "  deadlock: ");
-		dump_out_say(o, TT_STYLE_NONE, "%s says so: see the end\n", d->managed_kind);
-		said++;
-	}
-	vec_for_each (j, &d->jams)
-		if (said < 6)
-			said += say_jam(o, j);
-	if (d->doing[TT_DOING_DISK]) {
-		dump_out_say(o, TT_STYLE_WARNING, "  %u thread%s", d->doing[TT_DOING_DISK],
-			d->doing[TT_DOING_DISK] == 1 ? " is" : "s are");
-		dump_out_say(o, TT_STYLE_NONE,
-			" in a wait that no signal ends (state D): a disk, a network file system, or the kernel\n");
-		said++;
-	}
-	if (d->doing[TT_DOING_STOPPED]) {
-		dump_out_say(o, TT_STYLE_WARNING, "  %u thread%s", d->doing[TT_DOING_STOPPED],
-			d->doing[TT_DOING_STOPPED] == 1 ? " is" : "s are");
-		dump_out_say(o, TT_STYLE_NONE, " stopped, by a signal or a debugger\n");
-		said++;
-	}
-	said += say_busy(o);
-	if (!said && !d->doing[TT_DOING_LOCK])
-		dump_out_say(o, TT_STYLE_GOOD, "  no thread waits for a lock\n");
-	say_counts(o);
-}
-
 /* ------------------------------------------------------------------ who waits for what */
 
 static void jam_row(struct dump_out *o, struct tt_table *table, const struct tt_dump_jam *j)
@@ -330,6 +139,10 @@ static void jam_row(struct dump_out *o, struct tt_table *table, const struct tt_
 	tt_table_cell(table, TT_STYLE_NONE, "%zu", j->threads.len);
 	tt_table_cell(table, TT_STYLE_NONE, "%s", j->longest_ns ? tt_ns(j->longest_ns).s : "-");
 	tt_buf_clear(&o->line);
+	if (j->each) {
+		tt_table_cell(table, TT_STYLE_NONE, "%s", j->each);
+		return;
+	}
 	/* One of many objects, or of many deadlines, does not stand for the others. */
 	if (first->wait.meaning && !first->managed_wait && !tt_wait_is_lock(first->wait.kind))
 		tt_buf_adds(&o->line, first->wait.meaning);
@@ -459,7 +272,7 @@ int tt_dump_write_text(struct tt_dump *d, const struct tt_dump_view *view, const
 {
 	struct dump_out o = {.d = d, .view = view, .term = term, .out = out};
 	write_header(&o);
-	write_verdict(&o);
+	dump_out_verdict(&o);
 	int rc = write_jams(&o);
 	if (rc == 0)
 		rc = write_pools(&o);
@@ -483,7 +296,7 @@ int tt_dump_write_still(struct tt_dump *d, unsigned dumps, const struct tt_term 
 		if (t->still + 1 < dumps || t->hidden)
 			continue;
 		tt_buf_adds(out, "  ");
-		name_thread(&o, t);
+		dump_out_thread(&o, t);
 		dump_out_say(&o, TT_STYLE_NONE, ": ");
 		dump_out_wait(&o, t);
 		tt_buf_addc(out, '\n');

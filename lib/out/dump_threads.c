@@ -120,15 +120,29 @@ void dump_out_stack(struct dump_out *o, const struct tt_dump_thread *t, size_t l
 		dump_out_say(o, TT_STYLE_NOTE, "         the stack goes on: %s\n", tt_stack_end_text(t->end));
 }
 
-/* The runtime's own lines, indented as ours. */
-static void write_managed(struct dump_out *o, const struct tt_dump_thread *t)
+/* A line of the runtime's, without what differs between the members of a group: the objects "<0x...>". */
+static void write_managed_line(struct dump_out *o, const char *line, size_t n, bool alike)
+{
+	const char *object = alike ? NULL : memmem(line, n, "<0x", 3);
+	size_t before = object ? (size_t)(object - line) : n;
+	tt_text_escape(o->out, line, before);
+	if (!object)
+		return;
+	size_t skip = before + strcspn(object, ">\n");
+	tt_buf_adds(o->out, "<...");
+	if (skip < n)
+		tt_text_escape(o->out, line + skip, n - skip);
+}
+
+/* The runtime's own lines, indented as ours. alike: they are the same for all that are shown here. */
+static void write_managed(struct dump_out *o, const struct tt_dump_thread *t, bool alike)
 {
 	for (const char *at = t->managed; *at; at += *at == '\n') {
 		size_t n = strcspn(at, "\n"), blank = strspn(at, " \t");
 		blank = blank < n ? blank : n;
 		tt_buf_adds(o->out, at[0] == '\t' ? "       " : "    ");
 		tt_buf_adds(o->out, tt_style_on(o->term, TT_STYLE_CODE));
-		tt_text_escape(o->out, at + blank, n - blank);
+		write_managed_line(o, at + blank, n - blank, alike);
 		tt_buf_adds(o->out, tt_style_off(o->term, TT_STYLE_CODE));
 		tt_buf_addc(o->out, '\n');
 		at += n;
@@ -192,7 +206,7 @@ static void write_still(struct dump_out *o, const struct tt_dump_thread *t)
 static bool same_wait(struct dump_out *o, const struct tt_dump_thread *a, const struct tt_dump_thread *b)
 {
 	TT_BUF_AUTO(text);
-	if (a->wait.timed || b->wait.timed) /* the time left differs, which says nothing */
+	if (!a->managed_wait && (a->wait.timed || b->wait.timed)) /* the time left differs, which says nothing */
 		return a->wait.fd == b->wait.fd && a->wait.address == b->wait.address;
 	tt_buf_clear(&o->line);
 	tt_dump_say(o->d, a, &o->line);
@@ -264,11 +278,21 @@ static void write_kernel_stack(struct dump_out *o, const struct tt_dump_thread *
 	}
 }
 
-static void write_body(struct dump_out *o, const struct tt_dump_thread *t)
+static bool managed_alike(const struct dump_out *o, const uint32_t *members, size_t count)
 {
+	const struct tt_dump_thread *all = o->d->threads.data;
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(all[members[i]].managed, all[members[0]].managed) != 0)
+			return false;
+	return true;
+}
+
+static void write_body(struct dump_out *o, const uint32_t *members, size_t count)
+{
+	const struct tt_dump_thread *t = &o->d->threads.data[members[0]];
 	write_held(o, t);
 	if (t->managed)
-		write_managed(o, t);
+		write_managed(o, t, managed_alike(o, members, count));
 	write_kernel_stack(o, t);
 	if (!t->managed || o->view->native || !strstr(t->managed, "\tat "))
 		dump_out_stack(o, t, 0);
@@ -307,7 +331,7 @@ static void write_group(struct dump_out *o, const uint32_t *members, size_t coun
 	else
 		write_members(o, members, count);
 	write_waits(o, members, count);
-	write_body(o, &o->d->threads.data[members[0]]);
+	write_body(o, members, count);
 }
 
 /* ------------------------------------------------------------------ order */

@@ -85,21 +85,32 @@ static int take_link(void *ctx, struct tt_proc *p)
 	return p->state == 'Z' ? 0 : tt_vec_push(&l->list, link);
 }
 
+/* Adds a process and its descendants to ret, each below its parent. */
+static int add_family(const struct links *l, pid_t pid, struct tt_hmap *have, struct tt_pids *ret)
+{
+	bool is_new;
+	const struct link *link;
+	if (!tt_hmap_insert(have, (uint64_t)pid, &is_new))
+		return -ENOMEM;
+	int rc = is_new ? tt_vec_push(&ret->list, pid) : 0;
+	vec_for_each (link, &l->list)
+		if (is_new && rc == 0 && link->parent == pid)
+			rc = add_family(l, link->pid, have, ret);
+	return rc;
+}
+
 int tt_pids_add_tree(struct tt_pids *pids)
 {
 	struct links l = {0};
 	struct tt_hmap have = TT_HMAP_INIT;
-	const struct link *link;
+	struct tt_pids all = {0};
 	int rc = walk(take_link, &l);
 	for (size_t i = 0; i < pids->list.len && rc == 0; i++)
-		rc = tt_hmap_put(&have, (uint64_t)pids->list.data[i], 1);
-	for (size_t i = 0; i < pids->list.len && rc == 0; i++)
-		vec_for_each (link, &l.list)
-			if (link->parent == pids->list.data[i] && rc == 0 && !tt_hmap_find(&have, (uint64_t)link->pid) &&
-				(rc = tt_hmap_put(&have, (uint64_t)link->pid, 1)) == 0)
-				rc = tt_vec_push(&pids->list, link->pid);
+		rc = add_family(&l, pids->list.data[i], &have, &all);
 	tt_hmap_deinit(&have);
 	tt_vec_deinit(&l.list);
+	tt_vec_deinit(&pids->list);
+	*pids = all;
 	return rc;
 }
 

@@ -78,7 +78,7 @@ struct tt_pids {
 };
 /* Processes whose name, or the last part of whose program or first argument, is `name`; without ourselves. Ascending. */
 int tt_pids_by_name(struct tt_pids *pids, const char *name);
-/* Adds all descendants of the processes in the list. */
+/* Adds all descendants of the processes in the list, each below its parent. */
 int tt_pids_add_tree(struct tt_pids *pids);
 /* Processes in a control group or below it: a path as in /proc/PID/cgroup, a directory below /sys/fs/cgroup, or its last part.
  */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// DumpMe - Java threads in known situations: a monitor that others wait for, two that deadlock when asked to. Prints "ready".
+// DumpMe - Java threads in known situations: a monitor that others wait for, four with an empty queue each, two that deadlock when
+// asked to. Prints "ready".
 // Called by tests/threaddump.bats.
 public class DumpMe {
     private static final Object SHARED = new Object();
@@ -28,6 +29,14 @@ public class DumpMe {
         }
     }
 
+    private static void takesFromOwn() {
+        try {
+            new java.util.concurrent.LinkedBlockingQueue<Object>().take();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     private static void both(Object a, Object b) {
         synchronized (a) {
             pause(200);
@@ -51,6 +60,11 @@ public class DumpMe {
             Thread t = new Thread(DumpMe::wantsShared, "wants \"it\" nid=0x1 " + i);
             t.start();
             await(t, Thread.State.BLOCKED);
+        }
+        for (int i = 0; i < 4; i++) {
+            Thread t = new Thread(DumpMe::takesFromOwn, "taker-" + i);
+            t.start();
+            await(t, Thread.State.WAITING);
         }
         if (args.length > 0) {
             Thread a = new Thread(() -> both(FIRST, SECOND), "dead-a");
