@@ -3,8 +3,9 @@
  * symtab.c - one sorted array of symbols per module and kind, searched by address.
  *
  * A sized symbol covers its size and not a byte more; a symbol of size 0 (assembler labels) covers what lies between it
- * and the next symbol or the end of its section, and loses against any sized one. Among the names of one address the one
- * that people know wins: sized, function, global or weak, few leading underscores, default version.
+ * and the next symbol or the end of its section, and loses against any sized one. Where only exported symbols are left it
+ * covers a few bytes: what lies farther behind is of functions that have lost their names. Among the names of one address the
+ * one that people know wins: sized, function, global or weak, few leading underscores, default version.
  * Called by file.c, perfmap.c.
  */
 #include "lib/sym/internal.h"
@@ -12,6 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define EXPORT_REACH 64u /* bytes that an exported symbol without a size covers */
 
 /* ------------------------------------------------------------------ collecting */
 
@@ -97,6 +100,7 @@ struct symtab {
 	const char *strings;
 	size_t strings_len; /* up to and with the last NUL */
 	size_t count;
+	bool exports; /* it has no other symbols */
 };
 
 static bool symtab_open(struct symtab *tab, const struct sym_image *image, Elf_Scn *scn, const GElf_Shdr *shdr)
@@ -105,6 +109,7 @@ static bool symtab_open(struct symtab *tab, const struct sym_image *image, Elf_S
 	Elf_Data *strings = strings_scn ? elf_getdata(strings_scn, NULL) : NULL;
 	size_t entry = gelf_fsize(image->elf, ELF_T_SYM, 1, EV_CURRENT);
 	tab->syms = elf_getdata(scn, NULL);
+	tab->exports = shdr->sh_type == SHT_DYNSYM;
 	if (!strings || !strings->d_buf || !tab->syms || !tab->syms->d_buf || entry == 0)
 		return false;
 	const char *last = memrchr(strings->d_buf, '\0', strings->d_size);
@@ -131,6 +136,8 @@ static int collect_section(struct sym_table *table, const struct symtab *tab, co
 		if (!shdr || name_useless(name))
 			continue;
 		uint64_t room = shdr->sh_size - (sym.st_value - shdr->sh_addr);
+		if (!sym.st_size && tab->exports && room > EXPORT_REACH)
+			room = EXPORT_REACH;
 		uint64_t size = sym.st_size && sym.st_size < room ? sym.st_size : room;
 		uint64_t start = sym.st_value + delta;
 		if (start + size < start)

@@ -37,6 +37,11 @@ static struct function function_at(struct tt_unwinder *u, uint64_t address)
 	return function;
 }
 
+uint64_t unwind_function_start(struct tt_unwinder *u, uint64_t address)
+{
+	return function_at(u, address).start;
+}
+
 /* The function behind a jump through the PLT; the address itself when it is none. */
 static uint64_t through_plt(struct tt_unwinder *u, uint64_t address)
 {

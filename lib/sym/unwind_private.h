@@ -8,6 +8,7 @@
  *   unwind_cfi.c     .debug_frame and the like in files, by libdw
  *   unwind_code.c    what the machine code itself tells: signal trampolines, calls, prologues
  *   unwind_calls.c   whom a call calls, where threads begin
+ *   unwind_prologue.c  how large a frame is, by the function's first instructions
  *   unwind_search.c  the search of the stack for a return address
  */
 #ifndef TT_SYM_UNWIND_PRIVATE_H
@@ -161,6 +162,17 @@ bool unwind_is_switch(struct tt_unwinder *u, const struct unwind_state *state);
 
 /* Whether a thread or process begins in this function. */
 bool unwind_is_start(struct tt_unwinder *u, const struct unwind_state *state);
+
+/* Where the function begins that address lies in, by its unwind table or its symbol; 0: not known. */
+uint64_t unwind_function_start(struct tt_unwinder *u, uint64_t address);
+
+/* ------------------------------------------------------------------ unwind_prologue.c */
+
+/*
+ * Where the return address of a frame that has called another lies, if the function's first instructions tell how large its
+ * frame is and that did not change since (alloca, arguments on the stack): to be checked.
+ */
+bool unwind_prologue(struct tt_unwinder *u, const struct unwind_state *state, uint64_t *ret_at);
 
 /* ------------------------------------------------------------------ unwind_search.c */
 

@@ -8,6 +8,7 @@
  * from what earlier calls left behind: a direct call says whom it calls (unwind_calls.c). So there are three passes: first
  * the call must call the function at hand, and all further direct calls must fit too; then it may be one of which that is not
  * known; at last calls may disagree.
+ * Before all that the candidate is tried that the function's first instructions point to (unwind_prologue.c).
  * Where the table says that the frame pointer is needed (code built without optimisation), candidates are values of that
  * register, and the table says the rest.
  * The candidates of a stack are collected once, and where a walk from one has failed it is not tried again, so that searches
@@ -152,6 +153,21 @@ static bool try_return_address(struct search *s, uint64_t at, uint64_t word)
 	return try_from(s, &next);
 }
 
+/* The one candidate that the function's own code names. */
+static bool try_prologue(struct search *s, bool by_table)
+{
+	struct tt_unwinder *u = s->u;
+	uint64_t at, word;
+	if (!unwind_prologue(u, s->from, &at) || at >= s->limit || !snap_memory_word(u->snap, u->thread, at, &word) ||
+		!unwind_is_return_address(u, word))
+		return false;
+	enum unwind_fit fit = unwind_call_fits(u, s->from, word);
+	s->pass = fit == FIT_YES ? 0 : 1;
+	if (fit == FIT_NO)
+		return false;
+	return by_table ? try_frame_pointer(s, at - 8) : try_return_address(s, at, word);
+}
+
 static bool search_pass(struct search *s, bool by_table)
 {
 	struct tt_unwinder *u = s->u;
@@ -187,6 +203,8 @@ bool unwind_search(
 		fetch(u, state_sp(from), s.limit);
 		return false;
 	}
+	if (try_prologue(&s, by_table))
+		return true;
 	for (s.pass = 0; s.pass < (u->strict ? 2 : 3); s.pass++) {
 		collect(u, state_sp(from), s.limit);
 		if (search_pass(&s, by_table))

@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define SHAPES       14
+#define SHAPES       16
 #define SECONDS_EACH 20 /* for one damaged core; a healthy one takes milliseconds */
 
 static char directory[64] = "/tmp/tt-core-XXXXXX";
@@ -64,7 +64,8 @@ static void names(struct tt_sym *sym, const struct tt_unwind_stack *stack, char 
 	vec_for_each (frame, &stack->frames) {
 		const struct tt_sym_frames *found = tt_sym_resolve(sym, frame->pc, frame->is_call ? TT_SYM_RETADDR : 0);
 		const char *name = frame->signal ? "(signal)" : found->frames[found->count - 1].function;
-		len += (size_t)snprintf(text + len, size - len, "%s ", name ? name : "?");
+		name = name ? name : "?";
+		len += (size_t)snprintf(text + len, size - len, "%.*s ", (int)strcspn(name, "."), name);
 		if (len >= size)
 			return;
 	}

@@ -238,6 +238,31 @@ static void sysroot(const char *dir)
 	tt_sym_destroy(s);
 }
 
+/* Assembler functions often have no size. What is exported says nothing of what else lies behind them. */
+static void unsized_exports(void)
+{
+	static const char source[] = "__asm__(\".globl lone; .type lone, @function; lone: ret; .skip 4096, 0xc3\");";
+	char path[200];
+	snprintf(path, sizeof(path), "%s", subject_path("lone.c"));
+	FILE *f = fopen(path, "w");
+	ok(f && fputs(source, f) >= 0 && fclose(f) == 0 &&
+			subject_shell("gcc -shared -fPIC -nostdlib -o lone.so lone.c && strip -o lone-s.so lone.so"),
+		"a library with an assembler function");
+	for (int stripped = 0; stripped < 2; stripped++) {
+		const char *file = subject_path(stripped ? "lone-s.so" : "lone.so");
+		struct tt_sym_module module = {.path = file, .start = 0x10000, .end = 0x14000, .bias = 0x10000};
+		struct tt_sym *s = subject_sym(&module, NULL);
+		uint64_t begin = 0;
+		for (uint64_t a = module.start; a < module.end && !begin; a++)
+			begin = tap_same_str(tt_sym_resolve(s, a, 0)->frames[0].function, "lone") ? a : 0;
+		ok(begin != 0, "it has its name at its first byte");
+		is_str(tt_sym_resolve(s, begin + 15, 0)->frames[0].function, "lone", "and near it");
+		is_str(tt_sym_resolve(s, begin + 2000, 0)->frames[0].function, stripped ? NULL : "lone",
+			"far behind it only where all symbols are there");
+		tt_sym_destroy(s);
+	}
+}
+
 /* A process that runs a file that was deleted, then replaced: only the kernel still has it. */
 static void deleted(void)
 {
@@ -439,6 +464,7 @@ int main(void)
 	wrong_files();
 	debug_only(dir);
 	sysroot(dir);
+	unsized_exports();
 	deleted();
 	container(dir);
 	vdso();

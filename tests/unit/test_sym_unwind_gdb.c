@@ -71,6 +71,16 @@ static bool same(struct tt_sym *sym, const struct tt_unwind_stack *stack, char *
 	return i == stack->frames.len;
 }
 
+/* Of a stack without unwind tables gdb shows what was left on it from before. */
+static bool gdb_can_tell(const struct program *program, pid_t tid)
+{
+	for (size_t i = 0; i < program->count; i++) {
+		if (program->threads[i].tid == tid && strcmp(program->threads[i].shape, "scheduler") == 0)
+			return false;
+	}
+	return true;
+}
+
 static void compare(const char *way)
 {
 	struct program program;
@@ -83,7 +93,7 @@ static void compare(const char *way)
 	snprintf(path, sizeof(path), "%s", program_path(name));
 	char *argv[] = {path, NULL};
 	int fd = mkstemps(file, 3);
-	if (!ok(fd >= 0 && write(fd, script, sizeof(script) - 1) > 0 && program_start(&program, path, argv, 14), "%s runs",
+	if (!ok(fd >= 0 && write(fd, script, sizeof(script) - 1) > 0 && program_start(&program, path, argv, 16), "%s runs",
 		    name))
 		return;
 	close(fd);
@@ -103,7 +113,8 @@ static void compare(const char *way)
 		if (sscanf(line, "thread %d %n", &tid, &at) < 1 || at == 0)
 			continue;
 		struct tt_snap_thread *thread = tt_snap_thread_by_tid(snap, tid);
-		ok(thread && tt_unwind(u, thread, 0, &stack) == 0 && same(sym, &stack, line + at),
+		ok(thread && tt_unwind(u, thread, 0, &stack) == 0 &&
+				(!gdb_can_tell(&program, tid) || same(sym, &stack, line + at)),
 			"%s: thread %d has gdb's frames", way, tid);
 		compared++;
 	}

@@ -105,6 +105,40 @@ static void stale(void)
 	KEEP(0);
 }
 
+/* The same with calls that do not say whom they call: what was left behind leads to the thread's start as well. */
+NOINLINE void left_inner(int n)
+{
+	volatile char own[32];
+	own[0] = (char)n;
+	KEEP(own);
+}
+static void (*volatile left_inner_function)(int) = left_inner;
+
+NOINLINE void left_outer(int n)
+{
+	char own[64];
+	KEEP(own);
+	left_inner_function(n);
+	KEEP(own);
+}
+
+NOINLINE void left_hold(int n)
+{
+	char room[1000];
+	KEEP(room);
+	hold();
+	KEEP(room);
+	KEEP(n);
+}
+static void (*volatile left_outer_function)(int) = left_outer, (*volatile left_hold_function)(int) = left_hold;
+
+static void left(void)
+{
+	left_outer_function(1);
+	left_hold_function(1);
+	KEEP(0);
+}
+
 NOINLINE void indirect_inner(int n)
 {
 	hold();
@@ -341,6 +375,7 @@ static const struct shape {
 	{"recursion", recursion,
 		"recursion_step recursion_step recursion_step recursion_step recursion_step recursion_step recursion thread"},
 	{"stale", stale, "stale_hold stale thread"},
+	{"left", left, "left_hold left thread"},
 	{"indirect", indirect, "indirect_inner indirect_call indirect thread"},
 	{"variable", variable, "alloca_hold variable thread"},
 	{"aligned", aligned, "aligned_hold aligned thread"},
