@@ -14,6 +14,7 @@
 #define LONG_HOLD_NS      20000u /* holds at least this long are all timed: the books of one are about 1 % of it */
 #define FIRST_SAMPLES     8u     /* the first holds of a (lock, site) are all timed */
 #define MANY_SAMPLES      64u    /* so many tell the mean within an eighth: from then on, */
+#define PROMOTE_EVERY     16u    /* operations after which an entry may deserve a better place */
 #define MANY_FACTOR       4u     /* holds are timed that much more rarely */
 
 /* ------------------------------------------------------------------ eviction */
@@ -201,6 +202,45 @@ void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, u
 	e->next = (uint16_t)(e->n + gap);
 }
 
+/* As another entry has it, but with nothing counted. */
+static void entry_again(struct ttrec_count *e, const struct ttrec_count *as)
+{
+	e->site = as->site;
+	e->next = (uint16_t)(as->next - as->n);
+	e->gap = as->gap;
+	e->uid = as->uid;
+	tt_store_release(&e->lock, as->lock);
+}
+
+/*
+ * Where a (lock, site) goes is decided when it is first met, which may be long before it is used much. One that is not looked
+ * for first changes places with that of its lock's first which is used least, if it is used twice as much. Both begin again at
+ * 0, so that they do not change back before one of them was used more. Returns where it is now.
+ */
+static struct ttrec_count *promote(struct tt_self *s, struct ttrec_count *e)
+{
+	uint32_t hash = tt_lock_hash(e->lock);
+	struct ttrec_count *home = tt_home(s, hash), *beside = tt_beside(s, hash);
+	if (e == home || e == home + 1)
+		return e;
+	struct ttrec_count *to = home[1].n < home->n ? home + 1 : home;
+	if (e != beside && e != beside + 1) {
+		for (unsigned i = 0; i < 2; i++)
+			if (beside[i].n < to->n)
+				to = beside + i;
+	}
+	if (e->n / 2 <= to->n || !tt_lsite_get(TTREC_UID_INDEX(e->uid), e->site) ||
+		(to->lock && !tt_lsite_get(TTREC_UID_INDEX(to->uid), to->site)))
+		return e;
+	struct ttrec_count mine = *e, other = *to;
+	count_evict(s, e);
+	count_evict(s, to);
+	entry_again(to, &mine);
+	if (other.lock)
+		entry_again(e, &other);
+	return to;
+}
+
 /*
  * The (lock, site) is not in the table: find the lock, make room, fill the entry with n = 0. The caller counts.
  */
@@ -237,6 +277,8 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
 	struct ttrec_count *e = tt_count_find(s, lock, site);
 	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
 		return NULL;
+	if (unlikely(!(e->n % PROMOTE_EVERY)))
+		e = promote(s, e);
 	tt_own_add(&e->n, 1);
 	return e;
 }

@@ -11,16 +11,16 @@
 
 #define DEP_HELD_MAX 512u /* outermost locks beyond this are left out of a fact: the innermost matter for cycles */
 #define BLOCK_BYTES  (64u << 10)
-#define LARGEST_MAX  128u /* caches of the largest size, 66 KiB each, in the whole process */
+#define LARGEST_MAX  64u /* caches of the largest size, 130 KiB each, in the whole process */
 #define MEMO_BYTES   (TT_MEMOS * sizeof(struct tt_memo))
 
 /* Sets of a cache of each size, and misses after which the next is taken: programs with few facts stay with 3 KiB a thread,
  * memos included. */
 static const struct {
 	uint32_t sets, misses;
-} sizes[TT_DEP_SIZES] = {{64, 256}, {512, 1024}, {4096, UINT32_MAX}};
+} sizes[TT_DEP_SIZES] = {{64, 256}, {512, 1024}, {8192, UINT32_MAX}};
 
-const struct tt_memo tt_no_memos[TT_MEMOS + 1];
+const struct tt_memo tt_no_memos[TT_MEMOS + TT_DEP_NEAR / 2];
 
 /* ------------------------------------------------------------------ memory for the caches */
 
@@ -125,22 +125,33 @@ static bool cache_grow(struct tt_self *s, unsigned k)
 	return true;
 }
 
-/* A tag has two sets. The second is looked at when the first does not hold it: sets of four fill up unevenly. */
+/* Two more sets, for locks between which there are very many orders: anywhere, so that they use the whole cache. */
+static const tt_dep_set *far_place(const struct tt_self *s, uint64_t below, uint64_t lock)
+{
+	return &s->deps[((below << 24 | below >> 40) + lock) * TT_HASH_MULTIPLIER >> 40 & s->deps_mask];
+}
 static const tt_dep_set *second_place(const struct tt_self *s, const tt_dep_set *first, uint32_t tag)
 {
 	return &s->deps[((uint32_t)(first - s->deps) ^ tag >> 1) & s->deps_mask];
 }
-
-static int free_way(const tt_dep_set *set)
+bool tt_dep_far(const struct tt_self *s, uint64_t below, uint64_t lock, uint32_t tag)
 {
-	for (int way = 0; way < 4; way++)
-		if (!(*set)[way])
-			return way;
-	return -1;
+	const tt_dep_set *set = far_place(s, below, lock);
+	return tt_dep_in(set, 1, tag) || tt_dep_in(second_place(s, set, tag), 1, tag);
+}
+
+/* A free way, NULL none. */
+static uint32_t *way_free(const tt_dep_set *sets, unsigned n)
+{
+	uint32_t *way = (uint32_t *)(uintptr_t)sets;
+	for (unsigned i = 0; i < n * 4; i++)
+		if (!way[i])
+			return &way[i];
+	return NULL;
 }
 
 /* grow: it is a fact that the thread may ask for again. */
-static void cache_add(struct tt_self *s, uint64_t below, uint64_t lock, uint32_t tag, bool grow)
+static void cache_add(struct tt_self *s, const struct ttrec_held *top, uint64_t lock, uint32_t tag, bool grow)
 {
 	if (!has_cache(s)) {
 		/* Its end would not be seen (adopted), or was seen already: nobody would give the memory back. */
@@ -152,12 +163,21 @@ static void cache_add(struct tt_self *s, uint64_t below, uint64_t lock, uint32_t
 	} else if (grow && ++s->deps_misses == sizes[cache_size(s)].misses && !tt_g.sandboxed) {
 		cache_grow(s, cache_size(s) + 1);
 	}
-	tt_dep_set *set = (tt_dep_set *)(uintptr_t)tt_dep_place(s, below, lock),
-		   *second = (tt_dep_set *)(uintptr_t)second_place(s, set, tag);
-	int way = free_way(set);
-	if (way < 0 && (way = free_way(second)) >= 0)
-		set = second;
-	(*set)[way >= 0 ? (unsigned)way : tt_random(s) & 3] = tag;
+	const tt_dep_set *far = far_place(s, top->hash, lock);
+	const struct {
+		const tt_dep_set *set;
+		unsigned sets;
+	} places[] = {{tt_dep_near(s, top->lock), TT_DEP_NEAR}, {tt_dep_near(s, lock), TT_DEP_NEAR}, {far, 1},
+		{second_place(s, far, tag), 1}};
+	const unsigned count = sizeof(places) / sizeof(places[0]);
+	uint32_t *way = NULL;
+	for (unsigned i = 0; i < count && !way; i++)
+		way = way_free(places[i].set, places[i].sets);
+	if (!way) {
+		unsigned any = tt_random(s) % count;
+		way = (uint32_t *)(uintptr_t)places[any].set + tt_random(s) % (places[any].sets * 4);
+	}
+	*way = tag;
 }
 
 /* ------------------------------------------------------------------ the facts */
@@ -263,13 +283,13 @@ static bool is_late_try(uint32_t uid, uint64_t site)
 /* The thread asks for `lock` (uid) with the outermost `depth` locks held. Recorded unless that is known. */
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c)
 {
-	uint64_t below = s->held[depth - 1].hash;
+	const struct ttrec_held *top = &s->held[depth - 1];
+	uint64_t below = top->hash;
 	uint32_t tag = tt_dep_tag(s, below, uid, site);
-	const tt_dep_set *set = tt_dep_place(s, below, lock);
-	if (tt_dep_known(set, tag) || tt_dep_known(second_place(s, set, tag), tag))
+	if (tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))
 		return;
 	bool late = is_late_try(uid, site);
-	cache_add(s, below, lock, tag, !late);
+	cache_add(s, top, lock, tag, !late);
 	if (late)
 		return;
 	for (uint32_t i = 0; i < depth; i++)

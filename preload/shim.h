@@ -158,8 +158,9 @@ struct tt_memo {
 	uint64_t hash;
 	uint32_t uid, reserved;
 };
-#define TT_MEMOS 64u /* before the sets of a thread's cache */
-extern const struct tt_memo tt_no_memos[TT_MEMOS + 1] __attribute__((visibility("hidden")));
+#define TT_MEMOS    64u /* before the sets of a thread's cache */
+#define TT_DEP_NEAR 4u  /* sets of a lock: one cache line */
+extern const struct tt_memo tt_no_memos[TT_MEMOS + TT_DEP_NEAR / 2] __attribute__((visibility("hidden")));
 #define tt_no_deps ((const tt_dep_set *)(const void *)(tt_no_memos + TT_MEMOS))
 
 struct tt_self {
@@ -480,26 +481,39 @@ TT_INLINE uint64_t tt_order_key(uint64_t below, uint32_t uid, uint64_t site)
 }
 
 /*
- * Is the dependency known? Its set is found without the uid, so that loading it need not wait for the lock's entry to be
- * loaded: both are often far away. A set holds 31 bits of each key: one new dependency in 5 * 10^8 is taken for a known one.
+ * Is the dependency known? The cache holds 31 bits of each key, so one new dependency in 10^8 is taken for a known one. With
+ * thousands of locks it is far away; so keys lie by lock, sixteen in a line: with the lock that is held innermost, if there is
+ * room (few are taken within it), else with the one that is wanted (it is taken within few). What finds no room at either lies
+ * where all of the key says (tt_dep_far). The wanted lock's places are found without its entry, so
+ * that loading them need not wait for that.
  */
 TT_INLINE uint32_t tt_dep_tag(const struct tt_self *s, uint64_t below, uint32_t uid, uint64_t site)
 {
 	return (uint32_t)tt_order_key(below ^ s->deps_salt, uid, site) | 1;
 }
-TT_INLINE const tt_dep_set *tt_dep_place(const struct tt_self *s, uint64_t below, uint64_t lock)
+TT_INLINE const tt_dep_set *tt_dep_near(const struct tt_self *s, uint64_t lock)
 {
-	return &s->deps[((below << 24 | below >> 40) + lock) * TT_HASH_MULTIPLIER >> 40 & s->deps_mask];
+	return &s->deps[tt_lock_hash(lock) >> 5 & s->deps_mask & ~(TT_DEP_NEAR - 1)];
 }
-TT_INLINE bool tt_dep_known(const tt_dep_set *set, uint32_t tag)
+TT_INLINE bool tt_dep_in(const tt_dep_set *sets, unsigned n, uint32_t tag)
 {
-	tt_dep_set tags = *set;
+	tt_dep_set found = sets[0] == tag;
+	for (unsigned i = 1; i < n; i++)
+		found |= (tt_dep_set)(sets[i] == tag);
 #ifdef __SSE2__
 	typedef char bytes __attribute__((vector_size(16)));
-	return __builtin_ia32_pmovmskb128((bytes)(tags == tag)) != 0;
+	return __builtin_ia32_pmovmskb128((bytes)found) != 0;
 #else
-	return tags[0] == tag || tags[1] == tag || tags[2] == tag || tags[3] == tag;
+	return found[0] || found[1] || found[2] || found[3];
 #endif
+}
+bool tt_dep_far(const struct tt_self *s, uint64_t below, uint64_t lock, uint32_t tag);
+/* wanted: the places of `lock`. */
+TT_INLINE bool tt_dep_known(
+	const struct tt_self *s, const struct ttrec_held *top, const tt_dep_set *wanted, uint64_t lock, uint32_t tag)
+{
+	return likely(tt_dep_in(tt_dep_near(s, top->lock), TT_DEP_NEAR, tag) || tt_dep_in(wanted, TT_DEP_NEAR, tag)) ||
+	       tt_dep_far(s, top->hash, lock, tag);
 }
 
 TT_INLINE const struct tt_memo *tt_memos(const struct tt_self *s)
@@ -539,22 +553,19 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
 	 */
 	tt_prefetch_write(lock);
 	uint32_t d = t->held_depth;
-	uint64_t below = 0;
-	const tt_dep_set *known = NULL;
+	const tt_dep_set *wanted = tt_dep_near(s, lock);
 	r.depth = d;
 	r.h = s->held + d;
-	if (d) {
-		below = r.h[-1].hash;
-		known = tt_dep_place(s, below, lock);
-		__builtin_prefetch(known);
-	}
+	if (d)
+		__builtin_prefetch(wanted);
 	struct ttrec_count *e = tt_count_probe(s, lock, site);
 	if (unlikely(!e) && (!far || !(e = tt_count_find(s, lock, site))))
 		return r;
 	if (unlikely((uint16_t)(e->n + 1) == e->next))
 		return r;
 	uint32_t uid = e->uid;
-	if (d && unlikely(d >= t->held_cap || !tt_dep_known(known, tt_dep_tag(s, below, uid, site))))
+	uint64_t below = d ? r.h[-1].hash : 0;
+	if (d && unlikely(d >= t->held_cap || !tt_dep_known(s, r.h - 1, wanted, lock, tt_dep_tag(s, below, uid, site))))
 		return r;
 	r.hash = tt_held_hash(below, tt_held_own(uid, site));
 	r.e = e;

@@ -144,10 +144,46 @@ static void gaps(void)
 	ok(least >= 1 && most < 0x8000, "gaps of %u to %u acquisitions between timed holds", least, most);
 }
 
+/* Takes a lock of its own at one of some places. */
+static void take_at(uint64_t lock, unsigned place, unsigned times)
+{
+	struct tt_self *s = tt_enter();
+	uint64_t site = TTREC_SITE(0x600000 + place * 16, TTREC_OP_LOCK);
+	while (times--) {
+		tt_got(s, lock, site, TT_STACK_CFA(), &birth, TTREC_OP_NONE);
+		tt_released(s, lock, tt_held_find(s, lock), tt_now(), site, TT_STACK_CFA());
+	}
+}
+
+/* The places of a lock that are used most are looked for first, whichever was there first; and nothing is lost by that. */
+static void promotion(void)
+{
+	enum { PLACES = 9, USED = 4000 };
+	uint64_t lock = lock_address(7777), before = counted();
+	struct tt_self *s = tt_enter();
+	for (unsigned i = 0; i < PLACES; i++)
+		take_at(lock, i, 1);
+	for (unsigned round = 0; round < USED / 10; round++)
+		for (unsigned i = PLACES - 2; i < PLACES; i++)
+			take_at(lock, i, 10);
+	const struct ttrec_count *home = tt_home(s, tt_lock_hash(lock));
+	for (unsigned i = PLACES - 2; i < PLACES; i++) {
+		uint64_t site = TTREC_SITE(0x600000 + i * 16, TTREC_OP_LOCK);
+		ok(home[0].site == site || home[1].site == site, "place %u, used most, is looked for first", i);
+	}
+	unsigned found = 0;
+	for (unsigned i = 0; i < PLACES; i++) {
+		const struct ttrec_count *e = tt_count_find(s, lock, TTREC_SITE(0x600000 + i * 16, TTREC_OP_LOCK));
+		found += e != NULL;
+	}
+	is_int((int)found, PLACES, "all of its places are still in the table");
+	is_int((long)(counted() - before), PLACES + 2 * USED, "and every acquisition is counted");
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/test_state.XXXXXX";
-	plan(10);
+	plan(14);
 	if (!mkdtemp(dir))
 		return 1;
 	char text[128];
@@ -162,6 +198,7 @@ int main(void)
 
 	run_all();
 	gaps();
+	promotion();
 
 	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
 	ok(l && l->sharers != 0, "a lock that all used is found");

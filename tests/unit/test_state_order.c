@@ -238,10 +238,50 @@ static void lives(void)
 	is_int((int)reborn(6001, 100, TTREC_OP_SEM_TRYWAIT), 16, "of tries, which wait for nothing, for its first lives only");
 }
 
+/* Acquisitions of lock i within `outer` that would have to ask the recording whether their order is known. */
+static unsigned asks(unsigned outer, unsigned i, unsigned times)
+{
+	unsigned n = 0;
+	for (unsigned k = 0; k < times; k++) {
+		acquire(outer, SITE(6));
+		struct tt_self *s = tt_enter();
+		const struct ttrec_held *top = &s->held[0];
+		n += !tt_dep_known(
+			s, top, tt_dep_near(s, lock_address(i)), lock_address(i), tt_dep_tag(s, top->hash, uid(i), SITE(7)));
+		acquire(i, SITE(7));
+		release(i);
+		release(outer);
+	}
+	return n;
+}
+
+/* Known orders stay known: many locks within one, one within many, and each of many within each other. */
+static void many(void)
+{
+	enum { ONE = 7000, MANY = 900, DENSE = 60 };
+	unsigned one = 0, all = 0, dense = 0;
+	for (unsigned round = 0; round < 4; round++) {
+		one = all = dense = 0;
+		for (unsigned i = 1; i <= MANY; i++) {
+			acquire(ONE + i, SITE(7)); /* its uid is asked for */
+			release(ONE + i);
+			one += asks(ONE, ONE + i, 1);
+			all += asks(ONE + i, ONE, 1);
+		}
+		for (unsigned i = 1; i <= DENSE; i++)
+			for (unsigned k = 1; k <= DENSE; k++)
+				if (i != k)
+					dense += asks(ONE + i, ONE + k, 1);
+	}
+	ok(one <= MANY / 50, "%u locks within one: %u orders have to be asked for", MANY, one);
+	ok(all <= MANY / 50, "one within each of %u: %u", MANY, all);
+	ok(dense <= DENSE * DENSE / 50, "each of %u within each: %u of %u", DENSE, dense, DENSE * (DENSE - 1));
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/test_order.XXXXXX";
-	plan(17);
+	plan(20);
 	if (!mkdtemp(dir))
 		return 1;
 	char text[128];
@@ -258,6 +298,7 @@ int main(void)
 	segments();
 	memos();
 	lives();
+	many();
 	ok(tt_g.h->drop[TTREC_DROP_DEP] == 0, "nothing was dropped");
 	tt_file_end(TTREC_STATE_EXITED, 0, false);
 	rmdir(dir);
