@@ -4,9 +4,9 @@
  * lock.
  *
  * std::mutex never calls init or destroy, so this is the only sign. The filter is a bitmap of 256-byte granules in which locks
- * were seen. A second one says it of each granule and the next: most frees ask it once and are done. The block's size is what
- * glibc keeps before it; with another allocator only the block's first two granules are asked, and the allocator itself once
- * one of them is known.
+ * lie (freed.c). A second one says it of each granule and the next: most frees ask it once and are done. The block's size is
+ * what glibc keeps before it; with another allocator only the block's first two granules are asked, and the allocator itself
+ * once one of them is known.
  */
 #include "preload/acquire.h"
 #include "preload/module.h"

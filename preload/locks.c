@@ -11,13 +11,6 @@
  */
 #include "preload/shim.h"
 
-static uint32_t lock_bucket(uint64_t address)
-{
-	/* One bucket per 256-byte granule, so that tt_memory_death() can walk a range. */
-	return (uint32_t)((address >> 8) * 0x9e3779b1u) >> (32 - 15);
-}
-_Static_assert(TT_LOCK_HEADS == 1u << 15, "lock_bucket");
-
 struct ttrec_lock *tt_lock_by_index(uint32_t index)
 {
 	if (index >= TTREC_MAX_LOCKS)
@@ -26,18 +19,13 @@ struct ttrec_lock *tt_lock_by_index(uint32_t index)
 	return ref ? (struct ttrec_lock *)tt_at(ref) + index % TTREC_SLAB_LOCKS : NULL;
 }
 
-static bool lock_is_dead(const struct ttrec_lock *l)
-{
-	return tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD;
-}
-
 /* The living lock at this address, NULL if none is known. */
 struct ttrec_lock *tt_lock_find(uint64_t address)
 {
-	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(address)]);
+	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]);
 	while (i) {
 		struct ttrec_lock *l = tt_lock_by_index(i - 1);
-		if (l->address == address && !lock_is_dead(l))
+		if (l->address == address && !tt_lock_is_dead(l))
 			return l;
 		i = l->chain;
 	}
@@ -47,7 +35,7 @@ struct ttrec_lock *tt_lock_find(uint64_t address)
 /* The lock that a destroy call ended at this address, when no other lives there. */
 struct ttrec_lock *tt_lock_find_destroyed(uint64_t address)
 {
-	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(address)]);
+	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]);
 	while (i) {
 		struct ttrec_lock *l = tt_lock_by_index(i - 1);
 		if (l->address == address && (tt_load_relaxed(&l->flags) & TTREC_LOCK_DESTROYED))
@@ -60,10 +48,10 @@ struct ttrec_lock *tt_lock_find_destroyed(uint64_t address)
 /* A dead one that the same code made at the same place. */
 static struct ttrec_lock *lock_find_dead(uint64_t address, const struct tt_birth *b)
 {
-	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(address)]);
+	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]);
 	while (i) {
 		struct ttrec_lock *l = tt_lock_by_index(i - 1);
-		if (l->address == address && l->birth_site == b->site && l->kind == b->kind && lock_is_dead(l))
+		if (l->address == address && l->birth_site == b->site && l->kind == b->kind && tt_lock_is_dead(l))
 			return l;
 		i = l->chain;
 	}
@@ -85,14 +73,7 @@ static void lock_revive(struct tt_self *s, struct ttrec_lock *l, const struct tt
 	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SIGNALLED | TTREC_LOCK_WAITED |
 	                TTREC_LOCK_ON_STACK;
 	tt_store_release(&l->flags, (uint16_t)((was & keep) | b->flags));
-}
-
-static void filter_set(uint64_t address)
-{
-	uint64_t bit = (address >> 8) & (TT_FILTER_BITS - 1), before = (bit - 1) & (TT_FILTER_BITS - 1);
-	tt_or_relaxed(&tt_g.p->filter[bit / 64], UINT64_C(1) << bit % 64);
-	tt_or_relaxed(&tt_g.p->filter_near[bit / 64], UINT64_C(1) << bit % 64);
-	tt_or_relaxed(&tt_g.p->filter_near[before / 64], UINT64_C(1) << before % 64);
+	tt_filter_set(l->address);
 }
 
 static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const struct tt_birth *birth)
@@ -125,27 +106,21 @@ static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const
 
 	/* Published for readers of the file before it is found by other threads, who look at the kind. */
 	tt_store_release(&l->kind, (uint8_t)b->kind);
-	uint32_t *head = &tt_g.p->lock_heads[lock_bucket(address)];
+	uint32_t *head = &tt_g.p->lock_heads[tt_lock_bucket(address)];
 	uint32_t first = tt_load_acquire(head);
 	do {
 		/* Somebody may have inserted the same lock meanwhile: his record stands, ours is taken back. */
 		for (uint32_t i = first; i; i = tt_lock_by_index(i - 1)->chain) {
 			struct ttrec_lock *o = tt_lock_by_index(i - 1);
-			if (o->address == address && !lock_is_dead(o)) {
+			if (o->address == address && !tt_lock_is_dead(o)) {
 				tt_store_relaxed(&l->kind, (uint8_t)TTREC_KIND_NONE);
 				return o;
 			}
 		}
 		l->chain = first;
 	} while (!tt_cas_acq_rel(head, &first, l->index + 1));
-	filter_set(address);
+	tt_filter_set(address);
 	return l;
-}
-
-/* What destroy calls leave in the memory of these says so, and their use after it fails, or is seen there. */
-static bool tells_death(const struct ttrec_lock *l)
-{
-	return l->kind == TTREC_KIND_MUTEX || l->kind == TTREC_KIND_COND;
 }
 
 /*
@@ -155,7 +130,7 @@ static bool tells_death(const struct ttrec_lock *l)
 static void lock_reborn(struct tt_self *s, uint64_t address, const struct tt_birth *b)
 {
 	struct ttrec_lock *dead = tt_lock_find_destroyed(address);
-	if (!dead || tells_death(dead))
+	if (!dead || tt_lock_tells_death(dead))
 		return;
 	if (!b->caller && dead->kind == b->kind && !(tt_load_relaxed(&dead->flags) & TTREC_LOCK_ON_STACK))
 		s->reborn = dead->index + 1;
@@ -220,68 +195,6 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 		if (n == 0 || n >= TT_EPOCH_BUSY)
 			n = 1;
 	} while (!tt_cas_acq_rel(&tt_epoch, &e, n));
-}
-
-#define OWNER_AT 8 /* glibc, struct __pthread_mutex_s.__owner; checked in hook_mutex.c */
-
-/* A mutex whose memory is given back while its owner, by its own word, is inside; the thread's held stack must agree. */
-static void freed_locked(struct tt_self *s, struct ttrec_lock *l, uint64_t site, uint64_t own_word)
-{
-	uint32_t tid = tt_load_relaxed((const uint32_t *)(uintptr_t)(l->address + OWNER_AT));
-	if (!tid)
-		return;
-	struct ttrec_thread *owner = tid == s->tid ? s->t : tt_thread_by_tid(tid);
-	uint64_t taken = owner == s->t ? own_word : tt_holder_site(owner, l->address);
-	if (taken)
-		tt_misuse(s, TTREC_MISUSE_FREED_LOCKED, l, site, owner->serial, TTREC_SITE_WORD(taken), 0, NULL);
-}
-
-/* readable: the memory is still there. */
-static void lock_freed(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool readable)
-{
-	if (lock_is_dead(l)) {
-		if (!tells_death(l))
-			tt_and_relaxed(&l->flags, (uint16_t)~TTREC_LOCK_DESTROYED);
-		return;
-	}
-	uint32_t at = s->t && s->t->held_depth ? tt_held_find(s, l->address) : 0;
-	uint64_t word = at ? tt_held_remove(s, at) : 0;
-	if (s->t && readable && l->kind == TTREC_KIND_MUTEX)
-		freed_locked(s, l, site, word);
-	tt_lock_death(s, l, site, false);
-}
-
-/* Memory is given back: locks inside are no more. The caller has asked the filter. readable: it can still be read. */
-void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site, bool readable)
-{
-	uint64_t end = start + size;
-	if (size >> 8 >= TT_FILTER_BITS) {
-		/* More granules than the filter has bits: look at the locks instead. */
-		uint32_t locks = tt_load_relaxed(&tt_g.h->locks);
-		for (uint32_t i = 0; i < locks; i++) {
-			struct ttrec_lock *l = tt_lock_by_index(i);
-			if (l && l->kind && l->address >= start && l->address < end)
-				lock_freed(s, l, site, readable);
-		}
-		return;
-	}
-	for (uint64_t g = start >> 8; g <= (end - 1) >> 8; g++) {
-		uint64_t bit = g & (TT_FILTER_BITS - 1);
-		uint64_t word = tt_load_relaxed(&tt_g.p->filter[bit / 64]);
-		if (!(word >> bit % 64)) {
-			g |= 63; /* the rest of this word is empty */
-			continue;
-		}
-		if (!(word >> bit % 64 & 1))
-			continue;
-		uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[lock_bucket(g << 8)]);
-		while (i) {
-			struct ttrec_lock *l = tt_lock_by_index(i - 1);
-			if (l->address >= start && l->address < end)
-				lock_freed(s, l, site, readable);
-			i = l->chain;
-		}
-	}
 }
 
 /* ------------------------------------------------------------------ totals by (lock, site) */

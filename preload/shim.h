@@ -105,7 +105,7 @@ struct tt_private {
 	                                         word */
 	struct tt_death deaths[TT_DEATH_RING];
 	uint64_t death_claim;
-	uint64_t filter[TT_FILTER_BITS / 64];      /* bit (address >> 8) mod bits: a lock was seen in that 256-byte granule */
+	uint64_t filter[TT_FILTER_BITS / 64];      /* tt_filter_bit: a lock lies in that 256-byte granule */
 	uint64_t filter_near[TT_FILTER_BITS / 64]; /* likewise: in that granule or the next, for free's one question */
 	struct {
 		uint64_t start, end; /* end is stored last */
@@ -265,12 +265,30 @@ struct tt_birth {
 	const struct tt_caller *caller; /* an init call: its stack is kept; NULL: first use */
 };
 struct ttrec_lock *tt_lock_by_index(uint32_t index);
+TT_INLINE uint64_t tt_filter_bit(uint64_t address)
+{
+	return address >> 8 & (TT_FILTER_BITS - 1);
+}
+/* One bucket for all granules of a filter's bit, so that a range can be walked, and whether a bit is needed be told. */
+TT_INLINE uint32_t tt_lock_bucket(uint64_t address)
+{
+	return (uint32_t)tt_filter_bit(address) * 0x9e3779b1u >> (32 - 15);
+}
+_Static_assert(TT_LOCK_HEADS == 1u << 15, "tt_lock_bucket");
+TT_INLINE bool tt_lock_is_dead(const struct ttrec_lock *l)
+{
+	return tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD;
+}
+/* What destroy calls leave in the memory of these says so, and their use after it fails, or is seen there. */
+TT_INLINE bool tt_lock_tells_death(const struct ttrec_lock *l)
+{
+	return l->kind == TTREC_KIND_MUTEX || l->kind == TTREC_KIND_COND;
+}
 struct ttrec_lock *tt_lock_find(uint64_t address);
 struct ttrec_lock *tt_lock_find_destroyed(uint64_t address);
 struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
 void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
 void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool destroyed);
-void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site, bool readable);
 TT_INLINE uint32_t tt_lock_uid(const struct ttrec_lock *l)
 {
 	return TTREC_UID(l->index, tt_load_relaxed(&l->gen));
@@ -278,6 +296,11 @@ TT_INLINE uint32_t tt_lock_uid(const struct ttrec_lock *l)
 struct ttrec_lsite *tt_lsite_get(uint32_t lock, uint64_t site);
 struct ttrec_lsite *tt_lsite_find(uint32_t lock, uint64_t site);
 void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint64_t now);
+
+/* ------------------------------------------------------------------ freed.c: memory given back */
+
+void tt_filter_set(uint64_t address);
+void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site, bool readable);
 
 /* ------------------------------------------------------------------ counts.c: lock x site tables of threads */
 

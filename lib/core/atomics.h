@@ -28,6 +28,14 @@
 /* Orders the compiler only: this thread against its own signal handlers, and stores against x86's store order. */
 #define tt_barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
+/* A store before it is seen by others before a load after it is done: for two sides that each write, then look. */
+#if defined(__SANITIZE_THREAD__) /* knows no fences */
+static uint32_t tt_fence_word __attribute__((unused));
+#define tt_fence() __atomic_fetch_add(&tt_fence_word, 1, __ATOMIC_SEQ_CST)
+#else
+#define tt_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+
 /*
  * A word that one thread writes and others may read: adds in one instruction, so that this thread's signal handlers never find
  * it half done. Not a locked one. ThreadSanitizer is shown what it needs to see.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* LINK: preload/arena.c preload/counts.c preload/events.c preload/file.c preload/held.c preload/locks.c preload/modules.c */
-/* LINK: preload/options.c preload/order.c preload/stacks.c preload/threads.c preload/wait.c preload/acquire.c */
+/* LINK: preload/arena.c preload/counts.c preload/events.c preload/file.c preload/freed.c preload/held.c preload/locks.c */
+/* LINK: preload/modules.c preload/options.c preload/order.c preload/stacks.c preload/threads.c preload/wait.c */
+/* LINK: preload/acquire.c */
 /* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
 /*
  * test_state.c - the recorder's state core in an ordinary program: many threads at once, every count accounted for at the end.

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* LINK: preload/arena.c preload/counts.c preload/events.c preload/file.c preload/freed.c preload/held.c preload/locks.c */
+/* LINK: preload/modules.c preload/options.c preload/order.c preload/stacks.c preload/threads.c preload/wait.c */
+/* LINK: preload/acquire.c */
+/* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
+/* test_state_freed.c - memory that is given back: the filter has a bit set exactly while a lock lies there. */
+#include "preload/acquire.h"
+#include "preload/file.h"
+#include "tests/unit/tap.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SITE    TTREC_SITE(0x400000, TTREC_OP_LOCK)
+#define BASE    UINT64_C(0x7f0000001000)
+#define ALIAS   ((uint64_t)TT_FILTER_BITS << 8)
+#define THREADS 4u
+#define ROUNDS  3000u
+
+static const struct tt_birth kinds[] = {{.kind = TTREC_KIND_MUTEX, .site = SITE}, {.kind = TTREC_KIND_RWLOCK, .site = SITE}};
+
+struct tt_self *tt_enter_slow(struct tt_self *s)
+{
+	return tt_self_update(s);
+}
+
+static void born(uint64_t address, unsigned kind)
+{
+	struct tt_self *s = tt_enter();
+	tt_busy_begin(s);
+	tt_lock_get(s, address, &kinds[kind]);
+	tt_busy_end(s);
+}
+
+static void given_back(uint64_t address)
+{
+	struct tt_self *s = tt_enter();
+	tt_busy_begin(s);
+	tt_memory_death(s, address, 40, SITE, false);
+	tt_busy_end(s);
+}
+
+static bool is_set(const uint64_t *bits, uint64_t address)
+{
+	uint64_t bit = tt_filter_bit(address);
+	return bits[bit / 64] >> bit % 64 & 1;
+}
+
+/* What the filter says of a granule, and what free's one question says of it and of those around it. */
+static bool filter_is(uint64_t address, bool here, bool near_before, bool near_here)
+{
+	const uint64_t *near = tt_g.p->filter_near;
+	return is_set(tt_g.p->filter, address) == here && is_set(near, address - 256) == near_before &&
+	       is_set(near, address) == near_here && !is_set(near, address + 256);
+}
+
+static void alone(void)
+{
+	ok(filter_is(BASE, false, false, false), "no lock, no bit");
+	born(BASE + 40, 0);
+	ok(filter_is(BASE, true, true, true), "a lock: its granule's, and free's for the granule before, too");
+	given_back(BASE + 120);
+	ok(filter_is(BASE, true, true, true), "memory beside it is given back: they stay");
+	given_back(BASE + 40);
+	ok(filter_is(BASE, false, false, false), "its own: they are cleared");
+	born(BASE + 40, 0);
+	ok(filter_is(BASE, true, true, true), "and set again for the next lock there");
+	born(BASE + 200, 1);
+	given_back(BASE + 40);
+	ok(filter_is(BASE, true, true, true), "one of two goes: they stay");
+	born(BASE + ALIAS, 1);
+	given_back(BASE + 200);
+	ok(filter_is(BASE, true, true, true), "a lock far away has the same bits: they stay");
+	given_back(BASE + ALIAS);
+	ok(filter_is(BASE, false, false, false), "until that goes, too");
+	born(BASE, 0);
+	born(BASE - 256, 0);
+	given_back(BASE);
+	ok(filter_is(BASE, false, true, false), "a lock in the granule before keeps free's bit there");
+	given_back(BASE - 256);
+	ok(filter_is(BASE, false, false, false), "and no longer");
+}
+
+static void destroyed(void)
+{
+	for (unsigned kind = 0; kind < 2; kind++) {
+		uint64_t at = BASE + 0x4000 * (kind + 1);
+		born(at, kind);
+		struct tt_self *s = tt_enter();
+		tt_busy_begin(s);
+		tt_lock_death(s, tt_lock_find(at), SITE, true);
+		tt_busy_end(s);
+		ok(filter_is(at, true, true, true), "kind %u: destroyed, its memory is still its own", kind);
+		given_back(at);
+		ok(filter_is(at, false, false, false), "kind %u: given back", kind);
+		is_int(tt_lock_find_destroyed(at) != NULL, kind == 0, "kind %u: use after destroy %s", kind,
+			kind ? "is over with it" : "shows in the lock itself");
+	}
+}
+
+static pthread_barrier_t together;
+static unsigned wrong;
+
+/* Locks of all threads lie in the same four granules; each is born and given back at its own times. */
+static uint64_t place(unsigned me, unsigned i)
+{
+	return BASE + 0x10000 + i % 4 * 256 + me * 64;
+}
+static bool lives(unsigned me, unsigned i, unsigned round)
+{
+	return (me * 2654435761u + i * 40503u + round * 7919u) >> 7 & 1;
+}
+
+static void *worker(void *arg)
+{
+	unsigned me = (unsigned)(uintptr_t)arg;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		pthread_barrier_wait(&together);
+		for (unsigned i = 0; i < 4; i++) {
+			bool was = round && lives(me, i, round - 1), is = lives(me, i, round);
+			if (was)
+				given_back(place(me, i));
+			if (is)
+				born(place(me, i), 0);
+		}
+		pthread_barrier_wait(&together);
+		for (unsigned i = 0; me == 0 && i < 4; i++) {
+			bool any = false;
+			for (unsigned t = 0; t < THREADS; t++)
+				any |= lives(t, i, round);
+			wrong += is_set(tt_g.p->filter, place(0, i)) != any;
+			wrong += any && !is_set(tt_g.p->filter_near, place(0, i));
+		}
+	}
+	return NULL;
+}
+
+static void races(void)
+{
+	pthread_t t[THREADS];
+	pthread_barrier_init(&together, NULL, THREADS);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		pthread_create(&t[i], NULL, worker, (void *)i);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	is_int((int)wrong, 0, "%u threads, %u rounds: the bits are set where a lock lives, and only there", THREADS, ROUNDS);
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/test_freed.XXXXXX";
+	plan(17);
+	if (!mkdtemp(dir))
+		return 1;
+	char text[128];
+	snprintf(text, sizeof(text), "output=%s/r.ttrec:max-size=32M", dir);
+	tt_options_parse(&tt_options, text);
+	tt_file_prepare(NULL, text);
+	tt_g.default_stack = 8 << 20;
+	if (!tt_file_create(0))
+		return 1;
+	tt_epoch = 1;
+	alone();
+	destroyed();
+	races();
+	tt_file_end(TTREC_STATE_EXITED, 0, false);
+	rmdir(dir);
+	return done();
+}
