@@ -57,11 +57,18 @@ TT_INLINE uint64_t glibc_size(const void *p)
 	return (word & ~UINT64_C(7)) - (word & 2 ? 16 : 8);
 }
 
-/* Whether a lock may lie in [start, start + size). Blocks of many granules are looked at by tt_memory_death. */
-TT_INLINE bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size)
+/* Whether a lock may lie in [start, start + size): 64 granules, 16 KiB, at a time. */
+static bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size)
 {
 	uint64_t first = start >> 8, last = (start + size - 1) >> 8;
-	return unlikely(last - first > 1 || granule_has_lock(bits, first) || granule_has_lock(bits, last));
+	if (unlikely(last - first >= TT_FILTER_BITS))
+		return true;
+	while (first / 64 != last / 64) {
+		if (tt_load_relaxed(&bits[first % TT_FILTER_BITS / 64]) >> first % 64)
+			return true;
+		first = (first | 63) + 1;
+	}
+	return tt_load_relaxed(&bits[first % TT_FILTER_BITS / 64]) >> first % 64 << first % 64 << (63 - last % 64);
 }
 
 /* Not glibc's allocator, or not known yet. */

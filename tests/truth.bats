@@ -162,6 +162,39 @@ everywhere()
 	done
 }
 
+@test "a lock is over with its memory, wherever it lies in a block of any size, and other frees around it change nothing" {
+	cd "$BATS_TEST_TMPDIR" || return
+	cat >blocks.c <<-'C'
+		#include <pthread.h>
+		#include <stdlib.h>
+		#include <string.h>
+		static void use(pthread_mutex_t *m) { pthread_mutex_lock(m); pthread_mutex_unlock(m); }
+		static void *nothing(void *arg) { return arg; }
+		int main(void)
+		{
+			static const size_t sizes[] = {40, 250, 300, 600, 1000, 5000, 20000, 100000, 300000};
+			pthread_t t;
+			pthread_create(&t, 0, nothing, 0);
+			pthread_join(t, 0);
+			for (int round = 0; round < 20; round++)
+				for (int k = 0; k < 27; k++) {
+					size_t size = sizes[k / 3], at = (size - 40) / 2 * (k % 3) & ~7ul;
+					char *before = malloc(48), *p = malloc(size), *after = malloc(48);
+					pthread_mutex_t *m = memset(p + at, 0, sizeof(*m));
+					use(m);
+					free(before);
+					free(after);
+					use(m);
+					free(p);
+				}
+		}
+	C
+	cc -g -O1 -fno-inline -pthread -o blocks blocks.c
+	"$BIN/threadcheck" --fail-on never --report json=blocks.json -- ./blocks
+	assert_json blocks.json '[.locks[] | select(.kind == "mutex") | .generations] | add == 20 * 27'
+	assert_json blocks.json '[.locks[] | select(.kind == "mutex") | .acquisitions] | add == 2 * 20 * 27'
+}
+
 @test "waits at barriers, for spinlocks, for once and on raw futexes are exact" {
 	everywhere barrier rounds=20
 	everywhere spin
