@@ -66,7 +66,7 @@ int tt_dump_write_overview(struct tt_dump *const *dumps, size_t count, const str
 {
 	static const struct tt_column columns[] = {
 		{.header = "PID", .align = TT_ALIGN_RIGHT},
-		{.header = "PROCESS", .min = 16, .max = 40},
+		{.header = "PROCESS", .min = 16, .max = 48},
 		{.header = "THREADS", .align = TT_ALIGN_RIGHT},
 		{.header = "RUN", .align = TT_ALIGN_RIGHT},
 		{.header = "LOCK", .align = TT_ALIGN_RIGHT},

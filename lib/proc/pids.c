@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/proc/cgroup.h"
 #include "lib/proc/proc_private.h"
+#include "lib/proc/rootfile.h"
 
 static int by_number(const void *a, const void *b)
 {
@@ -114,35 +116,69 @@ int tt_pids_add_tree(struct tt_pids *pids)
 	return rc;
 }
 
+/* A whole path matches from its beginning; a last part wherever it is a component. */
+static bool in_group(const char *path, const char *wanted)
+{
+	size_t n = strlen(wanted);
+	for (const char *hit = strstr(path, wanted); hit; hit = wanted[0] == '/' ? NULL : strstr(hit + 1, wanted)) {
+		bool begins = wanted[0] == '/' ? hit == path : hit > path && hit[-1] == '/';
+		if (begins && (hit[n] == '\0' || hit[n] == '/' || n == 1))
+			return true;
+	}
+	return false;
+}
+
+/* By its group in any hierarchy. */
 static int take_cgroup(void *ctx, struct tt_proc *p)
 {
 	const struct wanted *w = ctx;
-	size_t n = strlen(w->name);
-	const char *at = p->kernel ? NULL : p->cgroup;
-	if (!at || p->state == 'Z')
+	struct tt_cgroups groups = {0};
+	const struct tt_cgroup_line *line;
+	char path[64];
+	bool hit = false;
+	TT_BUF_AUTO(text);
+	if (p->kernel || p->state == 'Z')
 		return 0;
-	/* A whole path matches from its beginning; a last part wherever it is a component. */
-	for (const char *hit = strstr(at, w->name); hit; hit = w->name[0] == '/' ? NULL : strstr(hit + 1, w->name)) {
-		bool begins = w->name[0] == '/' ? hit == at : hit > at && hit[-1] == '/';
-		if (begins && (hit[n] == '\0' || hit[n] == '/' || n == 1))
-			return tt_vec_push(&w->pids->list, p->pid);
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)p->pid);
+	int rc = tt_rootfile_read(NULL, path, &text) < 0 ? 0 : tt_cgroups_parse_lines(&groups, tt_buf_str(&text));
+	vec_for_each (line, &groups.lines)
+		hit = hit || in_group(line->path, w->name);
+	tt_cgroups_deinit(&groups);
+	return rc == 0 && hit ? tt_vec_push(&w->pids->list, p->pid) : rc;
+}
+
+/* Without kernel threads, which the root groups hold, and without ourselves. */
+static int add_dir(struct tt_pids *pids, const char *dir)
+{
+	struct tt_pids in = {0};
+	const pid_t *pid;
+	int rc = tt_pids_by_cgroup_dir(&in, dir);
+	vec_for_each (pid, &in.list) {
+		struct tt_proc p;
+		if (rc != 0 || *pid == getpid() || tt_proc_read(*pid, &p, NULL) < 0)
+			continue;
+		if (!p.kernel && p.state != 'Z')
+			rc = tt_vec_push(&pids->list, *pid);
+		tt_proc_deinit(&p);
 	}
-	return 0;
+	tt_vec_deinit(&in.list);
+	return rc == -ESRCH ? 0 : rc;
 }
 
 int tt_pids_by_cgroup(struct tt_pids *pids, const char *path, struct tt_err *err)
 {
-	static const char mounts[][24] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+	static const char mount[] = "/sys/fs/cgroup/";
 	char wanted[4096];
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++)
-		if (strncmp(path, mounts[i], strlen(mounts[i])) == 0 && path[strlen(mounts[i])] == '/')
-			path += strlen(mounts[i]);
+	size_t before = pids->list.len;
+	int rc = 0;
 	snprintf(wanted, sizeof(wanted), "%s", path);
 	for (size_t n = strlen(wanted); n > 1 && wanted[n - 1] == '/'; n--)
 		wanted[n - 1] = '\0';
 	struct wanted w = {pids, wanted};
-	size_t before = pids->list.len;
-	int rc = wanted[0] ? walk(take_cgroup, &w) : 0;
+	if (strncmp(wanted, mount, strlen(mount)) == 0)
+		rc = add_dir(pids, wanted);
+	else if (wanted[0])
+		rc = walk(take_cgroup, &w);
 	if (rc < 0)
 		return tt_err_set(err, -rc, "cannot list processes: %s", strerror(-rc));
 	tt_vec_sort(&pids->list, by_number);

@@ -80,7 +80,9 @@ struct tt_pids {
 int tt_pids_by_name(struct tt_pids *pids, const char *name);
 /* Adds all descendants of the processes in the list, each below its parent. */
 int tt_pids_add_tree(struct tt_pids *pids);
-/* Processes in a control group or below it: a path as in /proc/PID/cgroup, a directory below /sys/fs/cgroup, or its last part.
+/*
+ * Processes in a control group or below it, in any hierarchy: a path as in /proc/PID/cgroup, a directory below /sys/fs/cgroup,
+ * or its last part. Not kernel threads, and not ourselves.
  */
 int tt_pids_by_cgroup(struct tt_pids *pids, const char *path, struct tt_err *err);
 /* Processes in the control group of this directory, of either version, and below it. 0, -ENOMEM, or -ESRCH: there is none. */
