@@ -178,6 +178,17 @@ ring()
 	assert_json "$F" '[.summary.warnings[] | select(.rule == "deadlock")] | length == 1'
 }
 
+@test "who waits for a lock that readers hold is in the view of locks, although the holder is not known" {
+	bg "$MKTHREADS" rwlock-writer-waits-readers hold_us=60000000 --timeout 90 >/dev/null
+	local pid=$bg_pid
+	waits()
+	{
+		top -p "$pid" -v locks -n 1 -d 50ms -o tid,wait,owner
+		jq -e '[.threads[] | select(.wait == "rwlock (write)" and .owner == null and .depth == 0)] | length == 1' "$F" >/dev/null
+	}
+	poll_until 60 waits
+}
+
 @test "in the tree a process of one thread is one row, which says all of it" {
 	sleep 600 3>&- &
 	bg_pids+=("$!")

@@ -231,7 +231,8 @@ int top_view_build(struct top_view *v, const struct tt_top_frame *f);
 
 /*
  * view_locks.c: fills v->chains: a thread that others wait for, then, one deeper each, those that wait for it; the threads of a
- * ring stand one behind the other at depth 0. Most waiters first; only those where one of the threads is selected (v->tasks).
+ * ring stand one behind the other at depth 0. Most waiters first; behind them those that wait for a lock of an
+ * unknown holder. Only those trees and rings of which a thread is selected (v->tasks).
  * Only what the waits say that were read. 0 or -ENOMEM.
  */
 int top_view_chains(struct top_view *v, const struct tt_top_frame *f);

@@ -111,6 +111,19 @@ static void count_waiters(struct graph *g)
 	}
 }
 
+static struct top_row row_of(const struct node *n, unsigned depth)
+{
+	return (struct top_row){.kind = TOP_ROW_TASK,
+		.task = n->task,
+		.proc = n->task->proc,
+		.id = n->task->id,
+		.count = 1,
+		.busy = top_is_busy(n->task),
+		.waiters = n->waiters,
+		.deadlock = n->ring,
+		.depth = depth};
+}
+
 /* A node, then its waiters that are not placed, one deeper. Iterative in the ring, recursive in trees of bounded depth. */
 #define MOST_DEPTH 500
 
@@ -120,16 +133,7 @@ static int place(struct top_view *v, struct graph *g, size_t i, unsigned depth)
 	if (n->placed)
 		return 0;
 	n->placed = true;
-	struct top_row row = {.kind = TOP_ROW_TASK,
-		.task = n->task,
-		.proc = n->task->proc,
-		.id = n->task->id,
-		.count = 1,
-		.busy = top_is_busy(n->task),
-		.waiters = n->waiters,
-		.deadlock = n->ring,
-		.depth = depth};
-	int rc = tt_vec_push(&v->chains, row);
+	int rc = tt_vec_push(&v->chains, row_of(n, depth));
 	for (size_t w = n->first_waiter; w != NONE && rc == 0; w = g->nodes[w].next_waiter)
 		if (!g->nodes[w].ring && depth < MOST_DEPTH)
 			rc = place(v, g, w, depth + 1);
@@ -222,6 +226,35 @@ static int keep_selected(struct top_view *v, size_t all)
 	return rc;
 }
 
+/* By process and lock. */
+static int compare_lone(const void *a, const void *b)
+{
+	const struct tt_top_task *x = ((const struct top_row *)a)->task, *y = ((const struct top_row *)b)->task;
+	if (x->proc->pid != y->proc->pid)
+		return x->proc->pid < y->proc->pid ? -1 : 1;
+	if (x->wait_object != y->wait_object)
+		return x->wait_object < y->wait_object ? -1 : 1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* Behind all others those that wait for a lock of which nobody knows who holds it. */
+static int place_lone(struct top_view *v, const struct graph *g, const struct tt_top_frame *f)
+{
+	size_t first = v->chains.len;
+	struct tt_top_task **t;
+	uint64_t at;
+	vec_for_each (t, &f->tasks) {
+		struct node n = {.task = *t};
+		if ((*t)->wait_class != TOP_WAIT_LOCK || tt_hmap_get(&g->by_tid, (*t)->tid, &at))
+			continue;
+		if (tt_vec_push(&v->chains, row_of(&n, 0)) < 0)
+			return -ENOMEM;
+	}
+	if (v->chains.len > first)
+		qsort(v->chains.data + first, v->chains.len - first, sizeof(*v->chains.data), compare_lone);
+	return 0;
+}
+
 int top_view_chains(struct top_view *v, const struct tt_top_frame *f)
 {
 	struct graph g = {0};
@@ -232,14 +265,15 @@ int top_view_chains(struct top_view *v, const struct tt_top_frame *f)
 	v->deadlocks = 0;
 	vec_for_each (t, &f->tasks)
 		edges += (*t)->owner_tid != 0;
-	if (edges == 0)
-		return 0;
-	rc = make_graph(&g, f, edges);
+	if (edges)
+		rc = make_graph(&g, f, edges);
 	if (rc == 0 && g.count) {
 		v->deadlocks = find_rings(&g);
 		count_waiters(&g);
 		rc = place_all(v, &g);
 	}
+	if (rc == 0)
+		rc = place_lone(v, &g, f);
 	if (rc == 0)
 		rc = keep_selected(v, f->tasks.len);
 	free(g.nodes);
