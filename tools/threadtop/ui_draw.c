@@ -137,7 +137,7 @@ static int draw_head(struct top_ui *ui)
 
 /* ------------------------------------------------------------------ table */
 
-/* Width on this screen: the last column of text takes what is left. */
+/* Width on this screen: the widest column of text takes what is left. */
 static void widths(const struct top_ui *ui, const struct top_column_set *set, int *width)
 {
 	int used = 0, wide = -1;
@@ -146,7 +146,7 @@ static void widths(const struct top_ui *ui, const struct top_column_set *set, in
 		int head = (int)strlen(col->header);
 		width[i] = (int)col->width > head ? (int)col->width : head;
 		used += width[i] + 1;
-		if (col->kind == TOP_TEXT && col->width >= 13)
+		if (col->kind == TOP_TEXT && col->width >= 13 && (wide < 0 || col->width >= top_columns[set->ids[wide]].width))
 			wide = (int)i;
 	}
 	if (wide >= 0 && used <= ui->cols)

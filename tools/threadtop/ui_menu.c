@@ -35,7 +35,7 @@ static int column_at(struct top_ui *ui, size_t at)
 
 static size_t length(struct top_ui *ui)
 {
-	return ui->menu == TOP_MENU_SIGNAL ? (size_t)SIGRTMIN - 2 : TOP_COLUMNS;
+	return ui->menu == TOP_MENU_SIGNAL ? (size_t)SIGSYS : TOP_COLUMNS;
 }
 
 void top_menu_open(struct top_ui *ui, enum top_menu menu)
