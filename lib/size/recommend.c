@@ -18,7 +18,7 @@
 #define HALVES_REFUSED  2.5 /* times that the ratio of one half may exceed the other's */
 #define HALVES_DOUBTED  1.3
 #define UNKNOWN_DOUBTED 0.05
-#define QUEUE_LOSS      0.025 /* aimed above under a quota: how uneven the run queues of CPUs are is not known */
+#define QUEUE_LOSS      0.025 /* aimed above it with several CPUs, or a quota: how uneven their run queues are is not known */
 
 const char *tt_size_confidence_name(enum tt_size_confidence c)
 {
@@ -147,7 +147,7 @@ static void fill_sizes(const struct tt_size_measured *m, const struct tt_size_wi
 	ret->goetz = tt_size_goetz(&ret->cpu, &ret->load);
 	ret->knee = tt_size_knee(&ret->cpu, &ret->load);
 	ret->bound_by = !by_lock ? TT_SIZE_BY_CPU : m->one_interpreter ? TT_SIZE_BY_INTERPRETER : TT_SIZE_BY_LOCK;
-	ret->target = fmin(0.99, wishes->share + (ret->cpu.quota_ns && !by_lock ? QUEUE_LOSS : 0));
+	ret->target = fmin(0.99, wishes->share + (!by_lock && (ret->cpu.quota_ns || ret->cpu.machine > 1) ? QUEUE_LOSS : 0));
 	ret->size = wishes->objective == TT_SIZE_LATENCY ? ret->knee : smallest(ret, ret->load.ratio, ret->target);
 	ret->low = smallest(ret, low, ret->target - 0.05);
 	ret->high = smallest(ret, high, fmin(0.99, ret->target + 0.03));
