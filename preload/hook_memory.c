@@ -57,11 +57,10 @@ TT_INLINE uint64_t glibc_size(const void *p)
 	return (word & ~UINT64_C(7)) - (word & 2 ? 16 : 8);
 }
 
-/* Whether a lock may lie in [start, start + size): 64 granules, 16 KiB, at a time. */
-static bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size)
+/* Whether a lock may lie in granules first to last: 64 of them, 16 KiB, at a time. */
+static TT_NOINLINE bool many_may_hold_lock(const uint64_t *bits, uint64_t first, uint64_t last)
 {
-	uint64_t first = start >> 8, last = (start + size - 1) >> 8;
-	if (unlikely(last - first >= TT_FILTER_BITS))
+	if (last - first >= TT_FILTER_BITS)
 		return true;
 	while (first / 64 != last / 64) {
 		if (tt_load_relaxed(&bits[first % TT_FILTER_BITS / 64]) >> first % 64)
@@ -69,6 +68,15 @@ static bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size)
 		first = (first | 63) + 1;
 	}
 	return tt_load_relaxed(&bits[first % TT_FILTER_BITS / 64]) >> first % 64 << first % 64 << (63 - last % 64);
+}
+
+/* In [start, start + size). */
+TT_INLINE bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size)
+{
+	uint64_t first = start >> 8, last = (start + size - 1) >> 8;
+	if (last - first > 1)
+		return many_may_hold_lock(bits, first, last);
+	return granule_has_lock(bits, first) || granule_has_lock(bits, last);
 }
 
 /* Not glibc's allocator, or not known yet. */
@@ -101,19 +109,18 @@ static TT_NOINLINE void free_out(void *p, uint64_t pc)
 }
 
 /*
- * Ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that programs do. The size
- * is taken as in glibc_size(), but for the 8 bytes of a block mapped by itself: free_out() looks closer.
+ * Ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that programs do. A block
+ * of up to 257 bytes lies in two granules at most, wherever it begins; larger ones are looked at by free_out(). The word before
+ * it is as in glibc_size().
  */
+#define TWO_GRANULES (257 + 8 + 6)
 TT_EXPORT void free(void *p)
 {
 	const uint64_t *near = tt_load_relaxed(&filter_near);
-	if (likely(p && near)) {
-		uint64_t start = (uintptr_t)p, first = start >> 8;
-		uint64_t last = (start + (((const uint64_t *)p)[-1] & ~UINT64_C(7)) - 9) >> 8;
-		if (likely(last - first <= 1 && !granule_has_lock(near, first))) {
-			REAL(free)(p);
-			return;
-		}
+	if (likely(p && near) && likely(((const uint64_t *)p)[-1] <= TWO_GRANULES) &&
+		likely(!granule_has_lock(near, (uintptr_t)p >> 8))) {
+		REAL(free)(p);
+		return;
 	}
 	free_out(p, (uintptr_t)__builtin_return_address(0));
 }

@@ -11,14 +11,6 @@
  */
 #include "preload/shim.h"
 
-struct ttrec_lock *tt_lock_by_index(uint32_t index)
-{
-	if (index >= TTREC_MAX_LOCKS)
-		return NULL;
-	uint32_t ref = tt_load_acquire(&tt_g.p->lock_slab[index / TTREC_SLAB_LOCKS]);
-	return ref ? (struct ttrec_lock *)tt_at(ref) + index % TTREC_SLAB_LOCKS : NULL;
-}
-
 /* The living lock at this address, NULL if none is known. */
 struct ttrec_lock *tt_lock_find(uint64_t address)
 {

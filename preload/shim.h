@@ -264,7 +264,13 @@ struct tt_birth {
 	uint64_t site;                  /* filled in by whoever found the object to be new */
 	const struct tt_caller *caller; /* an init call: its stack is kept; NULL: first use */
 };
-struct ttrec_lock *tt_lock_by_index(uint32_t index);
+TT_INLINE struct ttrec_lock *tt_lock_by_index(uint32_t index)
+{
+	if (index >= TTREC_MAX_LOCKS)
+		return NULL;
+	uint32_t ref = tt_load_acquire(&tt_g.p->lock_slab[index / TTREC_SLAB_LOCKS]);
+	return ref ? (struct ttrec_lock *)tt_at(ref) + index % TTREC_SLAB_LOCKS : NULL;
+}
 TT_INLINE uint64_t tt_filter_bit(uint64_t address)
 {
 	return address >> 8 & (TT_FILTER_BITS - 1);
