@@ -204,10 +204,15 @@ void tt_size_text_explain(struct tt_size_writer *w, const struct tt_size_entry *
 		"Goetz (Java Concurrency in Practice, 8.2): capacity (1 + r) = %.4g (1 + %.4g), rounded up: %u; right only "
 		"without variation",
 		a->capacity, a->load.ratio, a->goetz);
-	tt_size_line(w, "7.", "%s: the smallest N that keeps %.0f %% of the capacity busy is %u (%.1f %% at %u)",
+	struct tt_size_load planned = a->load;
+	planned.ratio = a->planned_ratio;
+	tt_size_line(w, "7.",
+		"%s, half-way between one run queue for all CPUs and one for each%s: the smallest N that keeps %.1f %% of the "
+		"capacity busy is %u; with r as measured it keeps %.1f %%",
 		a->cpu.quota_ns ? "finite-source queue with the quota's periods (machine repairman; sched-bwc.rst)"
 				: "finite-source queue, machine repairman M/M/c//N (Allen, 5.2.9)",
-		a->target * 100, tt_size_smallest(&a->cpu, &a->load, a->target), a->then.share * 100, a->then.threads);
+		a->planned_ratio > a->load.ratio ? ", r taken as 5 % larger as no CPU is to spare" : "", a->target * 100,
+		tt_size_smallest(&a->cpu, &planned, a->target), a->then.share * 100);
 	tt_size_line(w, "8.", "for latency: floor(capacity (1 + r)) = %u, where the queue begins (Kleinrock)", a->knee);
 	tt_size_line(w, "9.",
 		"low and high: r - %.0f %% with 5 %% less, r + %.0f %% with 3 %% more of it: %u to %u; bound by %s: %u",

@@ -19,14 +19,25 @@
 /* ------------------------------------------------------------------ machine repairman */
 
 /*
- * Mean number of busy CPUs with N threads, service rate min(n, c)/C and return rate (N - n)/W: the stationary birth-death
- * chain, p(n) = p(n-1) · (N-n+1) C / (W min(n, c)). Scaled as it goes, so that thousands of threads do not overflow.
+ * CPUs that n ready threads keep busy, of c. At best one queue serves all CPUs. At worst each has its own, a thread stays where
+ * chance has put it (`placed`), and some CPU is idle while threads wait behind each other at another: of m queues,
+ * m (1 - (1 - 1/m)^n) are then not empty. A fraction of a CPU serves as all of them do.
  */
-static double repairman(double c, double ratio, unsigned threads, double *at_cpu)
+static double busy(double c, double n, bool placed)
+{
+	double queues = ceil(c - 1e-9);
+	return placed ? c * (1 - pow(1 - 1 / queues, n)) : fmin(n, c);
+}
+
+/*
+ * Mean number of busy CPUs with N threads, service rate busy(n)/C and return rate (N - n)/W: the stationary birth-death
+ * chain, p(n) = p(n-1) · (N-n+1) C / (W busy(n)). Scaled as it goes, so that thousands of threads do not overflow.
+ */
+static double repairman(double c, double ratio, unsigned threads, bool placed, double *at_cpu)
 {
 	double p = 1, sum = 1, used = 0, present = 0;
 	for (unsigned n = 1; n <= threads; n++) {
-		double rate = fmin(n, c);
+		double rate = busy(c, n, placed);
 		p *= (threads - n + 1) / (ratio * rate);
 		sum += p;
 		used += p * rate;
@@ -72,9 +83,11 @@ static void pass(struct sim *s, double dt, double rate)
  * The same chain, but the CPUs serve only until a period's quota is used up. As compute and wait times are memoryless, the
  * number of ready threads is all there is to know. Until enough visits were served, and enough periods passed.
  */
-static double with_quota(const struct tt_size_cpu *cpu, double ratio, double compute, unsigned threads, double *at_cpu)
+static double with_quota(
+	const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, bool placed, double *at_cpu)
 {
-	double period = (double)cpu->period_ns, quota = (double)cpu->quota_ns, wait = ratio * compute, start = 0;
+	double period = (double)cpu->period_ns, quota = (double)cpu->quota_ns, start = 0;
+	double compute = load->compute_ns, wait = load->ratio * compute;
 	struct sim s = {.period_end = period, .left = quota, .ready = threads, .seed = UINT64_C(0x9e3779b97f4a7c15)};
 	bool warm = false;
 	while (s.visits < SIM_VISITS || s.now - start < 100 * period) {
@@ -83,7 +96,7 @@ static double with_quota(const struct tt_size_cpu *cpu, double ratio, double com
 			start = s.now;
 			s.visits = s.busy_integral = s.present_integral = 0;
 		}
-		double rate = s.left > 0 ? fmin(s.ready, cpu->machine) : 0, done = rate / compute,
+		double rate = s.left > 0 ? busy(cpu->machine, s.ready, placed) : 0, done = rate / compute,
 		       back = (threads - s.ready) / wait;
 		double until = s.period_end - s.now;
 		if (rate > 0 && s.left / rate < until)
@@ -122,17 +135,15 @@ double tt_size_capacity(const struct tt_size_cpu *cpu, const struct tt_size_load
 	return locked ? ceiling : cpu->cpus;
 }
 
-static bool quota_binds(const struct tt_size_cpu *cpu, double capacity)
-{
-	return cpu->quota_ns && cpu->period_ns && capacity >= cpu->cpus && cpu->cpus < cpu->machine;
-}
-
 /* Short visits even out within a period, and a quota that is no less than the machine is none: neither needs a simulation. */
-static double under_quota(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, double *at_cpu)
+static double served(
+	const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, bool placed, double *at_cpu)
 {
+	if (!cpu->quota_ns || !cpu->period_ns)
+		return repairman(cpu->cpus, load->ratio, threads, placed, at_cpu);
 	if (load->compute_ns * FLUID >= (double)cpu->quota_ns && cpu->cpus < cpu->machine)
-		return with_quota(cpu, load->ratio, load->compute_ns, threads, at_cpu);
-	double used = repairman(cpu->machine, load->ratio, threads, at_cpu);
+		return with_quota(cpu, load, threads, placed, at_cpu);
+	double used = repairman(cpu->machine, load->ratio, threads, placed, at_cpu);
 	if (used <= cpu->cpus)
 		return used;
 	*at_cpu = threads - cpu->cpus * load->ratio; /* all but those that wait: Little's law */
@@ -140,18 +151,15 @@ static double under_quota(const struct tt_size_cpu *cpu, const struct tt_size_lo
 }
 
 /*
- * The kernel keeps a run queue per CPU. At best threads spread over all CPUs that they may use; at worst they crowd on as few
- * as the quota keeps busy, and wait behind each other while another CPU is idle. Real ones were seen between: half-way is
- * taken.
+ * The kernel keeps a run queue per CPU. At best threads spread over all CPUs that they may use as they become ready; at worst
+ * they stay where they were put, on as few CPUs as the limit keeps busy. Real ones were seen between: half-way is taken.
  */
 static double between_queues(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, double *at_cpu)
 {
 	struct tt_size_cpu crowded = *cpu;
-	double there, used = under_quota(cpu, load, threads, at_cpu);
+	double there, used = served(cpu, load, threads, false, at_cpu);
 	crowded.machine = (unsigned)ceil(cpu->cpus - 1e-9);
-	if (crowded.machine == cpu->machine)
-		return used;
-	used += under_quota(&crowded, load, threads, &there);
+	used += served(&crowded, load, threads, true, &there);
 	*at_cpu = (*at_cpu + there) / 2;
 	return used / 2;
 }
@@ -159,16 +167,17 @@ static double between_queues(const struct tt_size_cpu *cpu, const struct tt_size
 struct tt_size_point tt_size_at(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads)
 {
 	struct tt_size_point at = {.threads = threads};
-	double capacity = tt_size_capacity(cpu, load, NULL), present;
+	bool by_lock;
+	double capacity = tt_size_capacity(cpu, load, &by_lock), present;
 	if (threads == 0 || capacity <= 0)
 		return at;
 	if (load->ratio <= 0) {
 		at.used_cpus = fmin(threads, capacity);
 		present = threads;
-	} else if (quota_binds(cpu, capacity)) {
-		at.used_cpus = between_queues(cpu, load, threads, &present);
+	} else if (by_lock) {
+		at.used_cpus = repairman(capacity, load->ratio, threads, false, &present);
 	} else {
-		at.used_cpus = repairman(capacity, load->ratio, threads, &present);
+		at.used_cpus = between_queues(cpu, load, threads, &present);
 	}
 	at.share = fmin(1, at.used_cpus / capacity);
 	at.response = at.used_cpus > 0 ? present / at.used_cpus : 0;

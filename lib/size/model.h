@@ -5,13 +5,12 @@
  *
  * The pool's N threads each compute for C, then wait for W outside the CPU, again and again; they share `cpus` CPUs, which may
  * be a fraction. r = W/C is what is measured. Sources of the formulas:
- *   machine repairman M/M/c//N   Allen, Probability, Statistics and Queueing Theory, section 5.2.9; Kleinrock I, 3.8
- *   r (1 + W/C) CPUs             Goetz, Java Concurrency in Practice, 8.2, "N·U·(1+W/C)": exact only without variation
- *   N X = C + W + queueing       Little's law
- *   quota / min(N, CPUs)         kernel, scheduler/sched-bwc.rst: a period's quota is used up, then all stand still
- *   Tn (Cm - 1) + 1              HikariCP, About Pool Sizing: fewest connections without deadlock
- *   (n + 1) / 2                  libuv, src/threadpool.c: threads that slow work may take
- * Pure arithmetic: no files, no clocks. Called by threadsize, tests.
+ *   one run queue, or c          half-way, measured; m (1 - (1 - 1/m)^n) of m queues are not empty: balls in bins, Feller I,
+ * II.5 machine repairman M/M/c//N   Allen, Probability, Statistics and Queueing Theory, section 5.2.9; Kleinrock I, 3.8 r (1 +
+ * W/C) CPUs             Goetz, Java Concurrency in Practice, 8.2, "N·U·(1+W/C)": exact only without variation N X = C + W +
+ * queueing       Little's law quota / min(N, CPUs)         kernel, scheduler/sched-bwc.rst: a period's quota is used up, then
+ * all stand still Tn (Cm - 1) + 1              HikariCP, About Pool Sizing: fewest connections without deadlock (n + 1) / 2
+ * libuv, src/threadpool.c: threads that slow work may take Pure arithmetic: no files, no clocks. Called by threadsize, tests.
  */
 #ifndef TT_SIZE_MODEL_H
 #define TT_SIZE_MODEL_H

@@ -18,6 +18,7 @@
 #define HALVES_REFUSED  2.5 /* times that the ratio of one half may exceed the other's */
 #define HALVES_DOUBTED  1.3
 #define UNKNOWN_DOUBTED 0.05
+#define ALL_CPUS_WAIT   1.05  /* measured: so much longer a thread seems to wait where no CPU is to spare */
 #define QUEUE_LOSS      0.025 /* aimed above it with several CPUs, or a quota: how uneven their run queues are is not known */
 
 const char *tt_size_confidence_name(enum tt_size_confidence c)
@@ -139,16 +140,27 @@ static unsigned smallest(const struct tt_size_advice *a, double ratio, double sh
 	return tt_size_smallest(&a->cpu, &load, share);
 }
 
+/*
+ * Where all CPUs there are are needed, whatever else runs (the kernel, who sends the requests) takes one of them at times, and
+ * a thread that is ready waits for it.
+ */
+static double planned_ratio(const struct tt_size_advice *a, bool by_lock)
+{
+	bool all_cpus = !by_lock && a->cpu.machine > 1 && a->cpu.cpus > a->cpu.machine - 1;
+	return all_cpus ? a->load.ratio * ALL_CPUS_WAIT : a->load.ratio;
+}
+
 static void fill_sizes(const struct tt_size_measured *m, const struct tt_size_wishes *wishes, struct tt_size_advice *ret)
 {
 	bool by_lock;
-	double low = ret->load.ratio * (1 - ret->ratio_error), high = ret->load.ratio * (1 + ret->ratio_error);
 	ret->capacity = tt_size_capacity(&ret->cpu, &ret->load, &by_lock);
+	ret->planned_ratio = planned_ratio(ret, by_lock);
+	double low = ret->planned_ratio * (1 - ret->ratio_error), high = ret->planned_ratio * (1 + ret->ratio_error);
 	ret->goetz = tt_size_goetz(&ret->cpu, &ret->load);
 	ret->knee = tt_size_knee(&ret->cpu, &ret->load);
 	ret->bound_by = !by_lock ? TT_SIZE_BY_CPU : m->one_interpreter ? TT_SIZE_BY_INTERPRETER : TT_SIZE_BY_LOCK;
 	ret->target = fmin(0.99, wishes->share + (!by_lock && (ret->cpu.quota_ns || ret->cpu.machine > 1) ? QUEUE_LOSS : 0));
-	ret->size = wishes->objective == TT_SIZE_LATENCY ? ret->knee : smallest(ret, ret->load.ratio, ret->target);
+	ret->size = wishes->objective == TT_SIZE_LATENCY ? ret->knee : smallest(ret, ret->planned_ratio, ret->target);
 	ret->low = smallest(ret, low, ret->target - 0.05);
 	ret->high = smallest(ret, high, fmin(0.99, ret->target + 0.03));
 	ret->by_cpu = ret->size;

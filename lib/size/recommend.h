@@ -74,8 +74,9 @@ struct tt_size_advice {
 	double compute_ns;         /* per visit */
 	struct tt_size_cpu cpu;    /* what is left for the pool */
 	struct tt_size_load load;
-	double capacity; /* CPUs */
-	double target;   /* share of it that `size` is to use: with several CPUs a little more than was wished for */
+	double capacity;      /* CPUs */
+	double target;        /* share of it that `size` is to use: with several CPUs a little more than was wished for */
+	double planned_ratio; /* that `size` is for: a little above `ratio` when every CPU there is is taken */
 	unsigned goetz, knee, by_cpu;   /* Goetz's size; where the queue begins; before other bounds */
 	struct tt_size_point now, then; /* the model's for the present size and for the recommended one, saturated */
 	struct tt_size_memory memory;   /* of `size` threads */
