@@ -71,7 +71,7 @@ bool tt_wait_is_lock(enum tt_wait_kind kind);
 
 /* How well the kind of a futex wait, and with it the owner, is known. */
 enum tt_wait_sure {
-	TT_WAIT_GUESSED, /* neither memory nor names decide; a condition or semaphore: only counters that fit say so */
+	TT_WAIT_GUESSED, /* neither memory nor names decide; a lock that keeps no owner: only counters that fit say so */
 	TT_WAIT_LAYOUT,  /* the words around the futex are those of such an object, and its owner is a thread of the process */
 	TT_WAIT_NAMED,   /* and a function of the C library on the stack says the same */
 };

@@ -44,6 +44,16 @@ static void owned(struct tt_wait *w, const struct tt_wait_env *env, uint32_t tid
 	w->owner = thread_of(env, tid);
 }
 
+/*
+ * Memory of another kind may look by chance like an object that keeps no owner. glibc has waited for all of them with
+ * WAIT_BITSET since 2.33, and a program that waits for a futex of its own mostly does so with plain WAIT.
+ */
+static void guess_by_counters(struct tt_wait *w, const struct wait_hint *hint)
+{
+	if (hint->plain_wait && w->sure != TT_WAIT_NAMED)
+		w->sure = TT_WAIT_GUESSED;
+}
+
 /* ------------------------------------------------------------------ mutexes */
 
 struct glibc_mutex {
@@ -171,7 +181,8 @@ struct glibc_rwlock {
 static bool read_rwlock(struct glibc_rwlock *rw, uint64_t address, const struct tt_wait_env *env)
 {
 	return wait_read(env, address, rw, sizeof(*rw)) == 0 && !rw->pad[0] && !rw->pad[1] && rw->shared <= 1 &&
-	       rw->flags <= 2 && rw->wrphase <= 3 && rw->writers_futex <= 3 && (rw->readers || rw->writer || rw->writers);
+	       rw->flags <= 2 && rw->wrphase <= 3 && rw->writers_futex <= 3 && (rw->readers || rw->writer || rw->writers) &&
+	       rw->readers >> 3 <= MANY && (rw->writers & ~WAITERS) <= MANY;
 }
 
 static bool rwlock_found(struct tt_wait *w, const struct glibc_rwlock *rw, uint64_t address, enum tt_wait_kind kind,
@@ -183,10 +194,12 @@ static bool rwlock_found(struct tt_wait *w, const struct glibc_rwlock *rw, uint6
 	found(w, kind, address, hint);
 	w->shared = rw->shared;
 	w->writers = rw->writers & ~WAITERS;
-	if (behind_writer)
+	if (behind_writer) {
 		owned(w, env, rw->writer);
-	else
+	} else {
 		w->readers = rw->readers >> 3;
+		guess_by_counters(w, hint);
+	}
 	return true;
 }
 
@@ -213,17 +226,6 @@ static bool try_rwlock(struct tt_wait *w, uint32_t expected, const struct wait_h
 
 /* ------------------------------------------------------------------ conditions, semaphores, barriers */
 
-/*
- * Memory of another kind may look like a condition or a semaphore by chance. glibc has waited for both with WAIT_BITSET since
- * 2.33, and a program that waits for a futex of its own mostly does so with plain WAIT.
- */
-static void found_by_counters(struct tt_wait *w, enum tt_wait_kind kind, uint64_t address, const struct wait_hint *hint)
-{
-	found(w, kind, address, hint);
-	if (hint->plain_wait && w->sure != TT_WAIT_NAMED)
-		w->sure = TT_WAIT_GUESSED;
-}
-
 /* Two words are waited on, one for each group of waiters, at the end of pthread_cond_t; glibc 2.41 dropped a field before them.
  */
 static bool try_cond(struct tt_wait *w, const struct wait_hint *hint, const struct tt_wait_env *env)
@@ -242,7 +244,8 @@ static bool try_cond(struct tt_wait *w, const struct wait_hint *hint, const stru
 	if (!waiters || waiters > MANY || !refs || refs > waiters || others > waiters - refs || waiters > begun ||
 		g1_end > begun || ((c.wseq ^ c.g1_start) & 1) || (c.wrefs & 1) != w->shared)
 		return false;
-	found_by_counters(w, TT_WAIT_COND, address, hint);
+	found(w, TT_WAIT_COND, address, hint);
+	guess_by_counters(w, hint);
 	return true;
 }
 
@@ -253,7 +256,8 @@ static bool try_sem(struct tt_wait *w, uint32_t expected, const struct wait_hint
 	if (expected != 0 || w->word % 8 || wait_read(env, w->word, s, sizeof(s)) < 0 || !s[1] || s[1] > MANY ||
 		s[2] != (w->shared ? 128 : 0))
 		return false;
-	found_by_counters(w, TT_WAIT_SEM, w->word, hint);
+	found(w, TT_WAIT_SEM, w->word, hint);
+	guess_by_counters(w, hint);
 	return true;
 }
 

@@ -174,6 +174,13 @@ static void test_rwlocks(void)
 		"rwlock 0x10080, to write, held by 3 readers", "writer behind readers");
 	is_wait(TT_WAIT_WRLOCK, TT_WAIT_NAMED, 0, BASE + 128, "writer behind readers");
 	is_u64(w.readers, 3, "readers");
+	FUTEX(NULL, 136, PRIVATE(FUTEX_WAIT_BITSET), 2);
+	is_wait(TT_WAIT_WRLOCK, TT_WAIT_LAYOUT, 0, BASE + 128, "writer behind readers, without names");
+	FUTEX(NULL, 136, PRIVATE(FUTEX_WAIT), 2);
+	is_wait(TT_WAIT_WRLOCK, TT_WAIT_GUESSED, 0, BASE + 128, "the same by its counters alone, waited for in the old way");
+	make_rwlock(455505225u << 3 | 2, 2, 1, 0);
+	is_str(FUTEX(NULL, 136, PRIVATE(FUTEX_WAIT), 2), "futex 0x10088",
+		"more readers than there can be: a futex of the program's own");
 }
 
 static void test_others(void)

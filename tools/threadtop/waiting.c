@@ -213,10 +213,29 @@ static void target_words(const struct tt_wait *w, struct tt_buf *out)
 		tt_buf_printf(out, "0x%" PRIx64, w->address);
 	if (w->readers)
 		tt_buf_printf(out, ", read by %u", w->readers);
+	/* Of another process, or ended. */
+	if (w->kind == TT_WAIT_MUTEX && w->owner_word && !w->owner)
+		tt_buf_printf(out, ", held by %u", w->owner_word);
 	if (w->note.len)
 		tt_buf_printf(out, "%s%s", out->len ? ", " : "", tt_buf_str(&w->note));
 	if (w->timed && w->left_known && !w->at)
 		tt_buf_printf(out, "%s%s left", out->len ? ", " : "", tt_ns(w->left_ns).s);
+}
+
+/* Only counters say that it is one. */
+static const char *guess_words(enum tt_wait_kind kind, const char *otherwise)
+{
+	switch (kind) {
+	case TT_WAIT_COND:
+		return "cond?";
+	case TT_WAIT_SEM:
+		return "sem?";
+	case TT_WAIT_RDLOCK:
+	case TT_WAIT_WRLOCK:
+		return "rwlock?";
+	default:
+		return otherwise;
+	}
 }
 
 static void store(struct top_waiting *w, struct tt_top_task *t)
@@ -224,8 +243,7 @@ static void store(struct top_waiting *w, struct tt_top_task *t)
 	const struct tt_wait *wait = &w->wait;
 	target_words(wait, &w->text);
 	const char *words = wait_words(wait);
-	bool guess = wait->sure == TT_WAIT_GUESSED && (wait->kind == TT_WAIT_COND || wait->kind == TT_WAIT_SEM);
-	tt_text_set(&t->wait, !guess ? words : wait->kind == TT_WAIT_COND ? "cond?" : "sem?");
+	tt_text_set(&t->wait, wait->sure == TT_WAIT_GUESSED ? guess_words(wait->kind, words) : words);
 	tt_text_set(&t->target, w->text.len ? tt_buf_str(&w->text) : NULL);
 	t->wait_object = wait->address;
 	t->owner_tid = wait->owner > 0 ? (uint32_t)wait->owner : 0;
