@@ -236,7 +236,10 @@ static struct ttrec_count *promote(struct tt_self *s, struct ttrec_count *e)
 	count_evict(s, e);
 	count_evict(s, to);
 	entry_again(to, &mine);
-	if (other.lock)
+	/* Another lock's, which shares the line: it goes only where that lock looks for it, too. Else it begins anew when it is
+	 * used. */
+	bool same_window = (e - s->table) / TT_WINDOW == (to - s->table) / TT_WINDOW;
+	if (other.lock && (other.lock == mine.lock || same_window))
 		entry_again(e, &other);
 	return to;
 }

@@ -181,10 +181,29 @@ static void promotion(void)
 	is_int((long)(counted() - before), PLACES + 2 * USED, "and every acquisition is counted");
 }
 
+/* Locks share lines of the table: who makes room for another must still be found, or what is left of it outlives its lock. */
+static void places(void)
+{
+	enum { LOCKS = 600, PLACES = 8 };
+	struct tt_self *s = tt_enter();
+	unsigned random = 1, lost = 0, entries = 0;
+	for (unsigned i = 0; i < LOCKS * PLACES * 20; i++) {
+		random = random * 1103515245u + 12345u;
+		unsigned lock = (random >> 8) % LOCKS, place = (random >> 20) % PLACES;
+		take_at(lock_address(20000 + lock), place, (lock + place) % PLACES ? 1 : 40);
+	}
+	for (uint32_t i = 0; i < tt_table_entries(s); i++) {
+		const struct ttrec_count *e = &s->table[i];
+		entries += e->lock != 0;
+		lost += e->lock && tt_count_find(s, e->lock, e->site) != e;
+	}
+	is_int((int)lost, 0, "each of %u entries is where it is looked for", entries);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/test_state.XXXXXX";
-	plan(14);
+	plan(15);
 	if (!mkdtemp(dir))
 		return 1;
 	char text[128];
@@ -200,6 +219,7 @@ int main(void)
 	run_all();
 	gaps();
 	promotion();
+	places();
 
 	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
 	ok(l && l->sharers != 0, "a lock that all used is found");
