@@ -14,8 +14,8 @@
 #define LONG_HOLD_NS      20000u /* holds at least this long are all timed: the books of one are about 1 % of it */
 #define FIRST_SAMPLES     8u     /* the first holds of a (lock, site) are all timed */
 #define MANY_SAMPLES      64u    /* so many tell the mean within an eighth: from then on, */
-#define PROMOTE_EVERY     16u    /* operations after which an entry may deserve a better place */
 #define MANY_FACTOR       4u     /* holds are timed that much more rarely */
+#define PROMOTE_EVERY     16u    /* operations after which an entry may deserve a better place */
 
 /* ------------------------------------------------------------------ eviction */
 

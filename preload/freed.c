@@ -15,14 +15,9 @@
  */
 #include "preload/shim.h"
 
-static bool bit_is(const uint64_t *bits, uint64_t bit)
-{
-	return tt_load_relaxed(&bits[bit / 64]) >> bit % 64 & 1;
-}
-
 static void bit_set(uint64_t *bits, uint64_t bit)
 {
-	if (!bit_is(bits, bit))
+	if (!tt_filter_has(bits, bit))
 		tt_or_relaxed(&bits[bit / 64], UINT64_C(1) << bit % 64);
 }
 
@@ -65,11 +60,11 @@ static void near_clear(uint64_t bit)
 {
 	const uint64_t *filter = tt_g.p->filter;
 	uint64_t *near = tt_g.p->filter_near;
-	if (bit_is(filter, bit) || bit_is(filter, bit_after(bit)))
+	if (tt_filter_has(filter, bit) || tt_filter_has(filter, bit_after(bit)))
 		return;
 	tt_and_relaxed(&near[bit / 64], ~(UINT64_C(1) << bit % 64));
 	tt_fence();
-	if (bit_is(filter, bit) || bit_is(filter, bit_after(bit)))
+	if (tt_filter_has(filter, bit) || tt_filter_has(filter, bit_after(bit)))
 		bit_set(near, bit);
 }
 
@@ -129,7 +124,7 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 		return;
 	}
 	for (uint64_t g = start >> 8; g <= (end - 1) >> 8; g++) {
-		uint64_t bit = g & (TT_FILTER_BITS - 1);
+		uint64_t bit = tt_filter_bit(g << 8);
 		uint64_t word = tt_load_relaxed(&tt_g.p->filter[bit / 64]);
 		if (!(word >> bit % 64)) {
 			g |= 63; /* the rest of this word is empty */

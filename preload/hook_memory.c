@@ -30,12 +30,6 @@ static TT_NOINLINE void allocator_ask(void)
 	tt_store_relaxed(&allocator, same ? GLIBC : OTHER);
 }
 
-TT_INLINE bool granule_has_lock(const uint64_t *bits, uint64_t granule)
-{
-	uint64_t bit = granule & (TT_FILTER_BITS - 1);
-	return tt_load_relaxed(&bits[bit / 64]) >> bit % 64 & 1;
-}
-
 /* readable: not yet given back, so that it can be looked at. */
 static TT_NOINLINE void memory_given_back(uint64_t start, uint64_t size, uint64_t pc, bool readable)
 {
@@ -76,7 +70,7 @@ TT_INLINE bool may_hold_lock(const uint64_t *bits, uint64_t start, uint64_t size
 	uint64_t first = start >> 8, last = (start + size - 1) >> 8;
 	if (last - first > 1)
 		return many_may_hold_lock(bits, first, last);
-	return granule_has_lock(bits, first) || granule_has_lock(bits, last);
+	return tt_filter_has(bits, tt_filter_bit(start)) || tt_filter_has(bits, tt_filter_bit(start + size - 1));
 }
 
 /* Not glibc's allocator, or not known yet. */
@@ -84,7 +78,7 @@ static void freed_elsewhere(void *p, uint64_t pc)
 {
 	if (tt_load_relaxed(&allocator) == UNKNOWN)
 		allocator_ask();
-	uint64_t g = (uintptr_t)p >> 8;
+	uint64_t at = (uintptr_t)p;
 	const uint64_t *bits = tt_g.p->filter;
 	if (tt_load_relaxed(&allocator) == GLIBC) { /* the very first one, and those that raced with it */
 		if (may_hold_lock(bits, (uintptr_t)p, glibc_size(p)))
@@ -92,7 +86,7 @@ static void freed_elsewhere(void *p, uint64_t pc)
 		return;
 	}
 	if (tt_load_relaxed(&allocator) == OTHER && tt_real.malloc_usable_size &&
-		(granule_has_lock(bits, g) || granule_has_lock(bits, g + 1)))
+		(tt_filter_has(bits, tt_filter_bit(at)) || tt_filter_has(bits, tt_filter_bit(at + 256))))
 		memory_given_back((uintptr_t)p, REAL(malloc_usable_size)(p), pc, true);
 }
 
@@ -118,7 +112,7 @@ TT_EXPORT void free(void *p)
 {
 	const uint64_t *near = tt_load_relaxed(&filter_near);
 	if (likely(p && near) && likely(((const uint64_t *)p)[-1] <= TWO_GRANULES) &&
-		likely(!granule_has_lock(near, (uintptr_t)p >> 8))) {
+		likely(!tt_filter_has(near, tt_filter_bit((uintptr_t)p)))) {
 		REAL(free)(p);
 		return;
 	}

@@ -275,6 +275,10 @@ TT_INLINE uint64_t tt_filter_bit(uint64_t address)
 {
 	return address >> 8 & (TT_FILTER_BITS - 1);
 }
+TT_INLINE bool tt_filter_has(const uint64_t *bits, uint64_t bit)
+{
+	return tt_load_relaxed(&bits[bit / 64]) >> bit % 64 & 1;
+}
 /* One bucket for all granules of a filter's bit, so that a range can be walked, and whether a bit is needed be told. */
 TT_INLINE uint32_t tt_lock_bucket(uint64_t address)
 {
@@ -513,8 +517,8 @@ TT_INLINE uint64_t tt_order_key(uint64_t below, uint32_t uid, uint64_t site)
  * Is the dependency known? The cache holds 31 bits of each key, so one new dependency in 10^8 is taken for a known one. With
  * thousands of locks it is far away; so keys lie by lock, sixteen in a line: with the lock that is held innermost, if there is
  * room (few are taken within it), else with the one that is wanted (it is taken within few). What finds no room at either lies
- * where all of the key says (tt_dep_far). The wanted lock's places are found without its entry, so
- * that loading them need not wait for that.
+ * where all of the key says (tt_dep_far). The wanted lock's places are found without its entry, so that loading them need not
+ * wait for that.
  */
 TT_INLINE uint32_t tt_dep_tag(const struct tt_self *s, uint64_t below, uint32_t uid, uint64_t site)
 {

@@ -9,14 +9,11 @@
  * Built with SAN=thread it proves the core free of data races. No hook and no real lock is involved: threads call what hooks
  * call, with made-up addresses.
  */
-#include "preload/acquire.h"
-#include "preload/file.h"
+#include "tests/unit/staterec.h"
 #include "tests/unit/tap.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define THREADS 8
 #define ROUNDS  20000
@@ -24,11 +21,6 @@
 static pthread_barrier_t together;
 static uint64_t acquired[THREADS]; /* acquisitions that each thread made */
 static const struct tt_birth birth = {.kind = TTREC_KIND_MUTEX};
-
-struct tt_self *tt_enter_slow(struct tt_self *s)
-{
-	return tt_self_update(s);
-}
 
 static uint64_t lock_address(unsigned i)
 {
@@ -202,17 +194,8 @@ static void places(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/test_state.XXXXXX";
 	plan(15);
-	if (!mkdtemp(dir))
-		return 1;
-	char text[128];
-	snprintf(text, sizeof(text), "output=%s/r.ttrec:max-size=32M", dir);
-	tt_options_parse(&tt_options, text);
-	tt_file_prepare(NULL, text);
-	tt_g.default_stack = 8 << 20;
-	ok(tt_file_create(0), "a recording is made");
-	tt_epoch = 1;
+	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
 
@@ -223,8 +206,8 @@ int main(void)
 
 	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
 	ok(l && l->sharers != 0, "a lock that all used is found");
-	tt_file_end(TTREC_STATE_EXITED, 0, false);
+	bool gone = staterec_end();
 	ok(tt_g.h->end_ns != 0, "the end is recorded");
-	ok(rmdir(dir) == 0, "and no file is left");
+	ok(gone, "and no file is left");
 	return done();
 }

@@ -4,13 +4,10 @@
 /* LINK: preload/acquire.c */
 /* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
 /* test_state_freed.c - memory that is given back: the filter has a bit set exactly while a lock lies there. */
-#include "preload/acquire.h"
-#include "preload/file.h"
+#include "tests/unit/staterec.h"
 #include "tests/unit/tap.h"
 
 #include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #define SITE    TTREC_SITE(0x400000, TTREC_OP_LOCK)
 #define BASE    UINT64_C(0x7f0000001000)
@@ -19,11 +16,6 @@
 #define ROUNDS  3000u
 
 static const struct tt_birth kinds[] = {{.kind = TTREC_KIND_MUTEX, .site = SITE}, {.kind = TTREC_KIND_RWLOCK, .site = SITE}};
-
-struct tt_self *tt_enter_slow(struct tt_self *s)
-{
-	return tt_self_update(s);
-}
 
 static void born(uint64_t address, unsigned kind)
 {
@@ -149,22 +141,12 @@ static void races(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/test_freed.XXXXXX";
 	plan(17);
-	if (!mkdtemp(dir))
+	if (!staterec_begin())
 		return 1;
-	char text[128];
-	snprintf(text, sizeof(text), "output=%s/r.ttrec:max-size=32M", dir);
-	tt_options_parse(&tt_options, text);
-	tt_file_prepare(NULL, text);
-	tt_g.default_stack = 8 << 20;
-	if (!tt_file_create(0))
-		return 1;
-	tt_epoch = 1;
 	alone();
 	destroyed();
 	races();
-	tt_file_end(TTREC_STATE_EXITED, 0, false);
-	rmdir(dir);
+	staterec_end();
 	return done();
 }

@@ -4,23 +4,14 @@
 /* LINK: preload/acquire.c */
 /* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
 /* test_state_order.c - lock-order facts: each distinct one is recorded once, whatever the numbers of its locks. */
-#include "preload/acquire.h"
-#include "preload/file.h"
+#include "tests/unit/staterec.h"
 #include "tests/unit/tap.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #define SITE(n) TTREC_SITE(0x400000 + (n)*16, TTREC_OP_LOCK)
 #define OUTER   24u
 #define WANTED  1000u
 
 static const struct tt_birth birth = {.kind = TTREC_KIND_MUTEX};
-
-struct tt_self *tt_enter_slow(struct tt_self *s)
-{
-	return tt_self_update(s);
-}
 
 static uint64_t lock_address(unsigned i)
 {
@@ -281,18 +272,9 @@ static void many(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/test_order.XXXXXX";
 	plan(20);
-	if (!mkdtemp(dir))
+	if (!staterec_begin())
 		return 1;
-	char text[128];
-	snprintf(text, sizeof(text), "output=%s/r.ttrec:max-size=32M", dir);
-	tt_options_parse(&tt_options, text);
-	tt_file_prepare(NULL, text);
-	tt_g.default_stack = 8 << 20;
-	if (!tt_file_create(0))
-		return 1;
-	tt_epoch = 1;
 	pairs();
 	places();
 	out_of_order();
@@ -301,7 +283,6 @@ int main(void)
 	lives();
 	many();
 	ok(tt_g.h->drop[TTREC_DROP_DEP] == 0, "nothing was dropped");
-	tt_file_end(TTREC_STATE_EXITED, 0, false);
-	rmdir(dir);
+	staterec_end();
 	return done();
 }
