@@ -7,6 +7,7 @@
 
 #define SIM_VISITS  20000 /* per point: the share is then right to about a percent */
 #define SIM_WARM_UP 1000
+#define SIM_PERIODS 40
 #define FLUID       2000 /* visits that a period's quota serves, from which on chance within a period evens out */
 
 /* Measured: resident part of an idle thread's stack and descriptor, its kernel stack (x86-64), page tables. */
@@ -16,28 +17,17 @@
 #define STACK_BYTES        (UINT64_C(8) << 20)
 #define GUARD_BYTES        4096
 
-/* ------------------------------------------------------------------ machine repairman */
+/* ------------------------------------------------------------------ one queue: machine repairman */
 
 /*
- * CPUs that n ready threads keep busy, of c. At best one queue serves all CPUs. At worst each has its own, a thread stays where
- * chance has put it (`placed`), and some CPU is idle while threads wait behind each other at another: of m queues,
- * m (1 - (1 - 1/m)^n) are then not empty. A fraction of a CPU serves as all of them do.
+ * Mean number of busy CPUs with N threads, service rate min(n, c)/C and return rate (N - n)/W: the stationary birth-death
+ * chain, p(n) = p(n-1) · (N-n+1) C / (W min(n, c)). Scaled as it goes, so that thousands of threads do not overflow.
  */
-static double busy(double c, double n, bool placed)
-{
-	double queues = ceil(c - 1e-9);
-	return placed ? c * (1 - pow(1 - 1 / queues, n)) : fmin(n, c);
-}
-
-/*
- * Mean number of busy CPUs with N threads, service rate busy(n)/C and return rate (N - n)/W: the stationary birth-death
- * chain, p(n) = p(n-1) · (N-n+1) C / (W busy(n)). Scaled as it goes, so that thousands of threads do not overflow.
- */
-static double repairman(double c, double ratio, unsigned threads, bool placed, double *at_cpu)
+static double repairman(double c, double ratio, unsigned threads, double *at_cpu)
 {
 	double p = 1, sum = 1, used = 0, present = 0;
 	for (unsigned n = 1; n <= threads; n++) {
-		double rate = busy(c, n, placed);
+		double rate = fmin(n, c);
 		p *= (threads - n + 1) / (ratio * rate);
 		sum += p;
 		used += p * rate;
@@ -53,7 +43,7 @@ static double repairman(double c, double ratio, unsigned threads, bool placed, d
 	return used / sum;
 }
 
-/* ------------------------------------------------------------------ with a quota in periods */
+/* ------------------------------------------------------------------ a queue per CPU, or a quota: simulated */
 
 /* xorshift64*: the same numbers in every run, so that advice does not change by itself. */
 static double uniform(uint64_t *state)
@@ -64,10 +54,17 @@ static double uniform(uint64_t *state)
 	return ((double)((*state * UINT64_C(2685821657736338717)) >> 11) + 0.5) / 9007199254740992.0;
 }
 
+/* What serves, and how: times are in units of C. */
+struct served_by {
+	double cpus;          /* at once; a fraction of a CPU serves when all do */
+	double quota, period; /* quota 0: none */
+	bool apart;           /* each CPU has a queue of its own, and takes from no other */
+};
+
 struct sim {
 	double now, period_end, left; /* left: of this period's quota */
 	double busy_integral, present_integral, visits;
-	unsigned ready;
+	unsigned ready, queues; /* threads; CPUs that have some of them */
 	uint64_t seed;
 };
 
@@ -79,47 +76,70 @@ static void pass(struct sim *s, double dt, double rate)
 	s->present_integral += dt * s->ready;
 }
 
-/*
- * The same chain, but the CPUs serve only until a period's quota is used up. As compute and wait times are memoryless, the
- * number of ready threads is all there is to know. Until enough visits were served, and enough periods passed.
- */
-static double with_quota(
-	const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, bool placed, double *at_cpu)
+/* A thread that becomes ready goes to an idle CPU if there is one, else it waits behind others. */
+static void join(struct sim *s, unsigned cpus)
 {
-	double period = (double)cpu->period_ns, quota = (double)cpu->quota_ns, start = 0;
-	double compute = load->compute_ns, wait = load->ratio * compute;
-	struct sim s = {.period_end = period, .left = quota, .ready = threads, .seed = UINT64_C(0x9e3779b97f4a7c15)};
-	bool warm = false;
-	while (s.visits < SIM_VISITS || s.now - start < 100 * period) {
-		if (!warm && s.visits > SIM_WARM_UP && s.now > 10 * period) {
-			warm = true;
-			start = s.now;
-			s.visits = s.busy_integral = s.present_integral = 0;
-		}
-		double rate = s.left > 0 ? busy(cpu->machine, s.ready, placed) : 0, done = rate / compute,
-		       back = (threads - s.ready) / wait;
-		double until = s.period_end - s.now;
-		if (rate > 0 && s.left / rate < until)
-			until = s.left / rate;
-		double dt = done + back > 0 ? -log(uniform(&s.seed)) / (done + back) : until;
-		if (dt >= until) {
-			pass(&s, until, rate);
-			if (s.now >= s.period_end - 1e-6 * period) {
-				s.period_end += period;
-				s.left = quota;
-			} else {
-				s.left = 0;
-			}
-			continue;
-		}
-		pass(&s, dt, rate);
-		if (uniform(&s.seed) * (done + back) < done) {
-			s.ready--;
-			s.visits++;
-		} else {
-			s.ready++;
-		}
+	s->ready++;
+	if (s->queues < cpus)
+		s->queues++;
+}
+
+/*
+ * A thread leaves. A queue ends with it if it was alone there: when all ways to split n threads over b queues are as likely,
+ * (b - 1) / (n - 1) of the queues are of one. With one queue for all, CPUs are idle only when there are no threads for them.
+ */
+static void leave(struct sim *s, bool apart)
+{
+	double b = s->queues, n = s->ready;
+	if (n <= b || (apart && uniform(&s->seed) * (n - 1) < b - 1))
+		s->queues--;
+	s->ready--;
+	s->visits++;
+}
+
+/* The next event: until the quota or the period ends, or until a thread leaves or joins. */
+static void step(struct sim *s, const struct served_by *by, double ratio, unsigned threads)
+{
+	unsigned cpus = (unsigned)ceil(by->cpus - 1e-9);
+	double rate = s->left > 0 ? fmin(s->queues, by->cpus) : 0, back = (threads - s->ready) / ratio;
+	double until = s->period_end - s->now;
+	if (rate > 0 && s->left / rate < until)
+		until = s->left / rate;
+	double dt = rate + back > 0 ? -log(uniform(&s->seed)) / (rate + back) : until;
+	if (dt < until) {
+		pass(s, dt, rate);
+		if (uniform(&s->seed) * (rate + back) < rate)
+			leave(s, by->apart);
+		else
+			join(s, cpus);
+		return;
 	}
+	pass(s, until, rate);
+	s->left = 0;
+	if (s->now >= s->period_end - 1e-6 * by->period) {
+		s->period_end += by->period;
+		s->left = by->quota;
+	}
+}
+
+/*
+ * The repairman's chain by chance, where it has no closed form. As compute and wait times are memoryless, numbers are all
+ * there is to know. Begins where Little's law would have it; until enough visits were served, and enough periods passed.
+ */
+static double simulate(const struct served_by *by, double ratio, unsigned threads, double *at_cpu)
+{
+	double capacity = by->quota > 0 ? fmin(by->cpus, by->quota / by->period) : by->cpus;
+	double waiting = ratio * fmin(capacity, threads / (1 + ratio));
+	double end = by->quota > 0 ? by->period : INFINITY, warm = 5 * by->period, start;
+	struct sim s = {.period_end = end, .left = by->quota > 0 ? by->quota : INFINITY, .seed = UINT64_C(0x9e3779b97f4a7c15)};
+	s.ready = threads - (unsigned)waiting;
+	s.queues = (unsigned)fmin(s.ready, ceil(by->cpus - 1e-9));
+	while (s.visits < SIM_WARM_UP || s.now < warm)
+		step(&s, by, ratio, threads);
+	start = s.now;
+	s.visits = s.busy_integral = s.present_integral = 0;
+	while (s.visits < SIM_VISITS || s.now - start < SIM_PERIODS * by->period)
+		step(&s, by, ratio, threads);
 	*at_cpu = s.present_integral / (s.now - start);
 	return s.busy_integral / (s.now - start);
 }
@@ -135,31 +155,34 @@ double tt_size_capacity(const struct tt_size_cpu *cpu, const struct tt_size_load
 	return locked ? ceiling : cpu->cpus;
 }
 
-/* Short visits even out within a period, and a quota that is no less than the machine is none: neither needs a simulation. */
+/* Short visits even out within a period, and a quota that is no less than the machine is none: neither cuts periods off. */
 static double served(
-	const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, bool placed, double *at_cpu)
+	const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, bool apart, double *at_cpu)
 {
-	if (!cpu->quota_ns || !cpu->period_ns)
-		return repairman(cpu->cpus, load->ratio, threads, placed, at_cpu);
-	if (load->compute_ns * FLUID >= (double)cpu->quota_ns && cpu->cpus < cpu->machine)
-		return with_quota(cpu, load, threads, placed, at_cpu);
-	double used = repairman(cpu->machine, load->ratio, threads, placed, at_cpu);
-	if (used <= cpu->cpus)
+	bool limited = cpu->quota_ns && cpu->period_ns;
+	struct served_by by = {.cpus = limited ? cpu->machine : cpu->cpus};
+	by.apart = apart && by.cpus > 1;
+	if (limited && load->compute_ns * FLUID >= (double)cpu->quota_ns && cpu->cpus < cpu->machine) {
+		by.quota = (double)cpu->quota_ns / load->compute_ns;
+		by.period = (double)cpu->period_ns / load->compute_ns;
+	}
+	double used = by.apart || by.quota > 0 ? simulate(&by, load->ratio, threads, at_cpu)
+	                                       : repairman(by.cpus, load->ratio, threads, at_cpu);
+	if (used <= cpu->cpus || by.quota > 0)
 		return used;
 	*at_cpu = threads - cpu->cpus * load->ratio; /* all but those that wait: Little's law */
 	return cpu->cpus;
 }
 
 /*
- * The kernel keeps a run queue per CPU. At best threads spread over all CPUs that they may use as they become ready; at worst
- * they stay where they were put, on as few CPUs as the limit keeps busy. Real ones were seen between: half-way is taken.
+ * The kernel keeps a run queue per CPU. Which wakes goes to an idle CPU if there is one, else it stays where it was; a CPU
+ * that becomes idle takes a thread from another's queue if it expects to be idle for long enough (sched-domains.rst, newidle
+ * balance). At best it always does, which is as one queue; at worst never. Real ones were seen between: half-way is taken.
  */
 static double between_queues(const struct tt_size_cpu *cpu, const struct tt_size_load *load, unsigned threads, double *at_cpu)
 {
-	struct tt_size_cpu crowded = *cpu;
 	double there, used = served(cpu, load, threads, false, at_cpu);
-	crowded.machine = (unsigned)ceil(cpu->cpus - 1e-9);
-	used += served(&crowded, load, threads, true, &there);
+	used += served(cpu, load, threads, true, &there);
 	*at_cpu = (*at_cpu + there) / 2;
 	return used / 2;
 }
@@ -175,7 +198,7 @@ struct tt_size_point tt_size_at(const struct tt_size_cpu *cpu, const struct tt_s
 		at.used_cpus = fmin(threads, capacity);
 		present = threads;
 	} else if (by_lock) {
-		at.used_cpus = repairman(capacity, load->ratio, threads, false, &present);
+		at.used_cpus = repairman(capacity, load->ratio, threads, &present);
 	} else {
 		at.used_cpus = between_queues(cpu, load, threads, &present);
 	}

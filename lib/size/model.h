@@ -5,12 +5,18 @@
  *
  * The pool's N threads each compute for C, then wait for W outside the CPU, again and again; they share `cpus` CPUs, which may
  * be a fraction. r = W/C is what is measured. Sources of the formulas:
- *   one run queue, or c          half-way, measured; m (1 - (1 - 1/m)^n) of m queues are not empty: balls in bins, Feller I,
- * II.5 machine repairman M/M/c//N   Allen, Probability, Statistics and Queueing Theory, section 5.2.9; Kleinrock I, 3.8 r (1 +
- * W/C) CPUs             Goetz, Java Concurrency in Practice, 8.2, "N·U·(1+W/C)": exact only without variation N X = C + W +
- * queueing       Little's law quota / min(N, CPUs)         kernel, scheduler/sched-bwc.rst: a period's quota is used up, then
- * all stand still Tn (Cm - 1) + 1              HikariCP, About Pool Sizing: fewest connections without deadlock (n + 1) / 2
- * libuv, src/threadpool.c: threads that slow work may take Pure arithmetic: no files, no clocks. Called by threadsize, tests.
+ * - machine repairman M/M/c//N: Allen, Probability, Statistics and Queueing Theory, section 5.2.9; Kleinrock I, 3.8
+ * - a run queue per CPU, or one: the kernel wakes a thread on an idle CPU if there is one (select_idle_sibling), else where it
+ *   was; a CPU that becomes idle takes from another's queue at times (newidle balance). Half-way between never and always.
+ * - (b - 1) / (n - 1) of b queues that hold n threads hold one, when all compositions of n into b parts are as likely: counted,
+ *   C(n-2, b-2) of C(n-1, b-1) compositions (Feller I, II.5). Within 0.5 % of the chain of every queue's length, 2 to 64 CPUs.
+ * - r (1 + W/C) CPUs: Goetz, Java Concurrency in Practice, 8.2, "N·U·(1+W/C)": exact only without variation
+ * - N X = C + W + queueing: Little's law
+ * - quota / min(N, CPUs): kernel, scheduler/sched-bwc.rst: a period's quota is used up, then all stand still
+ * - Tn (Cm - 1) + 1: HikariCP, About Pool Sizing: fewest connections without deadlock
+ * - (n + 1) / 2: libuv, src/threadpool.c: threads that slow work may take
+ * The whole, against a server under quotas of 0.5 to 2 of 2 CPUs: shares of 0.9 and more of the capacity within 0.025.
+ * Pure arithmetic: no files, no clocks. Called by threadsize, tests.
  */
 #ifndef TT_SIZE_MODEL_H
 #define TT_SIZE_MODEL_H

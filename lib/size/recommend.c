@@ -18,8 +18,11 @@
 #define HALVES_REFUSED  2.5 /* times that the ratio of one half may exceed the other's */
 #define HALVES_DOUBTED  1.3
 #define UNKNOWN_DOUBTED 0.05
-#define ALL_CPUS_WAIT   1.05  /* measured: so much longer a thread seems to wait where no CPU is to spare */
-#define QUEUE_LOSS      0.025 /* aimed above it with several CPUs, or a quota: how uneven their run queues are is not known */
+#define SURE            1.28 /* standard errors, that a normal error does not exceed upwards in 9 of 10 cases */
+#define LEAST_ERROR     0.02
+#define WAKE_NS         50000 /* measured: CPU time more for a piece that wakes an idle processor ... */
+#define WAKE_MOST       0.1   /* ... but no more of its compute time than this */
+#define MODEL_ERROR     0.015 /* aimed above it with several CPUs, or a quota: how far shares of the model were off */
 
 const char *tt_size_confidence_name(enum tt_size_confidence c)
 {
@@ -117,16 +120,22 @@ static struct tt_size_cpu left_for(const struct tt_size_measured *m, const struc
 	return cpu;
 }
 
+/* Relative, standard (recommend.h). Looks say how much of the blocked time was work; the same wait seen twice is one. */
+static double ratio_error(const struct tt_size_measured *m)
+{
+	double visits = m->visits ? (double)m->visits : 1, looks = fmin(visits, (double)m->looks);
+	double chance = fmax(sqrt(2 / visits), (halves_differ(m) - 1) / 2), looked = 0;
+	double share = m->blocked_ns ? (double)m->work_ns / (double)m->blocked_ns : 1;
+	if (!m->exact && looks > 0 && share > 0 && share < 1)
+		looked = sqrt((1 - share) / (share * looks));
+	return sqrt(chance * chance + looked * looked + LEAST_ERROR * LEAST_ERROR);
+}
+
 static void fill_load(const struct tt_size_measured *m, struct tt_size_advice *ret)
 {
-	double differ = halves_differ(m);
 	ret->ratio = (double)m->work_ns / (double)m->run_ns;
 	ret->compute_ns = m->visits ? (double)m->run_ns / (double)m->visits : 0;
-	ret->ratio_error = fmax(0.02, 1 / sqrt((double)(m->visits ? m->visits : 1)));
-	if (m->idle_ns && !m->exact && m->looks)
-		ret->ratio_error = fmax(ret->ratio_error, 2 / sqrt((double)m->looks));
-	if (differ > 1)
-		ret->ratio_error = fmax(ret->ratio_error, (differ - 1) / 2);
+	ret->ratio_error = ratio_error(m);
 	ret->load = (struct tt_size_load){
 		.ratio = ret->ratio < 0.01 ? 0 : ret->ratio, .compute_ns = ret->compute_ns, .lock_share = m->lock_share};
 	if (m->one_interpreter)
@@ -140,29 +149,28 @@ static unsigned smallest(const struct tt_size_advice *a, double ratio, double sh
 	return tt_size_smallest(&a->cpu, &load, share);
 }
 
-/*
- * Where all CPUs there are are needed, whatever else runs (the kernel, who sends the requests) takes one of them at times, and
- * a thread that is ready waits for it.
- */
-static double planned_ratio(const struct tt_size_advice *a, bool by_lock)
+/* Of the compute time, what waking idle CPUs took: the less, the more of the capacity was used meanwhile. */
+static double wake_share(const struct tt_size_measured *m, const struct tt_size_advice *a)
 {
-	bool all_cpus = !by_lock && a->cpu.machine > 1 && a->cpu.cpus > a->cpu.machine - 1;
-	return all_cpus ? a->load.ratio * ALL_CPUS_WAIT : a->load.ratio;
+	double used = m->window_ns ? (double)m->run_ns / (double)m->window_ns / a->capacity : 1;
+	return a->compute_ns > 0 ? fmin(WAKE_MOST, WAKE_NS / a->compute_ns) * fmax(0, 1 - used) : 0;
 }
 
 static void fill_sizes(const struct tt_size_measured *m, const struct tt_size_wishes *wishes, struct tt_size_advice *ret)
 {
 	bool by_lock;
 	ret->capacity = tt_size_capacity(&ret->cpu, &ret->load, &by_lock);
-	ret->planned_ratio = planned_ratio(ret, by_lock);
-	double low = ret->planned_ratio * (1 - ret->ratio_error), high = ret->planned_ratio * (1 + ret->ratio_error);
+	ret->wake_share = wake_share(m, ret);
+	ret->planned_ratio = ret->load.ratio / (1 - ret->wake_share) * (1 + SURE * ret->ratio_error);
+	double low = ret->load.ratio * fmax(0, 1 - SURE * ret->ratio_error),
+	       high = ret->planned_ratio * (1 + SURE * ret->ratio_error);
 	ret->goetz = tt_size_goetz(&ret->cpu, &ret->load);
 	ret->knee = tt_size_knee(&ret->cpu, &ret->load);
 	ret->bound_by = !by_lock ? TT_SIZE_BY_CPU : m->one_interpreter ? TT_SIZE_BY_INTERPRETER : TT_SIZE_BY_LOCK;
-	ret->target = fmin(0.99, wishes->share + (!by_lock && (ret->cpu.quota_ns || ret->cpu.machine > 1) ? QUEUE_LOSS : 0));
+	ret->target = fmin(0.99, wishes->share + (!by_lock && (ret->cpu.quota_ns || ret->cpu.machine > 1) ? MODEL_ERROR : 0));
 	ret->size = wishes->objective == TT_SIZE_LATENCY ? ret->knee : smallest(ret, ret->planned_ratio, ret->target);
-	ret->low = smallest(ret, low, ret->target - 0.05);
-	ret->high = smallest(ret, high, fmin(0.99, ret->target + 0.03));
+	ret->low = smallest(ret, low, fmin(wishes->share, ret->target));
+	ret->high = smallest(ret, high, ret->target);
 	ret->by_cpu = ret->size;
 }
 
@@ -235,7 +243,8 @@ void tt_size_recommend(const struct tt_size_measured *m, const struct tt_size_ro
 	judge_confidence(m, room, ret);
 	ret->now = tt_size_at(&ret->cpu, &ret->load, m->threads);
 	ret->then = tt_size_at(&ret->cpu, &ret->load, ret->size);
-	ret->enough = m->threads >= ret->low && m->threads <= ret->high;
+	double gain = ret->then.used_cpus / ret->now.used_cpus - 1;
+	ret->enough = m->threads >= ret->low && m->threads <= ret->high && gain < 1 - wishes->share;
 	ret->memory = memory_of(m, room, ret->size);
 	ret->deadlock_floor = wishes->per_task > 1 ? tt_size_deadlock_floor(ret->size, wishes->per_task) : 0;
 	fill_points(m, ret);
