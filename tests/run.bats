@@ -62,6 +62,34 @@ runner()
 	assert_contains "$output" "ended after its time limit"
 }
 
+# meets FILE - TAP of a program that must meet another one at a pipe: 0 when it did.
+meets()
+{
+	printf 'timeout %s sh -c ": %s %s" && echo "ok 1 - met" || echo "not ok 1 - met nobody"; echo "1..1"' "$2" "$1" "$BATS_TEST_TMPDIR/pipe"
+}
+
+@test "TEST_JOBS files run at once, and those that want it alone" {
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	unit test_a "$(meets '<' 60)"
+	unit test_b "$(meets '>' 60)"
+	TEST_JOBS=2 runner
+	assert_status 0
+	assert_equal "${lines[-1]}" "2 passed, 0 failed, 0 skipped"
+	unit test_a "$(meets '<' 0.3)"
+	unit test_b "$(meets '>' 0.3)"
+	TEST_JOBS=1 runner
+	assert_equal "${lines[-1]}" "0 passed, 2 failed, 0 skipped"
+	rm "$tree"/tests/unit/*
+	local name
+	for name in read write; do
+		printf '# ALONE: it is shy\n@test "it meets nobody" {\n! timeout 0.3 sh -c ": %s %s"\n}\n' \
+			"$([ $name = read ] && echo '<' || echo '>')" "$BATS_TEST_TMPDIR/pipe" >"$tree/tests/$name.bats"
+	done
+	TEST_JOBS=2 runner
+	assert_status 0
+	assert_equal "${lines[-1]}" "2 passed, 0 failed, 0 skipped"
+}
+
 @test "single tests can be named, and a name that fits none is a failure" {
 	unit test_a 'echo "ok 1 - a"; echo "1..1"'
 	unit test_b 'echo "not ok 1 - b"; echo "1..1"; exit 1'

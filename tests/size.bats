@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # size.bats - threadsize: the CPU that a process has, in trees and under real quotas; its pools, and their sizes.
 
+# ALONE: it measures what its threads get of the processors
+
 load helpers
 
 setup()

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # sizeprocs.bats - threadsize: pools that are made of processes, of a server whose truth is known, and of real ones.
 
+# ALONE: it measures what its processes get of the processors
+
 load helpers
 
 setup()

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # top.bats - threadtop without a screen: figures against what the subjects measured themselves, selection, formats, conditions.
+# ALONE: it compares what it shows with what its threads got of the processors
+
 load helpers
 
 setup()

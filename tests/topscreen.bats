@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # topscreen.bats - threadtop in a real terminal (tmux): keys, sizes, colours, and the terminal as it was before, whatever happens.
 # What screens look like is compared in tests/unit/test_top_screens.c.
+# ALONE: it waits for what one refresh shows
+
 load helpers
 
 setup()
