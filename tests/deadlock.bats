@@ -174,7 +174,7 @@ hangs_alone()
 {
 	mkdir rec
 	LD_PRELOAD=$SHIM THREADCHECK_OPTIONS=output=$PWD/rec/ bg "$MKTHREADS" "$@" >"$TRUTH"
-	poll_until 20 test -s "$TRUTH"
+	poll_until 60 test -s "$TRUTH"
 }
 
 @test "threadreport finds the deadlock of a process that hangs, and of one that was killed" {
@@ -188,7 +188,7 @@ hangs_alone()
 		local first
 		first=$(json "$R" "$deadlock | .fingerprint")
 		kill -KILL "$bg_pid"
-		poll_until 20 gone "$bg_pid"
+		poll_until 60 gone "$bg_pid"
 		run -1 threadreport --report json="$R" rec/*.ttrec
 		# Of a dead process nobody can say any more whether there was a thread that was not recorded.
 		case $kind in
@@ -277,7 +277,7 @@ all_went_on()
 	bg timeout 60 threadcheck -q --fail-on never --report json="$R" -- "$MKTHREADS" long-hold rounds=1 hold_us=1000000 2>err >"$TRUTH"
 	local checker child
 	checker=$bg_pid
-	poll_until 20 pgrep -x mkthreads -P "$(pgrep -x threadcheck -P "$checker" || echo "$checker")"
+	poll_until 60 pgrep -x mkthreads -P "$(pgrep -x threadcheck -P "$checker" || echo "$checker")"
 	child=$(pgrep -x mkthreads -P "$(pgrep -x threadcheck -P "$checker" || echo "$checker")")
 	kill -STOP "$child"
 	sleep 1.2 # several looks pass

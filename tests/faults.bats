@@ -399,7 +399,7 @@ limited()
 	for name in libjemalloc.so.2 libtcmalloc_minimal.so.4; do
 		other=$(ldconfig -p | awk -v name="$name" '$1 == name { print $NF; exit }')
 		[ -n "$other" ] || continue
-		for words in "ordeal_scale malloc" "ordeal_scale destructors" "ordeal_procs fork-tree" "ordeal_signals storm"; do
+		for words in "ordeal_scale malloc" "ordeal_scale destructors 4000" "ordeal_procs fork-tree" "ordeal_signals storm"; do
 			read -ra scenario <<<"$words"
 			rm -f "$rec"/*
 			SHIM=$ours also=$other survives 1 "${scenario[@]}"

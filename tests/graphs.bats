@@ -28,10 +28,10 @@ hung()
 {
 	mkdir -p "$REC"
 	LD_PRELOAD=$SHIM THREADCHECK_OPTIONS="output=$REC/" bg "$MKTHREADS" "$@" >"$TRUTH"
-	poll_until 20 test -s "$TRUTH"
-	poll_until 20 stuck
+	poll_until 60 test -s "$TRUTH"
+	poll_until 60 stuck
 	kill -KILL "$bg_pid"
-	poll_until 10 gone "$bg_pid"
+	poll_until 60 gone "$bg_pid"
 }
 stuck()
 {

@@ -172,7 +172,7 @@ rules()
 		"$BIN/threadreport" --json "$BATS_TEST_TMPDIR"/*.ttrec >"$REPORT" 2>/dev/null
 		[ "$(rules '.rule == "lock-held-blocking"')" = lock-held-blocking ]
 	}
-	poll_until 20 seen
+	poll_until 60 seen
 	assert_json "$REPORT" '.findings[] | select(.rule == "lock-held-blocking") | .title | contains("k_read is blocked in read")'
 }
 
@@ -202,7 +202,7 @@ rules()
 		"$BIN/threadreport" --json "$BATS_TEST_TMPDIR"/*.ttrec >"$REPORT" 2>/dev/null
 		[ "$(rules '.rule == "cond-no-waker"')" = cond-no-waker ]
 	}
-	poll_until 20 seen
+	poll_until 60 seen
 	assert_json "$REPORT" '.findings[] | select(.rule == "cond-no-waker") | .title |
 		contains(" waits on cond cond in consumer_main, and no thread is left that could wake it")'
 }

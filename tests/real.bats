@@ -74,10 +74,10 @@ start()
 		server=$bg_pid
 	else
 		bg "${UNDER[@]}" "$@" >"$how.log" 2>&1
-		poll_until 20 has_child
+		poll_until 60 has_child
 		server=$(pgrep -P "$bg_pid" | head -1)
 	fi
-	poll_until 20 answers "$ready"
+	poll_until 60 answers "$ready"
 }
 has_child()
 {
@@ -94,7 +94,7 @@ finish()
 {
 	ended=0
 	kill "-$1" "$server" 2>/dev/null || :
-	poll_until 30 gone "$bg_pid"
+	poll_until 60 gone "$bg_pid"
 	wait "$bg_pid" || ended=$?
 }
 
@@ -314,7 +314,7 @@ postgres_run()
 	[ "$1" = native ] || run=(as "$folder/bin/threadcheck" --fail-on=never --report "json=$folder/report.json" \
 		--report "text=$folder/report.txt" -- "$pg/postgres" -D "$data" -p "$port")
 	bg "${run[@]}" >"$1.log" 2>&1
-	poll_until 30 answers "$pg/pg_isready -q -h $folder -p $port -U me -d postgres"
+	poll_until 60 answers "$pg/pg_isready -q -h $folder -p $port -U me -d postgres"
 	server=$(head -1 "$data/postmaster.pid")
 	local client=(-h "$folder" -p "$port" -U me)
 	"$pg/pgbench" "${client[@]}" -i -q -s 1 postgres >pgbench.log 2>&1 || fail "pgbench -i: $(tail -3 pgbench.log)"

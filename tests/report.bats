@@ -269,7 +269,7 @@ hanging_program()
 {
 	mkdir -p "$REC"
 	LD_PRELOAD=$SHIM THREADCHECK_OPTIONS=output=$REC/ bg "$MKTHREADS" deadlock-ab-ba >/dev/null
-	poll_until 20 two_wait
+	poll_until 60 two_wait
 }
 two_wait()
 {
@@ -296,7 +296,7 @@ two_wait()
 @test "a killed program's recording is whole" {
 	hanging_program
 	kill -KILL "$bg_pid"
-	poll_until 20 gone "$bg_pid"
+	poll_until 60 gone "$bg_pid"
 	json_report
 	assert_json "$R" '.processes[0].exit.kind == "killed" and ([.threads[] | select(.waiting.op == "lock")] | length == 2)'
 }

@@ -17,7 +17,7 @@ teardown()
 	kill_bg
 	local i
 	for ((i = ${#groups[@]} - 1; i >= 0; i--)); do
-		poll_until 5 remove "${groups[$i]}"
+		poll_until 60 remove "${groups[$i]}"
 	done
 }
 
@@ -54,7 +54,7 @@ inside()
 bg_inside()
 {
 	bg bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$@"
-	poll_until 5 grep -qx "$bg_pid" "$group/cgroup.procs"
+	poll_until 60 grep -qx "$bg_pid" "$group/cgroup.procs"
 }
 
 # A group is busy until the kernel has let go of the last process in it.
@@ -194,7 +194,7 @@ remove()
 @test "real throttling is counted, in periods and in time" {
 	group "tt-size-$$" 10000 50000
 	bg_inside bash -c 'while :; do :; done'
-	poll_until 10 grep -qE '^nr_throttled ([3-9]|[0-9]{2})' "$group/cpu.stat"
+	poll_until 60 grep -qE '^nr_throttled ([3-9]|[0-9]{2})' "$group/cpu.stat"
 	"$BIN/threadsize" -p "$bg_pid" --limits --json >"$BATS_TEST_TMPDIR/t.json"
 	assert_json "$BATS_TEST_TMPDIR/t.json" '.limits.throttling.throttled_periods >= 3 and .limits.throttling.throttled_cpu_ns > 10000000'
 	assert_json "$BATS_TEST_TMPDIR/t.json" '.limits.throttling | .stall_max_ns <= 50000000 and .stall_min_ns <= .stall_max_ns'
@@ -237,7 +237,7 @@ server()
 {
 	built "$PROGRAMS/sizeserver"
 	bg "$PROGRAMS/sizeserver" seconds=60 "$@" >"$BATS_TEST_TMPDIR/server.out"
-	poll_until 10 grep -q ready "$BATS_TEST_TMPDIR/server.out"
+	poll_until 60 grep -q ready "$BATS_TEST_TMPDIR/server.out"
 }
 
 # sized ARGUMENT... - threadsize of the server into $doc; status 0 or 1.
@@ -298,7 +298,7 @@ sized()
 @test "a quota that runs out is a finding, with the length of the stalls" {
 	group "tt-size-$$" 20000 50000
 	bg_inside "$PROGRAMS/sizeserver" seconds=60 threads=8 compute_us=1000 wait_us=0
-	poll_until 10 grep -qE '^nr_throttled [1-9]' "$group/cpu.stat"
+	poll_until 60 grep -qE '^nr_throttled [1-9]' "$group/cpu.stat"
 	sized --window 2s
 	assert_json "$doc" '.findings[] | select(.rule == "cpu-throttled") | .figures.throttled_periods > 5 and .figures.stall_max_ns <= 50000000'
 	assert_json "$doc" '.recommendations[0] | .size == 1 and .threads == 8 and (.evidence.then.stall_ns / 1e6 | . > 29 and . < 33)'

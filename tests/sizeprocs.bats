@@ -24,7 +24,7 @@ forked()
 	built "$PROGRAMS/prefork"
 	truth=$BATS_TEST_TMPDIR/truth
 	bg "$PROGRAMS/prefork" "$@" >"$truth"
-	poll_until 10 grep -q client "$truth"
+	poll_until 60 grep -q client "$truth"
 	server=$(jq -r .pid "$truth")
 }
 
@@ -98,7 +98,7 @@ WORKERS="prefork: worker # [app]"
 	local pid
 	pid=$(jq -r '.workers[0]' "$truth")
 	kill -STOP "$pid"
-	poll_until 5 grep -q '^State:.T' "/proc/$pid/status"
+	poll_until 60 grep -q '^State:.T' "/proc/$pid/status"
 	sized_so "$WORKERS" '.stopped == 1 and .threads == 4 and .stopped_ns > 0.2 * .wall_ns and .stopped_ns < 0.5 * .wall_ns and .mean_threads < 3.5'
 	run --separate-stderr "$BIN/threadsize" -p "$server" -w 200ms --no-plot
 	kill -CONT "$pid"
@@ -133,7 +133,7 @@ WORKERS="prefork: worker # [app]"
 	CONF
 	bg nginx -p "$folder" -e "$folder/error.log" -c "$folder/n.conf"
 	server=$bg_pid
-	poll_until 10 bash -c "exec 4<>/dev/tcp/127.0.0.1/$port"
+	poll_until 60 bash -c "exec 4<>/dev/tcp/127.0.0.1/$port"
 	cat >"$folder/load.py" <<-'PY'
 		import http.client, sys
 		c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
@@ -171,7 +171,7 @@ as()
 	port=$(free_port)
 	bg as "$pg/postgres" -D "$folder/data" -p "$port" -k "$folder" -c listen_addresses= -c fsync=off -c shared_buffers=16MB \
 		>"$BATS_TEST_TMPDIR/pg.log" 2>&1
-	poll_until 30 "$pg/pg_isready" -q -h "$folder" -p "$port" -U me -d postgres
+	poll_until 60 "$pg/pg_isready" -q -h "$folder" -p "$port" -U me -d postgres
 	server=$(head -1 "$folder/data/postmaster.pid")
 	local psql=("$pg/psql" -q -h "$folder" -p "$port" -U me postgres) i
 	"${psql[@]}" -c 'create table t (a int); insert into t values (1)'
@@ -182,9 +182,9 @@ as()
 	done
 	echo 'select 1;' >&5
 	echo 'begin; update t set a = 2;' >&6
-	poll_until 10 pgrep -f '^postgres: me postgres .local. idle in transaction'
+	poll_until 60 pgrep -f '^postgres: me postgres .local. idle in transaction'
 	echo 'update t set a = 3;' >&7
-	poll_until 10 pgrep -f '^postgres: me postgres .local. UPDATE waiting'
+	poll_until 60 pgrep -f '^postgres: me postgres .local. UPDATE waiting'
 	sized --window 400ms
 	pool "postgres: me postgres" '.members == "processes" and .threads == 3'
 	pool "postgres: me postgres" '[.waits[] | "\(.use) \(.words)"] | sort == ["idle its client: idle", "lock a lock", "work its client: idle in transaction"]'
@@ -200,7 +200,7 @@ as()
 	for n in 1 3; do
 		UV_THREADPOOL_SIZE=$n bg node tests/bench/sizes.d/uv.js "$BATS_TEST_TMPDIR" 30 crypto >"$BATS_TEST_TMPDIR/uv"
 		server=$bg_pid
-		poll_until 10 grep -q ready "$BATS_TEST_TMPDIR/uv"
+		poll_until 60 grep -q ready "$BATS_TEST_TMPDIR/uv"
 		sized_so node ".kind == \"workers\" and .run_ns > 0.1 * .wall_ns / $n and .threads == $n and .busy_max == $n"
 		kill_bg
 	done

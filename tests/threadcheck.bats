@@ -172,7 +172,7 @@ compiled()
 
 @test "a terminal or pipe that the program left non-blocking still gets the whole report" {
 	threadcheck -- /usr/bin/python3 -c 'import os; os.set_blocking(2, False)' 2> >(cat >got)
-	poll_until 5 grep -q "Not seen" got
+	poll_until 60 grep -q "Not seen" got
 }
 
 # ------------------------------------------------------------------ what the program sees
@@ -264,7 +264,7 @@ session_of()
 	threadcheck -q -- true
 	[ -d "$dir" ] || fail "swept while in use"
 	kill -KILL "$bg_pid" "${line##* }"
-	poll_until 5 gone "${line##* }"
+	poll_until 60 gone "${line##* }"
 	threadcheck -q -- true
 	[ ! -e "$dir" ]
 }
@@ -428,11 +428,11 @@ session_of()
 	bg /usr/bin/python3 -c 'import os, signal, sys
 for s in (signal.SIGINT, signal.SIGQUIT): signal.signal(s, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])' threadcheck --report text=r.txt -- bash program
-	poll_until 10 grep -qs ready got
+	poll_until 60 grep -qs ready got
 	local s
 	for s in HUP USR1 USR2 QUIT INT WINCH; do
 		kill -$s "$bg_pid"
-		poll_until 10 grep -qx $s got
+		poll_until 60 grep -qx $s got
 	done
 	kill -TERM "$bg_pid"
 	local status=0
@@ -582,7 +582,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' threadcheck --report text=r.txt -- bash pr
 	C
 	cc -pthread -o program program.c
 	bg threadcheck --on-deadlock=report --section summary -- ./program 2>err
-	poll_until 20 grep -q "^threadcheck: deadlock in process" err
+	poll_until 60 grep -q "^threadcheck: deadlock in process" err
 	touch seen
 	local status=0
 	wait "$bg_pid" || status=$?
@@ -611,7 +611,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' threadcheck --report text=r.txt -- bash pr
 	reports()
 	{
 		bg threadcheck --on-deadlock=report --report json="$1.report" "${@:2}" -- ./program "$1.go" 2>"$1.err"
-		poll_until 20 grep -q "^threadcheck: deadlock in process" "$1.err"
+		poll_until 60 grep -q "^threadcheck: deadlock in process" "$1.err"
 		touch "$1.go"
 		wait "$bg_pid" && status=0 || status=$?
 	}

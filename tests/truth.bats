@@ -270,7 +270,7 @@ pool()
 		"$BIN/threadreport" --json "$rec" >"$report" 2>/dev/null || [ $? -eq 1 ] || return
 		jq -e '[.threads[].name] | contains(["renamed"])' "$report"
 	}
-	poll_until 20 named >/dev/null
+	poll_until 60 named >/dev/null
 	assert_json "$report" '[.threads[] | select(.start_routine.function == "name_main") | .name] | length == 8'
 	assert_json "$report" '.threads | map(.name) | any(startswith("</script>"))'
 	run "$BIN/threadreport" "$rec"
@@ -387,7 +387,7 @@ edges_are_reported()
 		rm -rf "$rec"
 		mkdir "$rec"
 		bg env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$rec/" "$MKTHREADS" $scenario --timeout 60 >"$truth"
-		poll_until 20 test -s "$truth"
+		poll_until 60 test -s "$truth"
 		"$BIN/threadreport" --json "$rec" >"$report" || [ $? -eq 1 ]
 		edges_are_reported || fail "$scenario: $(json "$truth" .edges -c) but" "$(json "$report" '[.threads[] | [.tid, .waiting]]' -c)"
 		kill_bg

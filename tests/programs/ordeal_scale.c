@@ -92,15 +92,17 @@ static void *has_data(void *arg)
 	return NULL;
 }
 
+/* argument: how many threads. */
 static void do_destructors(void)
 {
 	long before = 0;
 	MUST(pthread_key_create(&key, at_the_end) == 0);
-	for (int i = 0; i < 20000; i++) {
+	int n = argument ? atoi(argument) : 20000;
+	for (int i = 0; i < n; i++) {
 		pthread_t t;
 		MUST(pthread_create(&t, NULL, has_data, &many[i % 4]) == 0);
 		MUST(pthread_join(t, NULL) == 0);
-		if (i == 5000)
+		if (i == n / 4)
 			before = resident();
 	}
 	MUST(resident() < before + (4 << 10));
