@@ -259,6 +259,15 @@ sized()
 	assert_json "$doc" '.recommendations[0] | .size >= .low and .size <= .high and .evidence.points[0].threads == 1'
 }
 
+@test "it looks with real-time priority where it may; what it looks at keeps its own" {
+	chrt -r 1 true 2>/dev/null || skip "not permitted"
+	server threads=4 compute_us=1000 wait_us=4000
+	local server=$bg_pid
+	bg "$BIN/threadsize" -p "$server" -q --window 600ms
+	poll_until 5 bash -c "chrt -p $bg_pid | grep -q SCHED_RR"
+	assert_equal "$(chrt -p "$server" | grep -c SCHED_RR)" 0
+}
+
 @test "threads that wait at a queue are idle, those that wait for a mutex wait for a lock" {
 	server threads=24 compute_us=1000 wait_us=4000 rate=100
 	sized --window 2s

@@ -167,7 +167,8 @@ static void begin_window(struct tt_pools *p, uint64_t window_ns)
 	struct tt_pools_thread *t;
 	uint64_t now = tt_pools_now();
 	vec_for_each (t, &v->threads)
-		t->alive = tt_pools_read_thread(p, t, now);
+		t->alive = tt_pools_read_thread(p, t);
+	now += (tt_pools_now() - now) / 2; /* a window is from the middle of the first look to that of the last */
 	vec_for_each (q, &v->processes)
 		q->waited0_ns = v->children ? tt_pools_waited_ns(q) : 0;
 	v->begin_ns = v->relist_ns = v->refresh_ns = v->clear_ns = now;
@@ -204,13 +205,13 @@ int tt_pools_begin(const struct tt_pools_subject *subject, uint64_t window_ns, s
 
 /* ------------------------------------------------------------------ looks */
 
-static bool look_at(struct tt_pools *p, size_t i, uint64_t now)
+static bool look_at(struct tt_pools *p, size_t i)
 {
 	struct tt_pools_private *v = p->private;
 	struct tt_pools_thread *t = &v->threads.data[i];
 	if (!t->alive)
 		return true;
-	if (!tt_pools_read_thread(p, t, now)) {
+	if (!tt_pools_read_thread(p, t)) {
 		t->alive = false;
 		p->ended++;
 		return true;
@@ -288,13 +289,14 @@ int64_t tt_pools_look(struct tt_pools *p)
 	if (tt_vec_push(&v->looks, v->instants.len) < 0)
 		return -ENOMEM;
 	size_t alive = 0;
+	now = tt_pools_now();
 	for (size_t i = 0; i < v->threads.len; i++) {
-		if (!look_at(p, i, now))
+		if (!look_at(p, i))
 			return -ENOMEM;
 		alive += v->threads.data[i].alive;
 	}
 	p->ticks++;
-	v->end_ns = now;
+	v->end_ns = now + (tt_pools_now() - now) / 2;
 	return alive == 0 || !has_root(v) ? -ESRCH : until_next(v, cpu_now() - cpu);
 }
 

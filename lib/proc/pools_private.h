@@ -100,7 +100,7 @@ struct tt_pools_private {
 
 uint64_t tt_pools_now(void);
 /* Reads schedstat and the wait of a thread. False: it is gone. */
-bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_t now);
+bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t);
 /* Reads its name and voluntary switches anew: names are given after the start, and there is no asking the dead. */
 void tt_pools_refresh_thread(struct tt_pools *p, struct tt_pools_thread *t);
 void tt_pools_open_thread(struct tt_pools *p, struct tt_pools_thread *t);

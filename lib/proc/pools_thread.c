@@ -255,12 +255,23 @@ struct tt_pools_sums tt_pools_sums(const struct tt_pools_thread *t)
 	return (struct tt_pools_sums){.wall = wall, .run = run, .delay = delay + pending, .blocked = rest - pending};
 }
 
-bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_t now)
+/*
+ * Since when a thread has been ready that was not at the latest look, or ran since: half-way between the looks, but no earlier
+ * than it usually waits for a processor. Looks may be seconds apart where this program gets none itself.
+ */
+static uint64_t ready_since(uint64_t before_ns, uint64_t now, uint64_t delay, uint64_t slices)
+{
+	uint64_t age = (now - before_ns) / 2;
+	return now - (slices && delay / slices < age ? delay / slices : age);
+}
+
+bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t)
 {
 	char text[96];
 	uint64_t run, delay, slices;
 	if (read_file(p, t, "schedstat", t->schedstat_fd, text, sizeof(text)) < 0)
 		return false;
+	uint64_t now = tt_pools_now(); /* of its own: this program may have waited for a processor since the last thread's */
 	if (!tt_pools_parse_schedstat(text, &run, &delay, &slices))
 		return false;
 	p->has_schedstat |= slices != 0;
@@ -281,6 +292,7 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 		if (t->before)
 			drop_early_delay(t, before_ns + (now - before_ns) / 2, delay);
 	}
+	uint64_t since = first ? now : ready_since(before_ns, now, delay - t->delay, slices - t->slices);
 	uint64_t dt = first ? 0 : now - t->last_ns, away_ns = first ? 0 : minus(dt, run - t->run + delay - t->delay);
 	t->run = run;
 	t->delay = delay;
@@ -292,7 +304,7 @@ bool tt_pools_read_thread(struct tt_pools *p, struct tt_pools_thread *t, uint64_
 	if (!t->ready)
 		t->ready_ns = 0;
 	else if (!was_ready || ran || first)
-		t->ready_ns = first ? now : before_ns + (now - before_ns) / 2;
+		t->ready_ns = since;
 	if (t->ready && now - t->ready_ns > t->longest_delay_ns)
 		t->longest_delay_ns = now - t->ready_ns;
 	if (!t->half.wall && p->private->half_ns && now >= p->private->half_ns)

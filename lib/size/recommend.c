@@ -17,6 +17,7 @@
 #define STEAL_DOUBTED   0.05
 #define HALVES_REFUSED  2.5 /* times that the ratio of one half may exceed the other's */
 #define HALVES_DOUBTED  1.3
+#define LEAST_HALF      0.2 /* of the computing, for a half to be one: looks may have been far between */
 #define UNKNOWN_DOUBTED 0.05
 #define SURE            1.28 /* standard errors, that a normal error does not exceed upwards in 9 of 10 cases */
 #define LEAST_ERROR     0.02
@@ -44,7 +45,9 @@ const char *tt_size_bound_name(enum tt_size_bound b)
 /* How much the two halves of the window differ in wait per compute: 1 when they agree; 0: not known. */
 static double halves_differ(const struct tt_size_measured *m)
 {
-	if (!m->half_run_ns[0] || !m->half_run_ns[1] || !m->blocked_ns)
+	double run = (double)m->half_run_ns[0] + (double)m->half_run_ns[1];
+	if ((double)m->half_run_ns[0] < LEAST_HALF * run || (double)m->half_run_ns[1] < LEAST_HALF * run || run <= 0 ||
+		!m->blocked_ns)
 		return 0;
 	double a = (double)m->half_blocked_ns[0] / (double)m->half_run_ns[0],
 	       b = (double)m->half_blocked_ns[1] / (double)m->half_run_ns[1];

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/core/attrs.h"
-#include "lib/proc/pools.h"
+#include "lib/proc/pools_private.h"
 #include "lib/proc/usage.h"
 #include "tests/unit/tap.h"
 
@@ -96,6 +96,17 @@ static void look(struct tt_pools *p, unsigned times)
 	}
 }
 
+/* Who looks may have to wait for a processor between two threads: each has the time at which it was read itself. */
+static void read_apart(struct tt_pools *p)
+{
+	const struct timespec pause = {0, 30000000};
+	struct tt_pools_thread *a = &p->private->threads.data[0], *b = &p->private->threads.data[1];
+	bool both = tt_pools_read_thread(p, a);
+	nanosleep(&pause, NULL);
+	both = tt_pools_read_thread(p, b) && both;
+	ok(both && b->last_ns - a->last_ns >= 30000000, "the time of a thread is that at which it was read");
+}
+
 static void test_self(void)
 {
 	pthread_t threads[5];
@@ -112,6 +123,7 @@ static void test_self(void)
 	}
 	if (ok(begin(getpid(), 0, &p, &err) == 0, "this process is measured: %s", err.msg)) {
 		look(p, 12);
+		read_apart(p);
 		ok(tt_pools_finish(p, NULL, NULL, &err) == 0, "and grouped: %s", err.msg);
 		const struct tt_pool *idle = find(p, "idler-#"), *work = find(p, "reader-#");
 		if (ok(idle && work, "there are two pools") && !p->syscall_error) {

@@ -185,6 +185,11 @@ static void test_refusals(void)
 	m.half_blocked_ns[1] = 22 * S;
 	tt_size_recommend(&m, &room, &wishes, &a);
 	ok(!a.refused && a.confidence == TT_SIZE_MEDIUM && *a.doubt, "halves that differ somewhat: %s", a.doubt);
+	m.half_run_ns[1] = S / 10;
+	m.half_blocked_ns[0] = 36 * S;
+	m.half_blocked_ns[1] = 0;
+	tt_size_recommend(&m, &room, &wishes, &a);
+	ok(!a.refused && a.confidence == TT_SIZE_HIGH, "a half in which hardly anything was seen says nothing");
 	struct tt_size_room stolen = room;
 	stolen.steal = 0.4;
 	m = pool(4, 4, 9);

@@ -172,7 +172,7 @@ static uint64_t left(const struct tt_cap *cap)
 
 /*
  * Others that take from the same CPU: of the group whose quota binds, else everybody on the machine, when the process may use
- * all of it.
+ * all of it, but for this program, which will be gone.
  */
 static void find_others(struct result *r)
 {
@@ -184,7 +184,7 @@ static void find_others(struct result *r)
 	if (l->bound == TT_BOUND_QUOTA && m->from.group_known && m->to.group_known)
 		used = share_of(m->from.group_ns, m->to.group_ns, window);
 	else if (l->bound == TT_BOUND_ONLINE && m->from.machine_known && m->to.machine_known)
-		used = share_of(m->from.busy_ns, m->to.busy_ns, window);
+		used = share_of(m->from.busy_ns + m->own_ns, m->to.busy_ns, window);
 	r->others_cpus = fmax(0, used - r->used_cpus);
 	r->steal = m->to.total_ns > m->from.total_ns
 	                   ? share_of(m->from.steal_ns, m->to.steal_ns, m->to.total_ns - m->from.total_ns)

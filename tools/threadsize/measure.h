@@ -15,6 +15,7 @@
 struct measurement {
 	struct tt_limits before, after; /* after is what is reported; both with throttling */
 	struct tt_usage from, to;
+	uint64_t own_ns; /* CPU time that measuring a process took meanwhile */
 	struct tt_pools *pools;
 	char executable[4096]; /* of the process; "" not known */
 	double lock_share;     /* of the computing under the hottest lock, from the recording; 0: not known */
