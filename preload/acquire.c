@@ -88,7 +88,7 @@ void tt_got(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, co
 void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth)
 {
 	tt_busy_begin(s);
-	tt_count(s, object, site, birth);
+	tt_count_once(s, object, site, birth);
 	tt_used_destroyed(s, object, site, NULL);
 	tt_busy_end(s);
 }
@@ -154,7 +154,7 @@ void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uin
 	uint32_t d = blocked ? s->t->held_depth : 0;
 	for (uint32_t i = d; i && d - i < 8; i--) {
 		const struct ttrec_held *h = &s->held[i - 1];
-		struct ttrec_lock *l = h->lock == other ? NULL : tt_lock_find(h->lock);
+		struct ttrec_lock *l = h->lock == other ? NULL : tt_held_lock(s, i - 1);
 		if (!l || (l->kind == TTREC_KIND_SEM && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED)))
 			continue;
 		tt_or_relaxed(&l->flags, TTREC_LOCK_HOLD_BLOCKED);

@@ -286,6 +286,34 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
 	return e;
 }
 
+/*
+ * Counts one operation where evicted ones go. For a short life this is less than an entry, which would have to be made, given
+ * up, and made known to whoever ends the lock; but an operation that is done often needs one: so one in 16 says no, as does
+ * a site that is new to the lock. An atomic addition needs no journal, and leaves the tag of the last eviction alone.
+ */
+#define DIRECT_OF 16u
+bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
+{
+	if (tt_load_relaxed(&l->gen) < TT_MANY_LIVES || tt_random(s) % DIRECT_OF == 0)
+		return false;
+	struct ttrec_lsite *ls = tt_lsite_find(l->index, site);
+	if (!ls)
+		return false;
+	tt_add_relaxed(&ls->count, UINT64_C(1) << TAG_BITS);
+	s->t->evicted++;
+	return true;
+}
+
+/* Counts an operation that acquires nothing, wherever that is least work. The lock's record; NULL: no space. */
+struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
+{
+	struct ttrec_lock *l = tt_count_find(s, lock, site) ? NULL : tt_lock_find(lock);
+	if (l && l->kind == birth->kind && tt_count_direct(s, l, site))
+		return l;
+	const struct ttrec_count *e = tt_count(s, lock, site, birth);
+	return e ? tt_lock_by_index(TTREC_UID_INDEX(e->uid)) : NULL;
+}
+
 /* This acquisition's hold is to be timed. */
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h)
 {
@@ -341,12 +369,13 @@ void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to)
 	}
 	for (uint64_t number = claimed - missed; number < claimed; number++) {
 		struct tt_death *d = &tt_g.p->deaths[number % TT_DEATH_RING];
-		uint64_t lock = tt_load_acquire(&d->lock);
+		uint64_t lock = tt_load_acquire(&d->lock), sharers = tt_load_acquire(&d->sharers);
 		if (tt_load_acquire(&d->seq) != number + 1) {
 			table_check_all(s);
 			return;
 		}
-		tt_count_forget(s, lock);
+		if (sharers >> (s->t->slot & 63) & 1)
+			tt_count_forget(s, lock);
 	}
 }
 

@@ -57,6 +57,16 @@ uint32_t tt_held_find(const struct tt_self *s, uint64_t lock)
 	return 0;
 }
 
+/* Its hash tells the record, which is at hand sooner than by the address. */
+struct ttrec_lock *tt_held_lock(const struct tt_self *s, uint32_t i)
+{
+	const struct ttrec_held *h = &s->held[i];
+	uint32_t uid = (uint32_t)(tt_held_hash_own(i ? h[-1].hash : 0, h->hash) >> 8);
+	struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(uid));
+	bool is = l && l->address == h->lock && tt_lock_uid(l) == uid && !tt_lock_is_dead(l);
+	return is ? l : tt_lock_find(h->lock);
+}
+
 /* See shim.h. */
 struct ttrec_held *tt_acquired(
 	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, bool order, const struct tt_caller *c)
@@ -78,7 +88,9 @@ struct ttrec_held *tt_acquired(
 		return NULL;
 	uint32_t uid = e ? e->uid : 0xffffffffu;
 	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(uid, site));
-	if (d && order) {
+	/* The first time, a late try is not even remembered: most such locks are not used again. */
+	bool once = e && e->n == 1 && tt_order_is_late_try(uid, site);
+	if (d && order && !once) {
 		tt_order(s, d, lock, uid, site, c);
 		if (e)
 			tt_order_memo(s, e, h[-1].hash, h->hash);

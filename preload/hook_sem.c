@@ -39,17 +39,23 @@ static struct ttrec_lock *entry_lock(const struct ttrec_count *e)
  */
 static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t site)
 {
-	struct ttrec_count *e = tt_count(s, sem, site, &sem_birth);
-	if (!e || e->gap & GAP_FOREIGN)
-		return NULL;
-	struct ttrec_lock *l = entry_lock(e);
-	if (l && !sem_is_foreign(l)) {
-		e->n--; /* tt_acquired counts */
-		return l;
+	struct ttrec_lock *l = tt_count_find(s, sem, site) ? NULL : tt_lock_find(sem);
+	bool direct = l && l->kind == TTREC_KIND_SEM && sem_is_foreign(l) && tt_count_direct(s, l, site);
+	struct ttrec_count *e = direct ? NULL : tt_count(s, sem, site, &sem_birth);
+	if (!direct) {
+		if (!e || e->gap & GAP_FOREIGN)
+			return NULL;
+		l = entry_lock(e);
+		if (l && !sem_is_foreign(l)) {
+			e->n--; /* tt_acquired counts */
+			return l;
+		}
 	}
 	/* What was pushed for it before it showed what it is will never be given back by this thread. */
 	for (uint32_t at; (at = tt_held_find(s, sem));)
 		tt_held_remove(s, at);
+	if (!e)
+		return NULL;
 	e->gap |= GAP_FOREIGN;
 	e->next = (uint16_t)(e->n - 1);
 	return NULL;
@@ -125,7 +131,9 @@ static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, ui
 	w.s = NULL;
 	const struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
 	bool lock_like = l && !sem_is_foreign(l);
-	struct ttrec_thread *holder = lock_like ? tt_holder_scan(s, (uintptr_t)sem) : NULL;
+	/* Who waits for what he took himself, as for a signal, need not look for another who has it. */
+	bool own = lock_like && tt_held_find(s, (uintptr_t)sem);
+	struct ttrec_thread *holder = lock_like && !own ? tt_holder_scan(s, (uintptr_t)sem) : NULL;
 	tt_wait_begin(&w, s, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM, holder, 0,
 		lock_like);
 	int r = sem_real_wait(sem, u);
@@ -298,12 +306,11 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	tt_busy_begin(s);
 	uint32_t at = tt_held_find(s, (uintptr_t)sem);
 	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
-	struct ttrec_count *e = at ? NULL : tt_count(s, (uintptr_t)sem, site, &sem_birth);
-	struct ttrec_lock *l = e ? entry_lock(e) : at ? tt_lock_find((uintptr_t)sem) : NULL;
-	if (l && at && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED))
-		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_LOCKED);
-	if (l && !at && !sem_is_foreign(l))
-		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_FOREIGN);
+	struct ttrec_lock *l = at ? tt_lock_find((uintptr_t)sem) : tt_count_once(s, (uintptr_t)sem, site, &sem_birth);
+	uint16_t shown = at ? TTREC_LOCK_SEM_LOCKED : TTREC_LOCK_SEM_FOREIGN;
+	if (l && !(tt_load_relaxed(&l->flags) & shown))
+		tt_or_relaxed(&l->flags, shown);
+	struct ttrec_count *e = at ? NULL : tt_count_find(s, (uintptr_t)sem, site);
 	if (e)
 		e->gap |= GAP_FOREIGN;
 	struct tt_caller c = tt_caller_of(site, cfa);

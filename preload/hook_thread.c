@@ -146,6 +146,7 @@ void tt_thread_leaves(void *unused)
 	}
 	tt_event(s, TTREC_EVENT_END, &(struct ttrec_event){.end_ns = tt_now()});
 	tt_order_free(s);
+	tt_stacks_free(s);
 	tt_thread_ending(s);
 	tt_busy_end(s);
 }

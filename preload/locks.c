@@ -171,12 +171,14 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	uint64_t own = s->t ? UINT64_C(1) << (s->t->slot & 63) : 0;
 	if (s->t)
 		tt_count_forget(s, l->address);
-	if (!(tt_load_relaxed(&l->sharers) & ~own))
+	uint64_t sharers = tt_load_relaxed(&l->sharers);
+	if (!(sharers & ~own))
 		return;
 	uint64_t number = tt_add_relaxed(&tt_g.p->death_claim, 1);
 	struct tt_death *d = &tt_g.p->deaths[number % TT_DEATH_RING];
 	tt_store_relaxed(&d->seq, UINT64_C(0));
 	tt_store_release(&d->lock, l->address);
+	tt_store_release(&d->sharers, sharers);
 	tt_store_release(&d->seq, number + 1);
 	/* Numbers 0, 1, 2 ... belong to epochs 1, 2, 3 ...; the 32-bit epoch skips its reserved values. */
 	uint32_t e = tt_load_relaxed(&tt_epoch), n;

@@ -245,7 +245,7 @@ static struct ttrec_dep *dep_create(
 	d->stack = tt_stack_capture(s, c);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ttrec_held *h = &s->held[from + i];
-		const struct ttrec_lock *l = tt_lock_find(h->lock);
+		const struct ttrec_lock *l = tt_held_lock(s, from + i);
 		d->held[i].site = TTREC_SITE_WORD(h->site);
 		d->held[i].uid = l ? tt_lock_uid(l) : 0xffffffffu;
 	}
@@ -268,27 +268,17 @@ static void read_again(struct tt_self *s, uint64_t lock, uint64_t held, uint64_t
 		tt_misuse(s, TTREC_MISUSE_RECURSIVE_READ, l, site, s->t->serial, TTREC_SITE_WORD(held), 0, c);
 }
 
-/*
- * A try waits for nothing, so no deadlock comes of it: its facts are there to explain that, and tell how a lock that is held
- * was got. For a lock of many lives, as CPython makes one for each wait for a condition, what the first lives showed will do.
- */
-#define TRY_LIVES 16u
-static bool is_late_try(uint32_t uid, uint64_t site)
-{
-	unsigned op = TTREC_SITE_OP(site);
-	bool is_try = op == TTREC_OP_TRYLOCK || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_TRYRDLOCK;
-	return is_try && TTREC_UID_GEN(uid) >= TRY_LIVES;
-}
-
 /* The thread asks for `lock` (uid) with the outermost `depth` locks held. Recorded unless that is known. */
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c)
 {
 	const struct ttrec_held *top = &s->held[depth - 1];
 	uint64_t below = top->hash;
+	if (top->lock == lock && tt_site_is_sem(site))
+		return; /* as below; nor does a hook ask whether that is known */
 	uint32_t tag = tt_dep_tag(s, below, uid, site);
 	if (tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))
 		return;
-	bool late = is_late_try(uid, site);
+	bool late = tt_order_is_late_try(uid, site);
 	cache_add(s, top, lock, tag, !late);
 	if (late)
 		return;

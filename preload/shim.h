@@ -70,6 +70,7 @@ extern union tt_epoch_mem {
 struct tt_death {
 	uint64_t seq; /* number of the death + 1; stored last */
 	uint64_t lock;
+	uint64_t sharers; /* of the record: who may have entries for it */
 };
 struct tt_pthread_key {
 	uint64_t pthread; /* key, set once by compare and swap; addresses come back, so keys are never removed */
@@ -114,6 +115,7 @@ struct tt_private {
 	uint64_t table_bytes; /* in grown tables, against the budget */
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
 	uint64_t dep_free[TT_DEP_SIZES];
+	uint64_t stack_last_free;          /* see stacks.c */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
@@ -180,12 +182,14 @@ struct tt_self {
 	uint8_t reserved[2];
 
 	uint32_t random;
+	uint32_t stacks;   /* captured until they are remembered */
 	uint32_t pressure; /* on the table since it last grew: counts.c */
 	uint32_t deps_misses;
 	uint32_t reborn; /* a lock that tt_lock_get() found used after it was destroyed: its index + 1; see tt_used_destroyed()
 	                  */
-	uintptr_t busy_sp; /* frame that went in, to tell a nested event from one that was left by longjmp */
-	uint64_t creating; /* unused slot kept for the next create of this thread; slot + 1 */
+	uintptr_t busy_sp;                /* frame that went in, to tell a nested event from one that was left by longjmp */
+	struct tt_stack_last *stack_last; /* stacks.c; NULL: it has captured few */
+	uint64_t creating;                /* unused slot kept for the next create of this thread; slot + 1 */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct tt_self) <= 128, "TLS budget");
 _Static_assert(__builtin_offsetof(struct tt_self, random) == 64, "the hot words fill one line");
@@ -289,6 +293,11 @@ TT_INLINE bool tt_lock_is_dead(const struct ttrec_lock *l)
 {
 	return tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD;
 }
+/*
+ * This many generations of one record: the code makes such locks all the time, as CPython does for each wait for a condition.
+ * What they show together is known by then, and what is done for each of them adds up.
+ */
+#define TT_MANY_LIVES 16u
 /* What destroy calls leave in the memory of these says so, and their use after it fails, or is seen there. */
 TT_INLINE bool tt_lock_tells_death(const struct ttrec_lock *l)
 {
@@ -317,6 +326,8 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 struct ttrec_count *tt_count_find(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
+struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
+bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h);
 void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns);
 void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to);
@@ -331,11 +342,22 @@ TT_INLINE bool tt_site_is_sem(uint64_t site)
 	unsigned op = TTREC_SITE_OP(site);
 	return op == TTREC_OP_SEM_WAIT || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_SEM_TIMEDWAIT;
 }
+/*
+ * A try waits for nothing, so no deadlock comes of it: its facts are there to explain that, and tell how a lock that is held
+ * was got. For a lock of many lives, what the first lives showed will do.
+ */
+TT_INLINE bool tt_order_is_late_try(uint32_t uid, uint64_t site)
+{
+	unsigned op = TTREC_SITE_OP(site);
+	bool is_try = op == TTREC_OP_TRYLOCK || op == TTREC_OP_SEM_TRYWAIT || op == TTREC_OP_TRYRDLOCK;
+	return is_try && TTREC_UID_GEN(uid) >= TT_MANY_LIVES;
+}
 void tt_held_grow(struct tt_self *s);
-void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site); /* not counted: taken again inside the C library */
-uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);      /* index + 1 of the innermost entry, 0: not held */
-uint64_t tt_held_remove(struct tt_self *s, uint32_t at);            /* index + 1; returns its site word with the flags */
-void tt_held_forget_sem(struct tt_self *s, uint64_t sem);           /* a semaphore was destroyed: nobody holds it as a lock */
+void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site);   /* not counted: taken again inside the C library */
+struct ttrec_lock *tt_held_lock(const struct tt_self *s, uint32_t i); /* what entry i holds; NULL: it is gone */
+uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);        /* index + 1 of the innermost entry, 0: not held */
+uint64_t tt_held_remove(struct tt_self *s, uint32_t at);              /* index + 1; returns its site word with the flags */
+void tt_held_forget_sem(struct tt_self *s, uint64_t sem);             /* a semaphore was destroyed: nobody holds it as a lock */
 void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c);
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t below, uint64_t hash);
@@ -346,6 +368,7 @@ void tt_order_forget(struct tt_self *s);
 /* ------------------------------------------------------------------ stacks.c, modules.c */
 
 uint32_t tt_stack_capture(struct tt_self *s, const struct tt_caller *c);
+void tt_stacks_free(struct tt_self *s); /* the thread ends */
 void tt_module_seen(uint64_t pc);
 
 /* ------------------------------------------------------------------ threads.c */

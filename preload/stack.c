@@ -12,6 +12,7 @@
 #include "preload/stack.h"
 
 #include "lib/core/ttrec_format.h"
+#include "preload/stack_last.h"
 #include "preload/stack_rule.h"
 
 /* Frames between the walk and the hook: a few of ours. */
@@ -284,18 +285,26 @@ static bool leave_shim(struct walk *w, struct frame *f, uintptr_t pc, uintptr_t 
 	return false;
 }
 
-TT_NOINLINE unsigned tt_stack_walk_caller(
-	uintptr_t pc, uintptr_t cfa, struct tt_stack_bounds bounds, uint64_t *pcs, unsigned max, uint16_t *flags)
+TT_NOINLINE unsigned tt_stack_walk_caller(uintptr_t pc, uintptr_t cfa, struct tt_stack_bounds bounds, uint64_t *pcs,
+	unsigned max, uint16_t *flags, struct tt_stack_last *last)
 {
 	struct walk w;
 	TT_ARCH_CAPTURE(w.start);
 	if (!walk_init(&w, bounds, true) || cfa < w.low)
 		return tt_stack_walk(pc, cfa, 0, bounds, pcs, max, flags);
+	struct tt_stack_start start = {.regs = w.start, .pc = pc, .cfa = cfa, .high = w.high};
+	if (last && tt_stack_last_same(last, &w.view, &start)) {
+		last->tries = 0;
+		return 0;
+	}
 	for (;;) {
 		struct frame f = walk_begin(&w);
 		unsigned n = leave_shim(&w, &f, pc, cfa) ? walk_from(&w, f, pcs, max, flags) : 0;
-		if (!w.needs_full)
+		if (!w.needs_full) {
+			if (n && last)
+				tt_stack_last_note(last, &w.view, &start, pcs, n, max);
 			return n ? n : tt_stack_walk(pc, cfa, 0, bounds, pcs, max, flags);
+		}
 		w.needs_full = false; /* and will stay so: once more, with all registers */
 		w.full = true;
 	}

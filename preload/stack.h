@@ -14,6 +14,7 @@
 #ifndef TT_PRELOAD_STACK_H
 #define TT_PRELOAD_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,32 @@ void tt_stack_init(void *memory, size_t bytes);
 void tt_stack_flush(void);
 
 /*
+ * What the last walk from one place read from the stack, see stack_last.c. Belongs to one thread; all zero: nothing is known.
+ */
+#define TT_STACK_READS 44u
+struct tt_stack_last {
+	uintptr_t pc, cfa, sp, bp, high; /* where it began, and the end of the stack */
+	uint64_t flushes;
+	uint32_t stack; /* the caller's name for what it found; 0 none */
+	uint8_t count;  /* words noted; 0: none, the next walk goes all the way */
+	uint8_t tries;  /* notes since one was of use */
+	bool again;     /* two walks in a row found the same: noting may help */
+	bool needs_bp;
+	uint16_t at[TT_STACK_READS]; /* in words from sp */
+	uint64_t value[TT_STACK_READS];
+};
+/* The walk's frames are called `stack` (0: nothing); after an answer of 0, last->stack is what they are called. */
+static inline void tt_stack_last_is(struct tt_stack_last *last, uint32_t stack)
+{
+	last->again = stack && last->stack == stack;
+	if (!last->again) {
+		last->count = 0;
+		last->tries = 0;
+	}
+	last->stack = stack;
+}
+
+/*
  * Walks from a frame whose registers are known: pc is a return address, sp and bp the stack and frame pointer after that
  * return (bp may be 0: not known). pcs[0] is pc itself; at most max >= 1 entries are written. Bounds unknown, or sp outside of
  * them: only pcs[0]. Returns the number of frames, and in *flags how the walk ended:
@@ -54,9 +81,12 @@ unsigned tt_stack_walk(
  * TT_STACK_CFA(), both evaluated in the hook itself. Nothing else is needed of the hook (no frame pointer): the shim's own
  * frames are unwound by their own tables, which also yields the caller's callee-saved registers, so this is exact where
  * tt_stack_walk has to guess.
+ *
+ * last: NULL, or what is known of the last walk with the same bounds and max; then the answer may be 0, which is: the frames of
+ * that walk, again. The caller keeps them, and says with tt_stack_last_is() after each walk what came of it.
  */
-unsigned tt_stack_walk_caller(
-	uintptr_t pc, uintptr_t cfa, struct tt_stack_bounds bounds, uint64_t *pcs, unsigned max, uint16_t *flags);
+unsigned tt_stack_walk_caller(uintptr_t pc, uintptr_t cfa, struct tt_stack_bounds bounds, uint64_t *pcs, unsigned max,
+	uint16_t *flags, struct tt_stack_last *last);
 
 #define TT_STACK_PC()  ((uintptr_t)__builtin_return_address(0))
 #define TT_STACK_CFA() ((uintptr_t)__builtin_dwarf_cfa()) /* costs no frame pointer with gcc */

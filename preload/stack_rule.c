@@ -46,7 +46,8 @@ struct tt_rule_view tt_rule_view(void)
 	struct tt_rule_view v = {.words = tt_load_acquire(&cache.words)};
 	if (v.words)
 		v.bits = cache.bits;
-	v.epoch = tt_load_relaxed(&cache.epoch) & ((1u << TT_EPOCH_BITS) - 1u);
+	v.flushes = tt_load_relaxed(&cache.epoch);
+	v.epoch = v.flushes & ((1u << TT_EPOCH_BITS) - 1u);
 	return v;
 }
 

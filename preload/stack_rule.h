@@ -52,9 +52,10 @@ TT_INLINE uint64_t tt_rule_bp(uint64_t word)
 
 /* The cache as one walk sees it. */
 struct tt_rule_view {
-	uint64_t *words; /* NULL: no cache */
-	uint32_t bits;   /* log2 of the number of sets */
-	uint64_t epoch;
+	uint64_t *words;  /* NULL: no cache */
+	uint32_t bits;    /* log2 of the number of sets */
+	uint64_t epoch;   /* as it is in keys */
+	uint64_t flushes; /* all of it */
 };
 struct tt_rule_view tt_rule_view(void);
 

@@ -7,8 +7,65 @@
  */
 #include "preload/shim.h"
 #include "preload/module.h"
+#include "preload/sys.h"
 
-#define FRAMES_MAX 40u /* 320 bytes of the caller's stack */
+#define FRAMES_MAX 40u   /* 320 bytes of the caller's stack */
+#define LAST_COUNT 8u    /* places whose last stacks a thread remembers */
+#define LAST_BYTES 4096u /* what they take */
+#define LAST_AFTER 16u   /* stacks that a thread captures before that is worth it */
+#define ADDRESS    (((uint64_t)1 << 48) - 1)
+_Static_assert(LAST_COUNT * sizeof(struct tt_stack_last) <= LAST_BYTES, "one page");
+
+/* ------------------------------------------------------------------ the last ones */
+
+/* From pages that ended threads gave back, else a new one. Free ones: tag << 48 | address; link: first word. */
+static struct tt_stack_last *last_alloc(void)
+{
+	uint64_t w = tt_load_acquire(&tt_g.p->stack_last_free);
+	while (w & ADDRESS) {
+		uint64_t *page = (uint64_t *)(uintptr_t)(w & ADDRESS);
+		uint64_t next = (w & ~ADDRESS) | (tt_load_relaxed(page) & ADDRESS);
+		if (tt_cas_acq_rel(&tt_g.p->stack_last_free, &w, next)) {
+			__builtin_memset(page, 0, LAST_BYTES);
+			return (void *)page;
+		}
+	}
+	return tt_sys_mmap(LAST_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+void tt_stacks_free(struct tt_self *s)
+{
+	uint64_t *page = (uint64_t *)(void *)s->stack_last;
+	s->stack_last = NULL;
+	s->stacks = 0;
+	if (!page)
+		return;
+	uint64_t w = tt_load_relaxed(&tt_g.p->stack_last_free), next;
+	do {
+		tt_store_relaxed(page, w & ADDRESS);
+		next = ((w >> 48) + 1) << 48 | (uint64_t)(uintptr_t)page;
+	} while (!tt_cas_acq_rel(&tt_g.p->stack_last_free, &w, next));
+}
+
+/* Where the last stack of such a caller is remembered. NULL: nowhere. */
+static struct tt_stack_last *last_of(struct tt_self *s, const struct tt_caller *c)
+{
+	/* Of a nested event, or of a thread whose end would not be seen or was seen already: nothing. */
+	if (s->epoch != TT_EPOCH_BUSY || !s->t)
+		return NULL;
+	if (!s->stack_last) {
+		if (s->stacks < LAST_AFTER) {
+			s->stacks++;
+			return NULL;
+		}
+		if (tt_g.sandboxed || tt_load_relaxed(&s->t->state) != TTREC_THREAD_RUNNING ||
+			s->t->flags & TTREC_THREAD_ADOPTED || !(s->stack_last = last_alloc()))
+			return NULL;
+	}
+	return &s->stack_last[tt_mix(c->pc, c->cfa) >> 32 & (LAST_COUNT - 1)];
+}
+
+/* ------------------------------------------------------------------ capture */
 
 /* The walk begins in the shim's own frames, which lie below the caller's. */
 static struct tt_stack_bounds stack_bounds(const struct tt_self *s)
@@ -32,15 +89,9 @@ static bool stack_equal(const struct ttrec_stack *k, uint64_t hash, const uint64
 	return true;
 }
 
-/* The ref of the caller's stack, 0 when there is no space (counted). */
-uint32_t tt_stack_capture(struct tt_self *s, const struct tt_caller *c)
+/* The record of a stack; 0 when there is no space (counted). */
+static uint32_t stack_intern(const uint64_t *pc, unsigned n, uint16_t flags)
 {
-	uint64_t pc[FRAMES_MAX];
-	uint16_t flags = 0;
-	unsigned max = tt_g.stack_depth < FRAMES_MAX ? tt_g.stack_depth : FRAMES_MAX;
-	unsigned n = tt_stack_walk_caller(c->pc, c->cfa, stack_bounds(s), pc, max, &flags);
-	if (!n)
-		return 0;
 	uint64_t hash = n;
 	for (unsigned i = 0; i < n; i++)
 		hash = tt_mix(hash, pc[i]);
@@ -73,4 +124,20 @@ uint32_t tt_stack_capture(struct tt_self *s, const struct tt_caller *c)
 	} while (!tt_cas_acq_rel(head, &first, tt_ref(mine)));
 	tt_var_publish(mine, TTREC_VAR_STACK);
 	return tt_ref(mine);
+}
+
+/* The ref of the caller's stack, 0 when there is no space (counted). */
+uint32_t tt_stack_capture(struct tt_self *s, const struct tt_caller *c)
+{
+	uint64_t pc[FRAMES_MAX];
+	uint16_t flags = 0;
+	unsigned max = tt_g.stack_depth < FRAMES_MAX ? tt_g.stack_depth : FRAMES_MAX;
+	struct tt_stack_last *last = last_of(s, c);
+	unsigned n = tt_stack_walk_caller(c->pc, c->cfa, stack_bounds(s), pc, max, &flags, last);
+	if (!n)
+		return last->stack;
+	uint32_t ref = stack_intern(pc, n, flags);
+	if (last)
+		tt_stack_last_is(last, ref);
+	return ref;
 }

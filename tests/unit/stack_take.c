@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <unwind.h>
 
 #include "lib/core/ttrec_format.h"
@@ -43,10 +44,40 @@ static void drop_inner(struct stack_pair *p, uint64_t caller)
 	p->want_n -= skip;
 }
 
+/*
+ * Takes the stack again, four times, as one who remembers the last ones: of this caller, or of others in other depths. What is
+ * said to be the same as before must be what was just walked; else the pair is spoilt.
+ */
+_Thread_local unsigned long stack_agains;
+static __attribute__((noinline)) void take_again(struct stack_pair *p, uintptr_t pc, uintptr_t cfa, unsigned max)
+{
+	static _Thread_local struct tt_stack_last last;
+	static _Thread_local uint64_t kept[STACK_FRAMES], frames[STACK_FRAMES];
+	static _Thread_local unsigned kept_n, kept_max;
+	if (kept_max != max)
+		last.count = 0;
+	kept_max = max;
+	for (unsigned i = 0; i < 4; i++) {
+		uint16_t flags;
+		unsigned n = tt_stack_walk_caller(pc, cfa, stack_bounds(), frames, max, &flags, &last);
+		if (n) {
+			bool same = n == kept_n && memcmp(frames, kept, n * sizeof(*frames)) == 0;
+			tt_stack_last_is(&last, same ? last.stack : last.stack + 1);
+			memcpy(kept, frames, n * sizeof(*frames));
+			kept_n = n;
+		}
+		stack_agains += n == 0;
+		if (kept_n != p->n || memcmp(kept, p->pc, p->n * sizeof(*kept)) != 0)
+			p->n = 0;
+	}
+}
+
 __attribute__((noinline)) void stack_take_some(struct stack_pair *p, unsigned max)
 {
 	p->want_n = 0;
-	p->n = tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), stack_bounds(), p->pc, max ? max : STACK_FRAMES, &p->flags);
+	p->n = tt_stack_walk_caller(
+		TT_STACK_PC(), TT_STACK_CFA(), stack_bounds(), p->pc, max ? max : STACK_FRAMES, &p->flags, NULL);
+	take_again(p, TT_STACK_PC(), TT_STACK_CFA(), max ? max : STACK_FRAMES);
 	_Unwind_Backtrace(one_frame, p);
 	drop_inner(p, TT_STACK_PC());
 }

@@ -26,6 +26,9 @@ struct stack_pair {
 /* The calling thread's stack; asks glibc, once per thread. */
 struct tt_stack_bounds stack_bounds(void);
 
+/* Stacks of the calling thread that were found to be the same as before without a walk. */
+extern _Thread_local unsigned long stack_agains;
+
 /* Takes the stack of its caller, at most `max` frames of it; max = 0: all. */
 void stack_take_some(struct stack_pair *p, unsigned max);
 #define stack_take(p) stack_take_some((p), 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* LINK: preload/stack.c preload/stack_rule.c preload/stack_find.c preload/stack_cfi.c preload/stack_expr.c */
+/* LINK: preload/stack_last.c */
 /* LINK: tests/unit/stack_take.c tests/unit/stack_shapes_o0.c tests/unit/stack_shapes_o2.c */
 /* LINK: tests/unit/stack_shapes_cxx.cc */
 /* test_stack.c - the stack walker against libgcc's unwinder, in every kind of function; its limits; code made at run time. */
@@ -105,7 +106,7 @@ static void check_ends(void)
 
 static __attribute__((noinline)) unsigned walk_with(struct tt_stack_bounds bounds, unsigned max, uint64_t *pcs, uint16_t *flags)
 {
-	return tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), bounds, pcs, max, flags);
+	return tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), bounds, pcs, max, flags, NULL);
 }
 
 static void check_limits(void)
@@ -274,6 +275,7 @@ int main(void)
 	check_errno();
 	check_loaded_library();
 	check_run_time_code();
+	ok(stack_agains > 50, "%lu times a stack was told to be the one before, and was", stack_agains);
 	tt_stack_init(NULL, 0);
 	check_nested(stack_shapes_o2, "without a cache");
 	return done();

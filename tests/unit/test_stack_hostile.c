@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* LINK: preload/stack.c preload/stack_rule.c preload/stack_find.c preload/stack_cfi.c preload/stack_expr.c */
+/* LINK: preload/stack_last.c */
 /*
  * test_stack_hostile.c - the stack walker on nonsense: random registers on random stacks, random unwind programs, and a library
  * with damaged unwind tables. Stacks and programs end at pages that cannot be read: one byte too far is a crash. Random numbers

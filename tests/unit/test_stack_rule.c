@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* LINK: preload/stack.c preload/stack_rule.c preload/stack_find.c preload/stack_cfi.c preload/stack_expr.c */
+/* LINK: preload/stack_last.c */
 /* LINK: tests/unit/stack_take.c tests/unit/stack_shapes_o2.c */
 /* test_stack_rule.c - the stack walker's cache: a rule comes back for its own address or not at all; flushing; that it is used.
  */
@@ -125,8 +126,8 @@ static __attribute__((noinline)) void time_walks(void *arg)
 	double start = now_ns();
 	(void)arg;
 	for (unsigned i = 0; i < 500; i++)
-		pair.n =
-			tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), stack_bounds(), pair.pc, STACK_FRAMES, &pair.flags);
+		pair.n = tt_stack_walk_caller(
+			TT_STACK_PC(), TT_STACK_CFA(), stack_bounds(), pair.pc, STACK_FRAMES, &pair.flags, NULL);
 	elapsed_ns = (now_ns() - start) / 500;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* LINK: preload/stack.c preload/stack_rule.c preload/stack_find.c preload/stack_cfi.c preload/stack_expr.c */
+/* LINK: preload/stack_last.c */
 /* LINK: tests/unit/stack_take.c tests/unit/stack_shapes_o0.c tests/unit/stack_shapes_o2.c */
 /* LINK: tests/unit/stack_shapes_cxx.cc */
 /*

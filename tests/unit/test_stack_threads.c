@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* LINK: preload/stack.c preload/stack_rule.c preload/stack_find.c preload/stack_cfi.c preload/stack_expr.c */
+/* LINK: preload/stack_last.c */
 /* LINK: tests/unit/stack_take.c */
 /*
  * test_stack_threads.c - many threads walk stacks of twice as many code addresses as the cache can hold, while one of them
@@ -133,7 +134,7 @@ static void *iterate(void *unused)
 static __attribute__((noinline)) unsigned walk_cold(uint64_t *pcs, unsigned max, uint16_t *flags)
 {
 	tt_stack_flush();
-	return tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), stack_bounds(), pcs, max, flags);
+	return tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), stack_bounds(), pcs, max, flags, NULL);
 }
 
 static void check_loader_lock(void)

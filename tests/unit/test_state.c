@@ -2,7 +2,8 @@
 /* LINK: preload/arena.c preload/counts.c preload/events.c preload/file.c preload/freed.c preload/held.c preload/locks.c */
 /* LINK: preload/modules.c preload/options.c preload/order.c preload/stacks.c preload/threads.c preload/wait.c */
 /* LINK: preload/acquire.c */
-/* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
+/* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_last.c */
+/* LINK: preload/stack_rule.c */
 /*
  * test_state.c - the recorder's state core in an ordinary program: many threads at once, every count accounted for at the end.
  *
@@ -73,6 +74,11 @@ static void *worker(void *arg)
 			release(s, outer), release(s, inner);
 		if (i % 128 == me)
 			tt_died(s, lock_address((random >> 8) % 6000), TTREC_SITE(0x2000, TTREC_OP_NONE));
+		/* A lock of short lives: counted here and there in entries, and in between where those are evicted to. */
+		tt_counted(s, lock_address(7100), TTREC_SITE(0x500000, TTREC_OP_TRY_FAILED), &birth);
+		n++;
+		if (i % 16 == me)
+			tt_died(s, lock_address(7100), TTREC_SITE(0x2000, TTREC_OP_NONE));
 	}
 	acquired[me] = n;
 	return NULL;
@@ -192,9 +198,35 @@ static void places(void)
 	is_int((int)lost, 0, "each of %u entries is where it is looked for", entries);
 }
 
+/* A lock that lives shortly and often gets an entry in the table now and then only; what it did is counted all the same. */
+static void short_lives(void)
+{
+	enum { LIVES = 1600, EACH = 3 };
+	uint64_t lock = lock_address(30000), site = TTREC_SITE(0x700000, TTREC_OP_TRY_FAILED), before = counted();
+	struct tt_self *s = tt_enter();
+	uint64_t operations = tt_count_total(s->t);
+	unsigned entries = 0, once = 0;
+	for (unsigned i = 0; i < LIVES; i++) {
+		tt_born(s, lock, TTREC_SITE(0x700010, TTREC_OP_NONE), TT_STACK_CFA(), &birth, 0, 0);
+		for (unsigned k = 0; k < EACH; k++)
+			tt_counted(s, lock, site, &birth);
+		entries += tt_count_find(s, lock, site) != NULL;
+		tt_died(s, lock, TTREC_SITE(0x2000, TTREC_OP_NONE));
+	}
+	is_int((long)(counted() - before), (long)LIVES * EACH, "every operation of a lock of many lives is counted");
+	is_int((long)(tt_count_total(s->t) - operations), (long)LIVES * EACH, "and every one is its thread's");
+	ok(entries > 16 && entries < LIVES / 3, "%u of %d lives had an entry", entries, LIVES);
+	tt_born(s, lock, TTREC_SITE(0x700010, TTREC_OP_NONE), TT_STACK_CFA(), &birth, 0, 0);
+	while (once < 1000 && !tt_count_find(s, lock, site)) {
+		tt_counted(s, lock, site, &birth);
+		once++;
+	}
+	ok(once < 1000, "a life with many operations gets one: after %u", once);
+}
+
 int main(void)
 {
-	plan(15);
+	plan(19);
 	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
@@ -203,6 +235,7 @@ int main(void)
 	gaps();
 	promotion();
 	places();
+	short_lives();
 
 	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
 	ok(l && l->sharers != 0, "a lock that all used is found");

@@ -2,7 +2,8 @@
 /* LINK: preload/arena.c preload/counts.c preload/events.c preload/file.c preload/freed.c preload/held.c preload/locks.c */
 /* LINK: preload/modules.c preload/options.c preload/order.c preload/stacks.c preload/threads.c preload/wait.c */
 /* LINK: preload/acquire.c */
-/* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_rule.c */
+/* LINK: preload/stack.c preload/stack_cfi.c preload/stack_expr.c preload/stack_find.c preload/stack_last.c */
+/* LINK: preload/stack_rule.c */
 /* test_state_order.c - lock-order facts: each distinct one is recorded once, whatever the numbers of its locks. */
 #include "tests/unit/staterec.h"
 #include "tests/unit/tap.h"
