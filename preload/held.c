@@ -57,11 +57,11 @@ uint32_t tt_held_find(const struct tt_self *s, uint64_t lock)
 	return 0;
 }
 
-/* Its hash tells the record, which is at hand sooner than by the address. */
+/* Its uid tells the record sooner than its address. */
 struct ttrec_lock *tt_held_lock(const struct tt_self *s, uint32_t i)
 {
 	const struct ttrec_held *h = &s->held[i];
-	uint32_t uid = (uint32_t)(tt_held_hash_own(i ? h[-1].hash : 0, h->hash) >> 8);
+	uint32_t uid = tt_held_uid(s, i);
 	struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(uid));
 	bool is = l && l->address == h->lock && tt_lock_uid(l) == uid && !tt_lock_is_dead(l);
 	return is ? l : tt_lock_find(h->lock);

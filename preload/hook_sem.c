@@ -52,8 +52,11 @@ static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t 
 		}
 	}
 	/* What was pushed for it before it showed what it is will never be given back by this thread. */
-	for (uint32_t at; (at = tt_held_find(s, sem));)
+	for (uint32_t at; (at = tt_held_find(s, sem));) {
+		if (l)
+			tt_order_void(s, l);
 		tt_held_remove(s, at);
+	}
 	if (!e)
 		return NULL;
 	e->gap |= GAP_FOREIGN;

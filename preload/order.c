@@ -182,15 +182,38 @@ static void cache_add(struct tt_self *s, const struct ttrec_held *top, uint64_t 
 
 /* ------------------------------------------------------------------ the facts */
 
-static bool dep_equal(const struct ttrec_dep *d, uint64_t hash, uint32_t wanted, uint64_t site, const struct tt_self *s,
-	uint32_t from, uint32_t depth)
+/*
+ * A fact that is about to be: `uid` is wanted at `site`, with entries from .. depth - 1 held. hash: its key.
+ */
+struct fact {
+	uint32_t from, depth, uid;
+	uint64_t site, hash;
+};
+
+static bool dep_equal(const struct ttrec_dep *d, const struct fact *f, const struct tt_self *s)
 {
-	if (d->hash != hash || d->wanted != wanted || d->site != site || d->held_count != depth - from)
+	if (d->hash != f->hash || d->wanted != f->uid || d->site != f->site || d->held_count != f->depth - f->from)
 		return false;
-	for (uint32_t i = from; i < depth; i++)
-		if (TTREC_SITE_OP(d->held[i - from].site) != TTREC_SITE_OP(s->held[i].site))
+	for (uint32_t i = f->from; i < f->depth; i++)
+		if (TTREC_SITE_OP(d->held[i - f->from].site) != TTREC_SITE_OP(s->held[i].site))
 			return false;
 	return true; /* the hash covers the uids */
+}
+
+static uint32_t *dep_head(uint64_t hash)
+{
+	return &tt_g.p->dep_heads[(hash >> 20) & (TT_DEP_HEADS - 1)];
+}
+
+static struct ttrec_dep *dep_scan(uint32_t first, const struct fact *f, const struct tt_self *s)
+{
+	for (uint32_t r = first; r;) {
+		struct ttrec_dep *d = tt_at(r);
+		if (dep_equal(d, f, s))
+			return d;
+		r = d->chain;
+	}
+	return NULL;
 }
 
 /* The thread that has entry i did it again. */
@@ -228,27 +251,42 @@ static void dep_add_thread(struct tt_self *s, struct ttrec_dep *d)
 	tt_or_relaxed(&t->flags, TTREC_THREAD_HAS_DEPS);
 }
 
-static struct ttrec_dep *dep_create(
-	struct tt_self *s, uint32_t from, uint32_t depth, uint32_t uid, uint64_t site, uint64_t hash, const struct tt_caller *c)
+static struct ttrec_dep *dep_alloc(const struct fact *f)
 {
-	uint32_t n = depth - from;
-	struct ttrec_dep *d = tt_var_alloc((uint32_t)(sizeof(*d) + n * sizeof(d->held[0])));
-	if (!d) {
+	struct ttrec_dep *d = tt_var_alloc((uint32_t)(sizeof(*d) + (f->depth - f->from) * sizeof(d->held[0])));
+	if (!d)
 		tt_drop(TTREC_DROP_DEP);
-		return NULL;
+	return d;
+}
+
+/*
+ * Release stores, hash first and held_count last: a record that speaks of something else now may be read meanwhile. Whoever
+ * finds another hash afterwards, or nothing held, read a mixture.
+ */
+static void dep_fill(struct tt_self *s, struct ttrec_dep *d, const struct fact *f, const struct tt_caller *c)
+{
+	tt_store_release(&d->held_count, (uint16_t)0);
+	tt_store_release(&d->hash, f->hash);
+	tt_store_release(&d->thread_count, (uint16_t)0);
+	tt_store_release(&d->seen, UINT64_C(0));
+	__builtin_memset(d->between, 0, sizeof(d->between));
+	tt_store_release(&d->wanted, f->uid);
+	tt_store_release(&d->site, f->site);
+	tt_store_release(&d->first_ns, tt_now());
+	tt_store_release(&d->stack, tt_stack_capture(s, c));
+	for (uint32_t i = f->from; i < f->depth; i++) {
+		const struct ttrec_lock *l = tt_held_lock(s, i);
+		tt_store_release(&d->held[i - f->from].site, TTREC_SITE_WORD(s->held[i].site));
+		tt_store_release(&d->held[i - f->from].uid, l ? tt_lock_uid(l) : 0xffffffffu);
 	}
-	d->wanted = uid;
-	d->hash = hash;
-	d->site = site;
-	d->held_count = (uint16_t)n;
-	d->first_ns = tt_now();
-	d->stack = tt_stack_capture(s, c);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ttrec_held *h = &s->held[from + i];
-		const struct ttrec_lock *l = tt_held_lock(s, from + i);
-		d->held[i].site = TTREC_SITE_WORD(h->site);
-		d->held[i].uid = l ? tt_lock_uid(l) : 0xffffffffu;
-	}
+	tt_store_release(&d->held_count, (uint16_t)(f->depth - f->from));
+}
+
+static struct ttrec_dep *dep_create(struct tt_self *s, const struct fact *f, const struct tt_caller *c)
+{
+	struct ttrec_dep *d = dep_alloc(f);
+	if (d)
+		dep_fill(s, d, f, c);
 	return d;
 }
 
@@ -268,6 +306,127 @@ static void read_again(struct tt_self *s, uint64_t lock, uint64_t held, uint64_t
 		tt_misuse(s, TTREC_MISUSE_RECURSIVE_READ, l, site, s->t->serial, TTREC_SITE_WORD(held), 0, c);
 }
 
+/* ------------------------------------------------------------------ passing facts */
+
+/*
+ * CPython makes a semaphore for each wait for a condition, takes it, and waits until another thread gives it back; meanwhile
+ * it takes its interpreter's mutex. As long as nobody but who took it has given it back, it may be a lock, and that is an order
+ * like any other. Then it turns out to be none, and the fact says what it would say without it. So the fact of a semaphore that
+ * has had many lives and is held innermost is recorded, but it is not in the table of facts yet; and when the semaphore has
+ * shown that it is no lock, the fact becomes that without it, or, if that is known, its record is used for the next of its
+ * kind.
+ */
+static bool is_passing(const struct tt_self *s, uint32_t depth)
+{
+	return tt_site_is_sem(s->held[depth - 1].site) && TTREC_UID_GEN(tt_held_uid(s, depth - 1)) >= TT_MANY_LIVES;
+}
+
+/* It may be overwritten no longer: it becomes one like all others. */
+static void spare_keep(struct tt_spare_dep *k)
+{
+	struct ttrec_dep *d = tt_at(k->dep);
+	uint32_t *head = dep_head(d->hash), first = tt_load_acquire(head);
+	do {
+		d->chain = first;
+	} while (!tt_cas_acq_rel(head, &first, k->dep));
+	k->dep = 0;
+}
+
+/* The thread's record of this fact, NULL none; *ret: a place for one, with a record that may be overwritten, or empty. */
+static struct ttrec_dep *spare_find(struct tt_self *s, const struct fact *f, struct tt_spare_dep **ret)
+{
+	struct tt_spare_dep *fits = NULL, *empty = NULL, *other = &s->spare[tt_random(s) % TT_SPARE_DEPS];
+	for (struct tt_spare_dep *k = s->spare; k < s->spare + TT_SPARE_DEPS; k++) {
+		struct ttrec_dep *d = k->dep ? tt_at(k->dep) : NULL;
+		if (!d)
+			empty = k;
+		else if (k->uid != TT_SPARE_VOID && dep_equal(d, f, s))
+			return d;
+		else if (k->uid == TT_SPARE_VOID && d->held_count == f->depth - f->from)
+			fits = k;
+	}
+	*ret = fits ? fits : empty ? empty : other;
+	if (fits || empty)
+		return NULL;
+	if (other->uid != TT_SPARE_VOID) {
+		spare_keep(other);
+		s->spare_kept = true;
+	}
+	other->dep = 0;
+	return NULL;
+}
+
+static void passing(struct tt_self *s, const struct fact *f, const struct tt_caller *c)
+{
+	struct tt_spare_dep *k = NULL;
+	struct ttrec_dep *d = spare_find(s, f, &k);
+	uint32_t uid = tt_held_uid(s, f->depth - 1);
+	const struct ttrec_lock *sem = tt_lock_by_index(TTREC_UID_INDEX(uid));
+	/* What others know of that semaphore, or this thread from before. */
+	bool may_be_known = s->spare_kept || !sem || tt_load_relaxed(&sem->sharers) & ~(UINT64_C(1) << (s->t->slot & 63));
+	if (!d && may_be_known)
+		d = dep_scan(tt_load_acquire(dep_head(f->hash)), f, s);
+	if (d) {
+		dep_add_thread(s, d);
+		return;
+	}
+	bool fits = k->dep;
+	d = fits ? tt_at(k->dep) : dep_alloc(f);
+	if (!d)
+		return;
+	dep_fill(s, d, f, c);
+	dep_add_thread(s, d);
+	if (!fits)
+		tt_var_publish(d, TTREC_VAR_DEP);
+	uint64_t below = f->depth > 1 ? s->held[f->depth - 2].hash : 0;
+	*k = (struct tt_spare_dep){.dep = tt_ref(d), .uid = uid, .without = tt_order_key(below, f->uid, f->site) | 1};
+}
+
+/* The fact that says the same as d without what was held innermost. */
+static struct ttrec_dep *find_without(const struct ttrec_dep *d, uint64_t hash)
+{
+	for (uint32_t r = tt_load_acquire(dep_head(hash)); r;) {
+		struct ttrec_dep *o = tt_at(r);
+		bool same =
+			o->hash == hash && o->wanted == d->wanted && o->site == d->site && o->held_count + 1u == d->held_count;
+		for (unsigned i = 0; same && i < o->held_count; i++)
+			same = o->held[i].uid == d->held[i].uid &&
+			       TTREC_SITE_OP(o->held[i].site) == TTREC_SITE_OP(d->held[i].site);
+		if (same)
+			return o;
+		r = o->chain;
+	}
+	return NULL;
+}
+
+static void spare_void(struct tt_self *s, struct tt_spare_dep *k, struct ttrec_dep *d)
+{
+	k->uid = TT_SPARE_VOID;
+	uint16_t n = d->held_count;
+	if (n < 2)
+		return; /* nothing else was held: it says nothing any more */
+	struct ttrec_dep *o = find_without(d, k->without);
+	if (o) {
+		dep_add_thread(s, o);
+		return;
+	}
+	tt_store_release(&d->held_count, (uint16_t)0);
+	tt_store_release(&d->hash, k->without);
+	tt_store_release(&d->held_count, (uint16_t)(n - 1));
+	spare_keep(k);
+}
+
+/* The thread held a semaphore, which turned out to be no lock: in this life, not in one whose number came again. */
+void tt_order_void(struct tt_self *s, const struct ttrec_lock *l)
+{
+	for (struct tt_spare_dep *k = s->spare; k < s->spare + TT_SPARE_DEPS; k++) {
+		struct ttrec_dep *d = k->dep ? tt_at(k->dep) : NULL;
+		/* What was done before the thread made or joined another is not what it does now: then it is left as it is. */
+		if (d && k->uid == tt_lock_uid(l) && d->first_ns >= l->birth_ns && d->threads[0].segment == s->t->segment)
+			spare_void(s, k, d);
+	}
+}
+
 /* The thread asks for `lock` (uid) with the outermost `depth` locks held. Recorded unless that is known. */
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c)
 {
@@ -278,8 +437,8 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 	uint32_t tag = tt_dep_tag(s, below, uid, site);
 	if (tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))
 		return;
-	bool late = tt_order_is_late_try(uid, site);
-	cache_add(s, top, lock, tag, !late);
+	bool late = tt_order_is_late_try(uid, site), passes = !late && is_passing(s, depth);
+	cache_add(s, top, lock, tag, !late && !passes);
 	if (late)
 		return;
 	for (uint32_t i = 0; i < depth; i++)
@@ -288,21 +447,23 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 			read_again(s, lock, s->held[i].site, site, c);
 			return;
 		}
-	uint32_t from = depth > DEP_HELD_MAX ? depth - DEP_HELD_MAX : 0;
-	uint64_t hash = tt_order_key(below, uid, site) | 1;
-	uint32_t *head = &tt_g.p->dep_heads[(hash >> 20) & (TT_DEP_HEADS - 1)];
-	uint32_t first = tt_load_acquire(head);
-	struct ttrec_dep *mine = NULL;
+	struct fact f = {.from = depth > DEP_HELD_MAX ? depth - DEP_HELD_MAX : 0,
+		.depth = depth,
+		.uid = uid,
+		.site = site,
+		.hash = tt_order_key(below, uid, site) | 1};
+	if (passes) {
+		passing(s, &f, c);
+		return;
+	}
+	uint32_t *head = dep_head(f.hash), first = tt_load_acquire(head);
+	struct ttrec_dep *mine = NULL, *known;
 	do {
-		for (uint32_t r = first; r;) {
-			struct ttrec_dep *d = tt_at(r);
-			if (dep_equal(d, hash, uid, site, s, from, depth)) {
-				dep_add_thread(s, d);
-				return; /* `mine`, if any, stays unpublished */
-			}
-			r = d->chain;
+		if ((known = dep_scan(first, &f, s))) {
+			dep_add_thread(s, known);
+			return; /* `mine`, if any, stays unpublished */
 		}
-		if (!mine && !(mine = dep_create(s, from, depth, uid, site, hash, c)))
+		if (!mine && !(mine = dep_create(s, &f, c)))
 			return;
 		mine->chain = first;
 	} while (!tt_cas_acq_rel(head, &first, tt_ref(mine)));

@@ -165,6 +165,15 @@ struct tt_memo {
 extern const struct tt_memo tt_no_memos[TT_MEMOS + TT_DEP_NEAR / 2] __attribute__((visibility("hidden")));
 #define tt_no_deps ((const tt_dep_set *)(const void *)(tt_no_memos + TT_MEMOS))
 
+/* A fact about lock order that may be written over: order.c, "passing facts". */
+struct tt_spare_dep {
+	uint32_t dep;     /* ref; 0 none */
+	uint32_t uid;     /* semaphore that was held innermost; TT_SPARE_VOID: it was no lock */
+	uint64_t without; /* key of the fact without that */
+};
+#define TT_SPARE_VOID 0xffffffffu
+#define TT_SPARE_DEPS 4u
+
 struct tt_self {
 	/* One cache line of what every hook needs. */
 	uint32_t epoch; /* the hot path's comparison; TT_EPOCH_BUSY while inside */
@@ -177,9 +186,10 @@ struct tt_self {
 	uint32_t table_lines;   /* bytes of the table - 64: masks the offset of a line */
 	uint32_t deps_mask;     /* sets - 1 */
 	uint32_t saved_epoch;
-	uint8_t refused; /* no record could be had: pass through (until the epoch changes) */
-	uint8_t off;     /* > 0: the thread's events are not recorded (inside real calls that call hooks) */
-	uint8_t reserved[2];
+	uint8_t refused;    /* no record could be had: pass through (until the epoch changes) */
+	uint8_t off;        /* > 0: the thread's events are not recorded (inside real calls that call hooks) */
+	uint8_t spare_kept; /* passing facts of this thread are in the table of facts */
+	uint8_t reserved;
 
 	uint32_t random;
 	uint32_t stacks;   /* captured until they are remembered */
@@ -190,8 +200,9 @@ struct tt_self {
 	uintptr_t busy_sp;                /* frame that went in, to tell a nested event from one that was left by longjmp */
 	struct tt_stack_last *stack_last; /* stacks.c; NULL: it has captured few */
 	uint64_t creating;                /* unused slot kept for the next create of this thread; slot + 1 */
+	struct tt_spare_dep spare[TT_SPARE_DEPS];
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct tt_self) <= 128, "TLS budget");
+_Static_assert(sizeof(struct tt_self) <= 192, "TLS budget");
 _Static_assert(__builtin_offsetof(struct tt_self, random) == 64, "the hot words fill one line");
 extern __thread struct tt_self tt_self __attribute__((tls_model("initial-exec")));
 
@@ -362,6 +373,7 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t below, uint64_t hash);
 void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
+void tt_order_void(struct tt_self *s, const struct ttrec_lock *l);
 void tt_order_free(struct tt_self *s);
 void tt_order_forget(struct tt_self *s);
 
@@ -527,6 +539,13 @@ TT_INLINE uint64_t tt_held_hash(uint64_t below, uint64_t own)
 TT_INLINE uint64_t tt_held_hash_own(uint64_t below, uint64_t hash)
 {
 	return below ? (hash ^ hash >> 32) * TT_HASH_INVERSE - below * TT_HASH_BELOW : hash;
+}
+
+/* Of entry i, as its hash has it. */
+TT_INLINE uint32_t tt_held_uid(const struct tt_self *s, uint32_t i)
+{
+	const struct ttrec_held *h = &s->held[i];
+	return (uint32_t)(tt_held_hash_own(i ? h[-1].hash : 0, h->hash) >> 8);
 }
 
 /* The key of a dependency: below, uid and site are multiplied apart, so that what they have in common does not cancel out. */

@@ -2,6 +2,7 @@
 /*
  * facts.c - lock-order facts, misuse, events, and who blocked whom by thread.
  */
+#include "lib/core/atomics.h"
 #include "lib/model/model_private.h"
 
 #include <stdlib.h>
@@ -17,17 +18,18 @@ static struct tt_lock *lock_by_uid(const struct model_process *mp, uint32_t uid)
 
 static void dep_held(struct tt_model *m, struct model_process *mp, struct tt_dep *d, const struct ttrec_dep *r)
 {
-	struct tt_dep_held *held = model_alloc(m, (r->held_count + 1u) * sizeof(*held));
+	unsigned count = tt_load_acquire(&r->held_count);
+	struct tt_dep_held *held = model_alloc(m, (count + 1u) * sizeof(*held));
 	if (!held)
 		return;
-	for (unsigned i = 0; i < r->held_count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		held[i].uid = r->held[i].uid;
 		held[i].lock = lock_by_uid(mp, r->held[i].uid);
 		held[i].site = model_site(m, mp, r->held[i].site);
 		held[i].shared = tt_op_is_shared((enum ttrec_op)TTREC_SITE_OP(r->held[i].site));
 	}
 	d->held = held;
-	d->held_count = r->held_count;
+	d->held_count = (uint16_t)count;
 }
 
 void model_read_deps(struct tt_model *m, struct model_process *mp)
@@ -36,6 +38,8 @@ void model_read_deps(struct tt_model *m, struct model_process *mp)
 	const struct ttrec_dep *r;
 	rec_for_each_dep(it, r, mp->rec)
 	{
+		/* A live process may write another fact over it (order.c of the shim): then what was read is none. */
+		uint64_t hash = tt_load_acquire(&r->hash);
 		struct tt_dep *d = tt_vec_add(&m->deps);
 		if (!d) {
 			model_fail(m);
@@ -63,6 +67,8 @@ void model_read_deps(struct tt_model *m, struct model_process *mp)
 			t->between = r->between[i];
 			t->thread = tt_hmap_ptr(&mp->threads, t->serial);
 		}
+		if (tt_load_acquire(&r->hash) != hash || d->held_count == 0)
+			m->deps.len--;
 	}
 }
 
