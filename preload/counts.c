@@ -103,6 +103,16 @@ struct ttrec_count *tt_count_find(const struct tt_self *s, uint64_t lock, uint64
 	return e ? e : window_find(s, second_window(s, hash), lock, site);
 }
 
+/* The same where there may well be none: asks the lock first, which knows who has entries for it. */
+struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	const struct ttrec_lock *l = e ? NULL : tt_lock_find(lock);
+	if (!l || !(tt_load_relaxed(&l->sharers) >> (s->t->slot & 63) & 1))
+		return e;
+	return tt_count_find(s, lock, site);
+}
+
 static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)
 {
 	for (struct ttrec_count *e = s->table + window; e < s->table + window + TT_WINDOW; e++)
@@ -277,7 +287,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 
 struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
-	struct ttrec_count *e = tt_count_find(s, lock, site);
+	struct ttrec_count *e = tt_count_seek(s, lock, site);
 	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
 		return NULL;
 	if (unlikely(!(e->n % PROMOTE_EVERY)))
@@ -307,7 +317,7 @@ bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t sit
 /* Counts an operation that acquires nothing, wherever that is least work. The lock's record; NULL: no space. */
 struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
-	struct ttrec_lock *l = tt_count_find(s, lock, site) ? NULL : tt_lock_find(lock);
+	struct ttrec_lock *l = tt_count_seek(s, lock, site) ? NULL : tt_lock_find(lock);
 	if (l && l->kind == birth->kind && tt_count_direct(s, l, site))
 		return l;
 	const struct ttrec_count *e = tt_count(s, lock, site, birth);

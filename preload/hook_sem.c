@@ -39,7 +39,7 @@ static struct ttrec_lock *entry_lock(const struct ttrec_count *e)
  */
 static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t site)
 {
-	struct ttrec_lock *l = tt_count_find(s, sem, site) ? NULL : tt_lock_find(sem);
+	struct ttrec_lock *l = tt_count_seek(s, sem, site) ? NULL : tt_lock_find(sem);
 	bool direct = l && l->kind == TTREC_KIND_SEM && sem_is_foreign(l) && tt_count_direct(s, l, site);
 	struct ttrec_count *e = direct ? NULL : tt_count(s, sem, site, &sem_birth);
 	if (!direct) {
@@ -244,7 +244,6 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	/* CPython asks in this way whether a lock is its own, as often as it takes one. */
 	bool none = tt_mutex_inline_ok && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
 	struct tt_ready ready = {.e = NULL};
 	if (!none)
@@ -257,12 +256,35 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	return r;
 }
 
+/* CPython asks in this way whether a lock is its own, as often as it takes one. True: there is no unit, and that is counted. */
+TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
+{
+	if (!tt_entered(s) || unlikely(!tt_load_relaxed(&tt_sem_inline.try)))
+		return false;
+	struct ttrec_count *e = tt_of_pair(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED));
+	if (unlikely(!e))
+		return false;
+	tt_own_add(&e->n, 1);
+	return true;
+}
+
+/* What the library answers then. */
+static TT_NOINLINE int sem_try_again(void)
+{
+	errno = EAGAIN;
+	return -1;
+}
+
 TT_EXPORT int sem_trywait(sem_t *sem)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
-	return likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT, &tt_sem_inline.try))
-	               ? 0
-	               : sem_trywait_out(sem, site, HOOK_CFA());
+	if ((uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data)) {
+		if (likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT, &tt_sem_inline.try)))
+			return 0;
+	} else if (likely(sem_none(&tt_self, sem, site))) {
+		return sem_try_again();
+	}
+	return sem_trywait_out(sem, site, HOOK_CFA());
 }
 
 /* glibc checks the time's form first, and only then the semaphore. */
@@ -313,7 +335,7 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	uint16_t shown = at ? TTREC_LOCK_SEM_LOCKED : TTREC_LOCK_SEM_FOREIGN;
 	if (l && !(tt_load_relaxed(&l->flags) & shown))
 		tt_or_relaxed(&l->flags, shown);
-	struct ttrec_count *e = at ? NULL : tt_count_find(s, (uintptr_t)sem, site);
+	struct ttrec_count *e = at ? NULL : tt_count_seek(s, (uintptr_t)sem, site);
 	if (e)
 		e->gap |= GAP_FOREIGN;
 	struct tt_caller c = tt_caller_of(site, cfa);
@@ -332,7 +354,7 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		return REAL(sem_post)(sem);
 	uint32_t depth = s->t->held_depth;
 	bool held = tt_release_is_plain(s, (uintptr_t)sem);
-	struct ttrec_count *e = held ? NULL : tt_count_find(s, (uintptr_t)sem, site);
+	struct ttrec_count *e = held ? NULL : tt_count_seek(s, (uintptr_t)sem, site);
 	if (!held && (!e || !(e->gap & GAP_FOREIGN)))
 		return sem_post_slow(s, sem, site, cfa);
 	if (e)

@@ -11,15 +11,19 @@
  */
 #include "preload/shim.h"
 
-/* The living lock at this address, NULL if none is known. */
+/* The living lock at this address, NULL if none is known. The thread finds what it found before without the chain. */
 struct ttrec_lock *tt_lock_find(uint64_t address)
 {
-	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]);
-	while (i) {
-		struct ttrec_lock *l = tt_lock_by_index(i - 1);
-		if (l->address == address && !tt_lock_is_dead(l))
+	uint32_t *near = &tt_self.locks_near[tt_lock_hash(address) % TT_LOCKS_NEAR], hint = tt_load_relaxed(near);
+	struct ttrec_lock *l = hint ? tt_lock_by_index(hint - 1) : NULL;
+	if (l && l->address == address && !tt_lock_is_dead(l))
+		return l;
+	for (uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]); i; i = l->chain) {
+		l = tt_lock_by_index(i - 1);
+		if (l->address == address && !tt_lock_is_dead(l)) {
+			tt_store_relaxed(near, i);
 			return l;
-		i = l->chain;
+		}
 	}
 	return NULL;
 }
@@ -37,17 +41,19 @@ struct ttrec_lock *tt_lock_find_destroyed(uint64_t address)
 	return NULL;
 }
 
-/* A dead one that the same code made at the same place. */
-static struct ttrec_lock *lock_find_dead(uint64_t address, const struct tt_birth *b)
+/* A dead one that the same code made at the same place; *destroyed: as tt_lock_find_destroyed(). */
+static struct ttrec_lock *lock_find_dead(uint64_t address, const struct tt_birth *b, struct ttrec_lock **destroyed)
 {
-	uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]);
-	while (i) {
-		struct ttrec_lock *l = tt_lock_by_index(i - 1);
-		if (l->address == address && l->birth_site == b->site && l->kind == b->kind && tt_lock_is_dead(l))
-			return l;
-		i = l->chain;
+	struct ttrec_lock *l, *dead = *destroyed = NULL;
+	for (uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]); i; i = l->chain) {
+		l = tt_lock_by_index(i - 1);
+		uint16_t flags = l->address == address ? tt_load_relaxed(&l->flags) : 0;
+		if (!*destroyed && flags & TTREC_LOCK_DESTROYED)
+			*destroyed = l;
+		if (!dead && flags & TTREC_LOCK_DEAD && l->birth_site == b->site && l->kind == b->kind)
+			dead = l;
 	}
-	return NULL;
+	return dead;
 }
 
 static void lock_revive(struct tt_self *s, struct ttrec_lock *l, const struct tt_birth *b)
@@ -119,14 +125,27 @@ static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const
  * A lock begins where a destroyed one was. Used without an init call it is that one still, unless its memory was given back
  * meanwhile, or is on a stack and so may have become another's.
  */
-static void lock_reborn(struct tt_self *s, uint64_t address, const struct tt_birth *b)
+static void lock_reborn(struct tt_self *s, struct ttrec_lock *dead, const struct tt_birth *b)
 {
-	struct ttrec_lock *dead = tt_lock_find_destroyed(address);
 	if (!dead || tt_lock_tells_death(dead))
 		return;
 	if (!b->caller && dead->kind == b->kind && !(tt_load_relaxed(&dead->flags) & TTREC_LOCK_ON_STACK))
 		s->reborn = dead->index + 1;
 	tt_and_relaxed(&dead->flags, (uint16_t)~TTREC_LOCK_DESTROYED);
+}
+
+/* One begins; l: what lives there, and is over. */
+static struct ttrec_lock *lock_begin(struct tt_self *s, struct ttrec_lock *l, uint64_t address, const struct tt_birth *b)
+{
+	struct ttrec_lock *destroyed;
+	if (l)
+		tt_lock_death(s, l, b->site, false);
+	l = lock_find_dead(address, b, &destroyed);
+	lock_reborn(s, destroyed, b);
+	if (!l)
+		return lock_insert(s, address, b);
+	lock_revive(s, l, b);
+	return l;
 }
 
 /* The lock at this address, made known by its first use if need be. NULL: no space (counted). */
@@ -135,24 +154,14 @@ struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct
 	struct ttrec_lock *l = tt_lock_find(address);
 	if (l && l->kind == b->kind)
 		return l;
-	if (l) /* another kind of object lives there now: the old one is gone, whether or not we were told */
-		tt_lock_death(s, l, b->site, false);
-	else
-		lock_reborn(s, address, b);
-	l = lock_find_dead(address, b);
-	if (!l)
-		return lock_insert(s, address, b);
-	lock_revive(s, l, b);
-	return l;
+	/* Another kind of object may live there now: the old one is gone, whether or not we were told. */
+	return lock_begin(s, l, address, b);
 }
 
 /* An init call: whatever lived there is over. */
 void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *b)
 {
-	struct ttrec_lock *l = tt_lock_find(address);
-	if (l)
-		tt_lock_death(s, l, b->site, false);
-	tt_lock_get(s, address, b);
+	lock_begin(s, tt_lock_find(address), address, b);
 }
 
 /*

@@ -172,7 +172,8 @@ struct tt_spare_dep {
 	uint64_t without; /* key of the fact without that */
 };
 #define TT_SPARE_VOID 0xffffffffu
-#define TT_SPARE_DEPS 4u
+#define TT_SPARE_DEPS 3u
+#define TT_LOCKS_NEAR 8u
 
 struct tt_self {
 	/* One cache line of what every hook needs. */
@@ -201,6 +202,7 @@ struct tt_self {
 	struct tt_stack_last *stack_last; /* stacks.c; NULL: it has captured few */
 	uint64_t creating;                /* unused slot kept for the next create of this thread; slot + 1 */
 	struct tt_spare_dep spare[TT_SPARE_DEPS];
+	uint32_t locks_near[TT_LOCKS_NEAR]; /* index + 1 of locks found before: hints, for tt_lock_find() */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct tt_self) <= 192, "TLS budget");
 _Static_assert(__builtin_offsetof(struct tt_self, random) == 64, "the hot words fill one line");
@@ -336,6 +338,7 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 
 struct ttrec_count *tt_count_find(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
+struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site);
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);
