@@ -103,14 +103,18 @@ struct ttrec_count *tt_count_find(const struct tt_self *s, uint64_t lock, uint64
 	return e ? e : window_find(s, second_window(s, hash), lock, site);
 }
 
-/* The same where there may well be none: asks the lock first, which knows who has entries for it. */
+/* May the thread have entries for the lock? */
+bool tt_count_any(const struct tt_self *s, uint64_t lock)
+{
+	const struct ttrec_lock *l = tt_lock_find(lock);
+	return l && tt_load_relaxed(&l->sharers) >> (s->t->slot & 63) & 1;
+}
+
+/* As tt_count_find(), where there may well be none: the lock knows who has any. */
 struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	struct ttrec_count *e = tt_count_probe(s, lock, site);
-	const struct ttrec_lock *l = e ? NULL : tt_lock_find(lock);
-	if (!l || !(tt_load_relaxed(&l->sharers) >> (s->t->slot & 63) & 1))
-		return e;
-	return tt_count_find(s, lock, site);
+	return e || !tt_count_any(s, lock) ? e : tt_count_find(s, lock, site);
 }
 
 static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)

@@ -213,7 +213,7 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 
 TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
+	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
 	/* glibc's sem_clockwait is a cancellation point only when it waits. */
 	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();
@@ -247,7 +247,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	bool none = tt_mutex_inline_ok && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
 	struct tt_ready ready = {.e = NULL};
 	if (!none)
-		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, true);
+		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
 	int r = !none && tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);

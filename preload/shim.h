@@ -338,6 +338,7 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 
 struct ttrec_count *tt_count_find(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
+bool tt_count_any(const struct tt_self *s, uint64_t lock);
 struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site);
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);

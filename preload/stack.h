@@ -46,6 +46,7 @@ struct tt_stack_last {
 	uint64_t flushes;
 	uint32_t stack; /* the caller's name for what it found; 0 none */
 	uint8_t count;  /* words noted; 0: none, the next walk goes all the way */
+	uint8_t noted;  /* the same, until it is known that they lead to `stack` */
 	uint8_t tries;  /* notes since one was of use */
 	bool again;     /* two walks in a row found the same: noting may help */
 	bool needs_bp;
@@ -56,11 +57,10 @@ struct tt_stack_last {
 static inline void tt_stack_last_is(struct tt_stack_last *last, uint32_t stack)
 {
 	last->again = stack && last->stack == stack;
-	if (!last->again) {
-		last->count = 0;
-		last->tries = 0;
-	}
+	if (!last->again)
+		last->noted = last->tries = 0;
 	last->stack = stack;
+	last->count = last->noted;
 }
 
 /*

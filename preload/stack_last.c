@@ -92,7 +92,7 @@ static unsigned note_reads(struct tt_stack_last *last, const struct tt_rule_view
 void tt_stack_last_note(struct tt_stack_last *last, const struct tt_rule_view *v, const struct tt_stack_start *start,
 	const uint64_t *pcs, unsigned n, unsigned max)
 {
-	last->count = 0;
+	last->count = last->noted = 0;
 	if (!last->again || last->tries == TRIES_MAX)
 		return;
 	last->tries++;
@@ -103,7 +103,5 @@ void tt_stack_last_note(struct tt_stack_last *last, const struct tt_rule_view *v
 	last->high = start->high;
 	last->flushes = v->flushes;
 	last->needs_bp = false;
-	unsigned count = note_reads(last, v, start, pcs, n, max);
-	tt_barrier();
-	last->count = (uint8_t)count;
+	last->noted = (uint8_t)note_reads(last, v, start, pcs, n, max);
 }

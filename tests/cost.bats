@@ -50,6 +50,10 @@ at_most()
 	at_most sem 54
 }
 
+@test "a try of a semaphore that is taken costs at most 39 instructions more" {
+	at_most sem-taken 39
+}
+
 @test "a free costs at most 18 instructions more" {
 	at_most malloc-free 18
 }

@@ -26,6 +26,7 @@ _ROWS = [
     ("micro", "malloc-free-near", "+ns", None, None, True, "free filter, locks beside"),
     ("micro", "rwlock-write", "x", None, None, True, "rwlock write pair"),
     ("micro", "sem-try", "x", None, None, True, "sem trywait + post, as in CPython"),
+    ("micro", "sem-taken", "x", None, None, True, "sem trywait in vain"),
     ("micro", "sem-units", "x", None, None, True, "sem that is no lock"),
     ("micro", "spin", "x", None, None, True, "spinlock pair"),
     ("micro", "trylock", "x", None, None, True, "mutex trylock + unlock"),

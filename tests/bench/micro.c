@@ -182,6 +182,15 @@ static void op_sem_try(uint64_t n)
 			sem_post(&sem);
 }
 
+/* As CPython asks whether a lock is its own. */
+static void op_sem_taken(uint64_t n)
+{
+	sem_wait(&sem);
+	while (n--)
+		sem_trywait(&sem);
+	sem_post(&sem);
+}
+
 /* Several units: no lock. */
 static void op_sem_units(uint64_t n)
 {
@@ -480,6 +489,7 @@ static const struct micro_case {
 	{"rwlock-write", op_wrlock, NULL, 1, NULL, "wrlock and unlock"},
 	{"sem", op_sem, NULL, 1, setup_sem, "wait and post, one unit"},
 	{"sem-try", op_sem_try, NULL, 1, setup_sem, "trywait and post, one unit"},
+	{"sem-taken", op_sem_taken, NULL, 1, setup_sem, "trywait of a unit that is taken"},
 	{"sem-units", op_sem_units, NULL, 1, setup_sem, "wait and post, four units"},
 	{"spin", op_spin, NULL, 1, setup_spin, "spinlock pair"},
 	{"trylock", op_trylock, NULL, 1, NULL, "trylock and unlock"},

@@ -55,7 +55,7 @@ static __attribute__((noinline)) void take_again(struct stack_pair *p, uintptr_t
 	static _Thread_local uint64_t kept[STACK_FRAMES], frames[STACK_FRAMES];
 	static _Thread_local unsigned kept_n, kept_max;
 	if (kept_max != max)
-		last.count = 0;
+		last.count = last.noted = 0;
 	kept_max = max;
 	for (unsigned i = 0; i < 4; i++) {
 		uint16_t flags;
