@@ -66,8 +66,8 @@ static void lock_revive(struct tt_self *s, struct ttrec_lock *l, const struct tt
 	tt_store_relaxed(&l->sharers, UINT64_C(0));
 	tt_store_relaxed(&l->other, b->other);
 	tt_store_relaxed(&l->owner, 0u);
-	l->birth_ns = tt_now();
-	l->birth_thread = s->t ? s->t->serial : 0;
+	tt_store_relaxed(&l->birth_ns, tt_now());
+	tt_store_relaxed(&l->birth_thread, s->t ? s->t->serial : 0);
 	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SIGNALLED | TTREC_LOCK_WAITED |
 	                TTREC_LOCK_ON_STACK;
 	tt_store_release(&l->flags, (uint16_t)((was & keep) | b->flags));
@@ -173,8 +173,8 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	uint16_t add = TTREC_LOCK_DEAD | (destroyed ? TTREC_LOCK_DESTROYED : 0);
 	if (tt_or_relaxed(&l->flags, add) & TTREC_LOCK_DEAD)
 		return;
-	l->death_site = site;
-	l->death_ns = tt_now();
+	tt_store_relaxed(&l->death_site, site);
+	tt_store_relaxed(&l->death_ns, tt_now());
 	tt_add_relaxed(&tt_g.h->lock_deaths, 1);
 
 	uint64_t own = s->t ? UINT64_C(1) << (s->t->slot & 63) : 0;

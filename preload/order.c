@@ -422,7 +422,8 @@ void tt_order_void(struct tt_self *s, const struct ttrec_lock *l)
 	for (struct tt_spare_dep *k = s->spare; k < s->spare + TT_SPARE_DEPS; k++) {
 		struct ttrec_dep *d = k->dep ? tt_at(k->dep) : NULL;
 		/* What was done before the thread made or joined another is not what it does now: then it is left as it is. */
-		if (d && k->uid == tt_lock_uid(l) && d->first_ns >= l->birth_ns && d->threads[0].segment == s->t->segment)
+		if (d && k->uid == tt_lock_uid(l) && d->first_ns >= tt_load_relaxed(&l->birth_ns) &&
+			d->threads[0].segment == s->t->segment)
 			spare_void(s, k, d);
 	}
 }

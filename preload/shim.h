@@ -116,6 +116,7 @@ struct tt_private {
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
 	uint64_t dep_free[TT_DEP_SIZES];
 	uint64_t stack_last_free;          /* see stacks.c */
+	uint64_t reserved[7];              /* so that `rules` needs no padding */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
