@@ -15,7 +15,8 @@
  * - quota / min(N, CPUs): kernel, scheduler/sched-bwc.rst: a period's quota is used up, then all stand still
  * - Tn (Cm - 1) + 1: HikariCP, About Pool Sizing: fewest connections without deadlock
  * - (n + 1) / 2: libuv, src/threadpool.c: threads that slow work may take
- * The whole, against a server under quotas of 0.5 to 2 of 2 CPUs: shares of 0.9 and more of the capacity within 0.025.
+ * The whole, against a server under quotas of 0.5 to 2 of 2 CPUs: shares of 0.9 and more of the capacity within 0.04, most
+ * within 0.02; too high rather than too low.
  * Pure arithmetic: no files, no clocks. Called by threadsize, tests.
  */
 #ifndef TT_SIZE_MODEL_H

@@ -23,7 +23,7 @@
 #define LEAST_ERROR     0.02
 #define WAKE_NS         50000 /* measured: CPU time more for a piece that wakes an idle processor ... */
 #define WAKE_MOST       0.1   /* ... but no more of its compute time than this */
-#define MODEL_ERROR     0.015 /* aimed above it with several CPUs, or a quota: how far shares of the model were off */
+#define MODEL_ERROR     0.015 /* aimed above it with several CPUs, or a quota: how far most shares of the model were off */
 
 const char *tt_size_confidence_name(enum tt_size_confidence c)
 {
