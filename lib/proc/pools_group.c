@@ -12,11 +12,13 @@
 
 #include "lib/proc/pools_private.h"
 
-#define PARKED_MOST 4096 /* threads looked at for a pool that busy ones may belong to */
-#define MOSTLY      0.8
-#define QUIET_PART  1 /* no address of a futex: stands for threads that did nothing */
-#define LOOP_PART   2 /* the same for event loops */
-#define HELPER_PART 5 /* a helper computes at most one part in so many of what the main thread does */
+#define PARKED_MOST  4096 /* threads looked at for a pool that busy ones may belong to */
+#define PARKED_POOLS 8
+#define MOSTLY       0.8
+#define SELDOM       0.1
+#define QUIET_PART   1 /* no address of a futex: stands for threads that did nothing */
+#define LOOP_PART    2 /* the same for event loops */
+#define HELPER_PART  5 /* a helper computes at most one part in so many of what the main thread does */
 
 int tt_pools_normal_name(struct tt_buf *out, const char *name)
 {
@@ -97,18 +99,39 @@ static int find_kin(struct grouping *g)
 
 /* ------------------------------------------------------------------ names of threads */
 
-/* The futex wait that took most of its time, without locks; 0: none. */
+/*
+ * Where it waited for most of its time: a condition or a semaphore if there was one, else a futex of unknown kind; no locks.
+ * 0: nowhere.
+ */
 static uint64_t parked_at(const struct tt_pools_thread *t)
 {
 	uint64_t best = 0, address = 0;
+	bool known = false;
 	for (unsigned i = 0; i < t->key_count; i++) {
 		const struct tt_pools_key *k = &t->keys[i];
-		if (tt_pools_is_futex(k->kind) && !k->gil && k->use < 0 && k->address && k->seen_ns > best) {
+		bool better = k->kind != TT_WAIT_FUTEX && !known;
+		if (!tt_pools_is_futex(k->kind) || k->gil || k->use >= 0 || !k->address || (k->kind == TT_WAIT_FUTEX && known))
+			continue;
+		if (better || k->seen_ns > best) {
 			best = k->seen_ns;
 			address = k->address;
+			known = k->kind != TT_WAIT_FUTEX;
 		}
 	}
 	return address;
+}
+
+static uint64_t parked_ns(const struct tt_pools_thread *t)
+{
+	uint64_t ns = 0, at = parked_at(t);
+	for (unsigned i = 0; at && i < t->key_count; i++)
+		ns += t->keys[i].address == at ? t->keys[i].seen_ns : 0;
+	return ns;
+}
+
+static bool is_quiet(const struct tt_pools_thread *t)
+{
+	return parked_at(t) && t->run == t->run0;
 }
 
 /* It waits for events, and for hardly anything else: no worker, though it may be called as workers are. */
@@ -125,6 +148,33 @@ static bool is_loop(const struct tt_pools_thread *t)
 static uint64_t shared_key(uint32_t name, uint64_t address)
 {
 	return address * UINT64_C(0x9e3779b97f4a7c15) ^ name;
+}
+
+/* A lock that was free again when it was looked at is known by its address: another was seen waiting for it, as a lock. */
+static int settle_locks(struct grouping *g)
+{
+	struct tt_hmap locks = TT_HMAP_INIT; /* (process, address) -> kind */
+	struct tt_pools_thread *t;
+	int rc = 0;
+	for (int pass = 0; pass < 2 && rc == 0; pass++) {
+		vec_for_each (t, &g->p->private->threads) {
+			for (unsigned i = 0; i < t->key_count && rc == 0; i++) {
+				struct tt_pools_key *k = &t->keys[i];
+				uint64_t key = shared_key(t->process, k->address), kind;
+				if (pass == 0 && k->address && k->use < 0 && tt_wait_is_lock(k->kind)) {
+					struct tt_hmap_entry *e = tt_hmap_insert(&locks, key, NULL);
+					rc = e ? 0 : -ENOMEM;
+					if (e)
+						e->value = k->kind;
+				} else if (pass == 1 && k->kind == TT_WAIT_FUTEX && !k->gil && k->use < 0 &&
+					   tt_hmap_get(&locks, key, &kind)) {
+					k->kind = (enum tt_wait_kind)kind;
+				}
+			}
+		}
+	}
+	tt_hmap_deinit(&locks);
+	return rc;
 }
 
 static int name_thread(struct grouping *g, const struct tt_pools_thread *t, struct tt_buf *name)
@@ -233,21 +283,29 @@ static bool is_helper(const struct grouping *g, uint32_t name)
 	       kin->main_run_ns >= kin->other_run_ns;
 }
 
+/* Other threads of its name wait where it does. */
+static bool is_parked_with_others(const struct grouping *g, const struct tt_pools_thread *t, uint32_t name)
+{
+	uint64_t at = parked_at(t), count = 0;
+	if (at && !is_plural(g, g->named.data[name].kin))
+		tt_hmap_get(&g->shared, shared_key(name, at), &count);
+	return count >= 2;
+}
+
 /* mains: per kin, the pool of its main threads, the first of each process; -1: not met yet. */
 static int place_one(struct grouping *g, struct tt_pools_thread *t, uint32_t name, int *mains)
 {
-	uint64_t at = parked_at(t), count = 0;
 	uint32_t kin = g->named.data[name].kin;
 	bool main = is_main(g->p, t);
-	if (at && !is_plural(g, kin))
-		tt_hmap_get(&g->shared, shared_key(name, at), &count);
 	t->helper = is_helper(g, name) && mains[kin] >= 0;
 	if (t->helper)
 		t->pool = mains[kin];
 	else if (t->is_recorded && !main)
 		t->pool = pool_of(g, name, t->record.group + 1, true);
+	else if (is_loop(t) && !main)
+		t->pool = pool_of(g, name, LOOP_PART, false);
 	else
-		t->pool = pool_of(g, name, is_loop(t) && !main ? LOOP_PART : count >= 2 ? at : 0, false);
+		t->pool = pool_of(g, name, is_parked_with_others(g, t, name) ? parked_at(t) : 0, false);
 	if (main)
 		mains[kin] = t->pool;
 	return t->pool < 0 ? -ENOMEM : 0;
@@ -267,57 +325,89 @@ static int place_threads(struct grouping *g)
 
 /* What is known of the parked threads of one pool, to tell whether a busy thread of the same name is one of them. */
 struct parked {
-	int pool;        /* -1: none */
-	unsigned others; /* 0: one pool only */
+	int pool;
 	pid_t first, last;
 	uint64_t parked_ns, wall_ns;
 };
 
-/* Those of a name whose threads are parked and did something too. */
-static struct parked parked_of(const struct grouping *g, uint32_t name, int not_this)
+/* Of a name: the pools whose threads are parked, together, and did something too. */
+struct parked_pools {
+	uint32_t name;
+	unsigned count;
+	struct parked of[PARKED_POOLS]; /* more than that: count is larger, and nobody joins any */
+};
+
+static void parked_add(struct parked_pools *all, const struct tt_pools_thread *t)
+{
+	unsigned i = 0;
+	while (i < all->count && i < PARKED_POOLS && all->of[i].pool != t->pool)
+		i++;
+	if (i == PARKED_POOLS) {
+		all->count = PARKED_POOLS + 1;
+		return;
+	}
+	struct parked *p = &all->of[i];
+	if (i == all->count) {
+		*p = (struct parked){.pool = t->pool, .first = t->tid, .last = t->tid};
+		all->count++;
+	}
+	p->first = t->tid < p->first ? t->tid : p->first;
+	p->last = t->tid > p->last ? t->tid : p->last;
+	p->wall_ns += tt_pools_sums(t).wall;
+	p->parked_ns += parked_ns(t);
+}
+
+static void parked_of(const struct grouping *g, uint32_t name, struct parked_pools *ret)
 {
 	const struct tt_pools_private *v = g->p->private;
-	struct parked ret = {.pool = -1};
+	ret->name = name;
+	ret->count = 0;
 	for (size_t k = 0; k < v->threads.len && k < PARKED_MOST; k++) {
 		const struct tt_pools_thread *u = &v->threads.data[k];
-		if (g->name_of.data[k] != name || u->pool == not_this || !parked_at(u) || u->run == u->run0)
+		if (g->name_of.data[k] == name && u->run != u->run0 && is_parked_with_others(g, u, name))
+			parked_add(ret, u);
+	}
+}
+
+/*
+ * The pool that a busy thread belongs to, -1: none, or several may be it. Not one that is idle and was made all before or all
+ * after the thread: node calls all its threads alike, those of libuv's pool and those of V8's, and the first may be busy all
+ * the time while the others are not.
+ */
+static int parked_pool_for(const struct parked_pools *all, const struct tt_pools_thread *t)
+{
+	int ret = -1;
+	for (unsigned i = 0; i < all->count && all->count <= PARKED_POOLS; i++) {
+		const struct parked *p = &all->of[i];
+		bool apart = t->tid < p->first || t->tid > p->last, idle = (double)p->parked_ns > MOSTLY * (double)p->wall_ns;
+		if (apart && idle)
 			continue;
-		ret.others += ret.pool >= 0 && u->pool != ret.pool;
-		ret.pool = u->pool;
-		ret.first = !ret.first || u->tid < ret.first ? u->tid : ret.first;
-		ret.last = u->tid > ret.last ? u->tid : ret.last;
-		ret.wall_ns += tt_pools_sums(u).wall;
-		for (unsigned i = 0; i < u->key_count; i++)
-			ret.parked_ns += u->keys[i].address == parked_at(u) ? u->keys[i].seen_ns : 0;
+		if (ret >= 0)
+			return -1;
+		ret = p->pool;
 	}
 	return ret;
 }
 
-/*
- * Threads of a name that were parked nowhere together, beside exactly one pool of that name whose threads are parked and did
- * something too: they are its busy ones. But not where that pool is idle and was made all before or all after them: node calls
- * all its threads alike, those of libuv's pool and those of V8's, and the first may be busy all the time while the others are
- * not.
- */
+/* Threads that did something and were parked nowhere, or seldom and alone, are the busy ones of the pool whose threads were. */
 static void join_busy(struct grouping *g)
 {
 	struct tt_pools_private *v = g->p->private;
-	struct parked parked = {.pool = -1};
-	uint32_t known = UINT32_MAX; /* name that parked is of */
+	struct parked_pools parked = {.name = UINT32_MAX};
 	if (!g->name_of.data)
 		return;
 	for (size_t i = 0; i < v->threads.len; i++) {
 		struct tt_pools_thread *t = &v->threads.data[i];
-		if (parked_at(t) || t->is_recorded || is_main(g->p, t) || t->helper || is_loop(t))
+		uint32_t name = g->name_of.data[i];
+		bool parked_well =
+			is_parked_with_others(g, t, name) || (double)parked_ns(t) > SELDOM * (double)tt_pools_sums(t).wall;
+		if (parked_well || is_quiet(t) || t->is_recorded || is_main(g->p, t) || t->helper || is_loop(t))
 			continue;
-		if (known != g->name_of.data[i]) {
-			known = g->name_of.data[i];
-			parked = parked_of(g, known, t->pool);
-		}
-		bool apart = t->tid < parked.first || t->tid > parked.last,
-		     idle = (double)parked.parked_ns > MOSTLY * (double)parked.wall_ns;
-		if (parked.pool >= 0 && !parked.others && !(apart && idle))
-			t->pool = parked.pool;
+		if (parked.name != name)
+			parked_of(g, name, &parked);
+		int pool = parked_pool_for(&parked, t);
+		if (pool >= 0)
+			t->pool = pool;
 	}
 }
 
@@ -337,7 +427,7 @@ static int part_quiet(struct grouping *g)
 			struct tt_pools_thread *t = &v->threads.data[i];
 			uint32_t name = g->name_of.data[i];
 			struct counts *c = &counts[name];
-			bool quiet = parked_at(t) && t->run == t->run0;
+			bool quiet = is_quiet(t);
 			if (is_main(g->p, t) || t->helper || t->is_recorded || t->pool != pool_of(g, name, 0, false))
 				continue;
 			if (pass == 0)
@@ -397,6 +487,8 @@ static int settle_futexes(struct grouping *g)
 static int group_threads(struct grouping *g)
 {
 	int rc = find_kin(g);
+	if (rc == 0)
+		rc = settle_locks(g);
 	if (rc == 0)
 		rc = name_threads(g);
 	if (rc == 0)

@@ -10,7 +10,7 @@
 
 #define LEAST_RUN_NS    20000000 /* of CPU time in the window, to say anything */
 #define LEAST_VISITS    50
-#define LEAST_LOOKS     100 /* at blocked threads, when some of them are idle or wait for locks */
+#define LEAST_LOOKS     100 /* at blocked threads, when some of them are idle or wait for locks: see least_looks() */
 #define LEAST_LOOKS_ONE 10  /* when all were seen in the same kind of wait */
 #define WINDOW_DELAYS   10  /* windows are to be so many times the longest delay */
 #define STEAL_REFUSED   0.25
@@ -55,9 +55,20 @@ static double halves_differ(const struct tt_size_measured *m)
 	return a > b ? (1 + a) / (1 + b) : (1 + b) / (1 + a);
 }
 
+/*
+ * A share of k looks has a standard error of at most 1 / (2 sqrt(k)), binomial. Sizes are made of 1 + r; with x blocked per
+ * compute that is wrong by x / (2 sqrt(k)) of at least 1 + x or so: 5 % where k = 100 (x / (1 + x))².
+ */
+static double least_looks(const struct tt_size_measured *m)
+{
+	double blocked = (double)m->blocked_ns, part = blocked / (blocked + (double)m->run_ns);
+	bool one_class = !m->idle_ns && !m->lock_ns && !m->unknown_ns;
+	return fmin(LEAST_LOOKS * part * part, one_class ? LEAST_LOOKS_ONE : LEAST_LOOKS);
+}
+
 static void judge_data(const struct tt_size_measured *m, const struct tt_size_room *room, struct tt_size_advice *ret)
 {
-	bool classes_matter = m->blocked_ns * 50 > m->run_ns, one_class = !m->idle_ns && !m->lock_ns && !m->unknown_ns;
+	bool classes_matter = m->blocked_ns * 50 > m->run_ns;
 	if (m->stopped_ns > m->wall_ns)
 		refuse(ret, "stopped: by a signal or a debugger, for more than half of the time; measure when it goes on");
 	else if (m->run_ns < LEAST_RUN_NS)
@@ -71,7 +82,7 @@ static void judge_data(const struct tt_size_measured *m, const struct tt_size_ro
 			"what blocked threads wait for may not be read: run as the same user or as root, or with -- COMMAND");
 	else if (room->steal > STEAL_REFUSED)
 		refuse(ret, "the hypervisor took %.0f %% of the machine's time meanwhile", room->steal * 100);
-	else if (!m->exact && classes_matter && m->looks < (one_class ? LEAST_LOOKS_ONE : LEAST_LOOKS))
+	else if (!m->exact && (double)m->looks < least_looks(m))
 		refuse(ret, "blocked threads were looked at only %llu times; measure for longer (--window)",
 			(unsigned long long)m->looks);
 	else if (halves_differ(m) > HALVES_REFUSED && !m->idle_ns)

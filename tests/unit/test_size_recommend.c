@@ -50,6 +50,25 @@ static void test_sizes(void)
 	is_u64(many.size, 20, "for latency: where the queue begins");
 }
 
+/* Few looks at blocked threads do where these are few beside those that compute. */
+static void test_looks(void)
+{
+	static const struct {
+		double blocked;
+		unsigned looks;
+		bool refused;
+	} rows[] = {{0.05, 1, false}, {0.1, 0, true}, {0.5, 12, false}, {0.5, 11, true}, {9, 82, false}, {9, 80, true}};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct tt_size_advice a;
+		struct tt_size_measured m = pool(4, 10, rows[i].blocked);
+		m.work_ns /= 2;
+		m.lock_ns = m.blocked_ns - m.work_ns;
+		m.looks = rows[i].looks;
+		tt_size_recommend(&m, &room, &wishes, &a);
+		ok(a.refused == rows[i].refused, "%g blocked, %u looks: %s", rows[i].blocked, rows[i].looks, a.refusal);
+	}
+}
+
 /* A size is for the ratio that is not exceeded in 9 of 10 cases, and that full load will have. */
 static void test_margins(void)
 {
@@ -249,6 +268,7 @@ static void test_settings(void)
 int main(void)
 {
 	test_sizes();
+	test_looks();
 	test_margins();
 	test_enough();
 	test_processes();
