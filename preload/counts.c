@@ -289,15 +289,21 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 	return e;
 }
 
-struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
+/* e: what tt_count_seek() found. */
+struct ttrec_count *tt_count_at(
+	struct tt_self *s, struct ttrec_count *e, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
-	struct ttrec_count *e = tt_count_seek(s, lock, site);
 	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
 		return NULL;
 	if (unlikely(!(e->n % PROMOTE_EVERY)))
 		e = promote(s, e);
 	tt_own_add(&e->n, 1);
 	return e;
+}
+
+struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
+{
+	return tt_count_at(s, tt_count_seek(s, lock, site), lock, site, birth);
 }
 
 /*
@@ -321,18 +327,19 @@ bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t sit
 /* Counts an operation that acquires nothing, wherever that is least work. The lock's record; NULL: no space. */
 struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
-	struct ttrec_lock *l = tt_count_seek(s, lock, site) ? NULL : tt_lock_find(lock);
+	struct ttrec_count *e = tt_count_seek(s, lock, site);
+	struct ttrec_lock *l = e ? NULL : tt_lock_find(lock);
 	if (l && l->kind == birth->kind && tt_count_direct(s, l, site))
 		return l;
-	const struct ttrec_count *e = tt_count(s, lock, site, birth);
-	return e ? tt_lock_by_index(TTREC_UID_INDEX(e->uid)) : NULL;
+	e = tt_count_at(s, e, lock, site, birth);
+	return e ? tt_entry_lock(e) : NULL;
 }
 
 /* This acquisition's hold is to be timed. */
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h)
 {
 	if (tt_site_is_sem(h->site)) {
-		const struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+		const struct ttrec_lock *l = tt_entry_lock(e);
 		if (l && (l->flags & TTREC_LOCK_SEM_FOREIGN)) {
 			tt_count_next(s, e, FIRST_SAMPLES, 0);
 			return;
@@ -366,7 +373,7 @@ static void table_check_all(struct tt_self *s)
 		struct ttrec_count *e = &s->table[i];
 		if (!e->lock)
 			continue;
-		const struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+		const struct ttrec_lock *l = tt_entry_lock(e);
 		if (!l || (tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD) || tt_lock_uid(l) != e->uid)
 			count_evict(s, e);
 	}

@@ -140,7 +140,7 @@ void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr
 	}
 	struct ttrec_count *e = tt_count(s, (uintptr_t)c, site, &tt_cond_birth);
 	if (e && e->n == 1) {
-		struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+		struct ttrec_lock *l = tt_entry_lock(e);
 		if (l)
 			tt_or_relaxed(&l->flags, TTREC_LOCK_SIGNALLED);
 	}

@@ -30,22 +30,17 @@ static bool sem_is_foreign(const struct ttrec_lock *l)
 	return tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_FOREIGN;
 }
 
-static struct ttrec_lock *entry_lock(const struct ttrec_count *e)
-{
-	return tt_lock_by_index(TTREC_UID_INDEX(e->uid));
-}
-
 /* Counts a wait that succeeded. Returns the semaphore's record if it is held by that as a lock is; NULL if it is only counted.
  */
 static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t site)
 {
-	struct ttrec_lock *l = tt_count_seek(s, sem, site) ? NULL : tt_lock_find(sem);
-	bool direct = l && l->kind == TTREC_KIND_SEM && sem_is_foreign(l) && tt_count_direct(s, l, site);
-	struct ttrec_count *e = direct ? NULL : tt_count(s, sem, site, &sem_birth);
-	if (!direct) {
+	struct ttrec_count *e = tt_count_seek(s, sem, site);
+	struct ttrec_lock *l = e ? NULL : tt_lock_find(sem);
+	if (!l || l->kind != TTREC_KIND_SEM || !sem_is_foreign(l) || !tt_count_direct(s, l, site)) {
+		e = tt_count_at(s, e, sem, site, &sem_birth);
 		if (!e || e->gap & GAP_FOREIGN)
 			return NULL;
-		l = entry_lock(e);
+		l = tt_entry_lock(e);
 		if (l && !sem_is_foreign(l)) {
 			e->n--; /* tt_acquired counts */
 			return l;

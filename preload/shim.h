@@ -116,7 +116,6 @@ struct tt_private {
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
 	uint64_t dep_free[TT_DEP_SIZES];
 	uint64_t stack_last_free;          /* see stacks.c */
-	uint64_t reserved[7];              /* so that `rules` needs no padding */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
@@ -289,6 +288,10 @@ TT_INLINE struct ttrec_lock *tt_lock_by_index(uint32_t index)
 	uint32_t ref = tt_load_acquire(&tt_g.p->lock_slab[index / TTREC_SLAB_LOCKS]);
 	return ref ? (struct ttrec_lock *)tt_at(ref) + index % TTREC_SLAB_LOCKS : NULL;
 }
+TT_INLINE struct ttrec_lock *tt_entry_lock(const struct ttrec_count *e)
+{
+	return tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+}
 TT_INLINE uint64_t tt_filter_bit(uint64_t address)
 {
 	return address >> 8 & (TT_FILTER_BITS - 1);
@@ -341,6 +344,8 @@ struct ttrec_count *tt_count_find(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
 bool tt_count_any(const struct tt_self *s, uint64_t lock);
 struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site);
+struct ttrec_count *tt_count_at(
+	struct tt_self *s, struct ttrec_count *e, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);

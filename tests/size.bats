@@ -263,8 +263,8 @@ sized()
 	chrt -r 1 true 2>/dev/null || skip "not permitted"
 	server threads=4 compute_us=1000 wait_us=4000
 	local server=$bg_pid
-	bg "$BIN/threadsize" -p "$server" -q --window 600ms
-	poll_until 5 bash -c "chrt -p $bg_pid | grep -q SCHED_RR"
+	bg "$BIN/threadsize" -p "$server" -q --window 50s
+	poll_until 60 bash -c "chrt -p $bg_pid | grep -q SCHED_RR"
 	assert_equal "$(chrt -p "$server" | grep -c SCHED_RR)" 0
 }
 

@@ -40,8 +40,7 @@ uint64_t tt_pools_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* What looking costs is what it computes, not what it waits for a processor. */
-static uint64_t cpu_now(void)
+uint64_t tt_pools_own_ns(void)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
@@ -273,7 +272,7 @@ static void forget_descriptors(struct tt_pools_private *v, uint64_t now)
 int64_t tt_pools_look(struct tt_pools *p)
 {
 	struct tt_pools_private *v = p->private;
-	uint64_t now = tt_pools_now(), cpu = cpu_now();
+	uint64_t now = tt_pools_now(), cpu = tt_pools_own_ns();
 	if (now - v->relist_ns > (v->changing ? RELIST_SOON_NS : RELIST_NS)) {
 		unsigned changes = p->processes_started + p->processes_ended;
 		v->relist_ns = now;
@@ -297,7 +296,7 @@ int64_t tt_pools_look(struct tt_pools *p)
 	}
 	p->ticks++;
 	v->end_ns = now + (tt_pools_now() - now) / 2;
-	return alive == 0 || !has_root(v) ? -ESRCH : until_next(v, cpu_now() - cpu);
+	return alive == 0 || !has_root(v) ? -ESRCH : until_next(v, tt_pools_own_ns() - cpu);
 }
 
 /* ------------------------------------------------------------------ end */

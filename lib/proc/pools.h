@@ -109,6 +109,8 @@ struct tt_pools_subject {
  * no schedstat; -errno with words. */
 int tt_pools_begin(const struct tt_pools_subject *subject, uint64_t window_ns, struct tt_pools **ret, struct tt_err *err);
 
+/* CPU time, in ns, that this thread has taken: what looking costs is what it computes, not what it waits for a processor. */
+uint64_t tt_pools_own_ns(void);
 /*
  * Looks once; returns for how many nanoseconds to wait until the next look (so that looking costs at most a tenth of one
  * processor), or -ESRCH when the process is gone, -ENOMEM.

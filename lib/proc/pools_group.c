@@ -99,39 +99,9 @@ static int find_kin(struct grouping *g)
 
 /* ------------------------------------------------------------------ names of threads */
 
-/*
- * Where it waited for most of its time: a condition or a semaphore if there was one, else a futex of unknown kind; no locks.
- * 0: nowhere.
- */
-static uint64_t parked_at(const struct tt_pools_thread *t)
-{
-	uint64_t best = 0, address = 0;
-	bool known = false;
-	for (unsigned i = 0; i < t->key_count; i++) {
-		const struct tt_pools_key *k = &t->keys[i];
-		bool better = k->kind != TT_WAIT_FUTEX && !known;
-		if (!tt_pools_is_futex(k->kind) || k->gil || k->use >= 0 || !k->address || (k->kind == TT_WAIT_FUTEX && known))
-			continue;
-		if (better || k->seen_ns > best) {
-			best = k->seen_ns;
-			address = k->address;
-			known = k->kind != TT_WAIT_FUTEX;
-		}
-	}
-	return address;
-}
-
-static uint64_t parked_ns(const struct tt_pools_thread *t)
-{
-	uint64_t ns = 0, at = parked_at(t);
-	for (unsigned i = 0; at && i < t->key_count; i++)
-		ns += t->keys[i].address == at ? t->keys[i].seen_ns : 0;
-	return ns;
-}
-
 static bool is_quiet(const struct tt_pools_thread *t)
 {
-	return parked_at(t) && t->run == t->run0;
+	return tt_pools_parked_at(t) && t->run == t->run0;
 }
 
 /* It waits for events, and for hardly anything else: no worker, though it may be called as workers are. */
@@ -148,33 +118,6 @@ static bool is_loop(const struct tt_pools_thread *t)
 static uint64_t shared_key(uint32_t name, uint64_t address)
 {
 	return address * UINT64_C(0x9e3779b97f4a7c15) ^ name;
-}
-
-/* A lock that was free again when it was looked at is known by its address: another was seen waiting for it, as a lock. */
-static int settle_locks(struct grouping *g)
-{
-	struct tt_hmap locks = TT_HMAP_INIT; /* (process, address) -> kind */
-	struct tt_pools_thread *t;
-	int rc = 0;
-	for (int pass = 0; pass < 2 && rc == 0; pass++) {
-		vec_for_each (t, &g->p->private->threads) {
-			for (unsigned i = 0; i < t->key_count && rc == 0; i++) {
-				struct tt_pools_key *k = &t->keys[i];
-				uint64_t key = shared_key(t->process, k->address), kind;
-				if (pass == 0 && k->address && k->use < 0 && tt_wait_is_lock(k->kind)) {
-					struct tt_hmap_entry *e = tt_hmap_insert(&locks, key, NULL);
-					rc = e ? 0 : -ENOMEM;
-					if (e)
-						e->value = k->kind;
-				} else if (pass == 1 && k->kind == TT_WAIT_FUTEX && !k->gil && k->use < 0 &&
-					   tt_hmap_get(&locks, key, &kind)) {
-					k->kind = (enum tt_wait_kind)kind;
-				}
-			}
-		}
-	}
-	tt_hmap_deinit(&locks);
-	return rc;
 }
 
 static int name_thread(struct grouping *g, const struct tt_pools_thread *t, struct tt_buf *name)
@@ -212,7 +155,7 @@ static int name_threads(struct grouping *g)
 	vec_for_each (t, &g->p->private->threads) {
 		if (name_thread(g, t, &name) < 0)
 			return -ENOMEM;
-		uint64_t at = parked_at(t);
+		uint64_t at = tt_pools_parked_at(t);
 		struct tt_hmap_entry *s =
 			at ? tt_hmap_insert(&g->shared, shared_key(g->name_of.data[g->name_of.len - 1], at), NULL) : NULL;
 		if (at && !s)
@@ -286,7 +229,7 @@ static bool is_helper(const struct grouping *g, uint32_t name)
 /* Other threads of its name wait where it does. */
 static bool is_parked_with_others(const struct grouping *g, const struct tt_pools_thread *t, uint32_t name)
 {
-	uint64_t at = parked_at(t), count = 0;
+	uint64_t at = tt_pools_parked_at(t), count = 0;
 	if (at && !is_plural(g, g->named.data[name].kin))
 		tt_hmap_get(&g->shared, shared_key(name, at), &count);
 	return count >= 2;
@@ -305,7 +248,7 @@ static int place_one(struct grouping *g, struct tt_pools_thread *t, uint32_t nam
 	else if (is_loop(t) && !main)
 		t->pool = pool_of(g, name, LOOP_PART, false);
 	else
-		t->pool = pool_of(g, name, is_parked_with_others(g, t, name) ? parked_at(t) : 0, false);
+		t->pool = pool_of(g, name, is_parked_with_others(g, t, name) ? tt_pools_parked_at(t) : 0, false);
 	if (main)
 		mains[kin] = t->pool;
 	return t->pool < 0 ? -ENOMEM : 0;
@@ -354,7 +297,7 @@ static void parked_add(struct parked_pools *all, const struct tt_pools_thread *t
 	p->first = t->tid < p->first ? t->tid : p->first;
 	p->last = t->tid > p->last ? t->tid : p->last;
 	p->wall_ns += tt_pools_sums(t).wall;
-	p->parked_ns += parked_ns(t);
+	p->parked_ns += tt_pools_parked_ns(t);
 }
 
 static void parked_of(const struct grouping *g, uint32_t name, struct parked_pools *ret)
@@ -399,8 +342,8 @@ static void join_busy(struct grouping *g)
 	for (size_t i = 0; i < v->threads.len; i++) {
 		struct tt_pools_thread *t = &v->threads.data[i];
 		uint32_t name = g->name_of.data[i];
-		bool parked_well =
-			is_parked_with_others(g, t, name) || (double)parked_ns(t) > SELDOM * (double)tt_pools_sums(t).wall;
+		bool parked_well = is_parked_with_others(g, t, name) ||
+		                   (double)tt_pools_parked_ns(t) > SELDOM * (double)tt_pools_sums(t).wall;
 		if (parked_well || is_quiet(t) || t->is_recorded || is_main(g->p, t) || t->helper || is_loop(t))
 			continue;
 		if (parked.name != name)
@@ -431,7 +374,7 @@ static int part_quiet(struct grouping *g)
 			if (is_main(g->p, t) || t->helper || t->is_recorded || t->pool != pool_of(g, name, 0, false))
 				continue;
 			if (pass == 0)
-				*(quiet ? &c->quiet : parked_at(t) ? &c->other : &c->busy) += 1;
+				*(quiet ? &c->quiet : tt_pools_parked_at(t) ? &c->other : &c->busy) += 1;
 			else if (quiet && !c->other && c->quiet <= c->busy)
 				rc = (t->pool = pool_of(g, name, QUIET_PART, false)) < 0 ? -ENOMEM : 0;
 		}
@@ -488,7 +431,7 @@ static int group_threads(struct grouping *g)
 {
 	int rc = find_kin(g);
 	if (rc == 0)
-		rc = settle_locks(g);
+		rc = tt_pools_settle_locks(g->p);
 	if (rc == 0)
 		rc = name_threads(g);
 	if (rc == 0)

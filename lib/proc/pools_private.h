@@ -134,6 +134,17 @@ void tt_pools_decide(struct tt_pool *pool);
 /* The wait of the pool that a thread's is part of; NULL: none is. */
 struct tt_pool_wait *tt_pools_wait_of(const struct tt_pool *pool, const struct tt_pools_key *k);
 bool tt_pools_is_futex(enum tt_wait_kind kind);
+/*
+ * Where the thread waited for most of its time, and for how long: a condition or a semaphore if there was one, else a futex of
+ * unknown kind; no locks. 0: nowhere.
+ */
+uint64_t tt_pools_parked_at(const struct tt_pools_thread *t);
+uint64_t tt_pools_parked_ns(const struct tt_pools_thread *t);
+/*
+ * A lock that was free again when it was looked at is known by its address: another was seen waiting for it, as a lock. 0 or
+ * -ENOMEM.
+ */
+int tt_pools_settle_locks(struct tt_pools *p);
 /* Puts threads into pools. */
 int tt_pools_group(struct tt_pools *p);
 /* Sums what they did, and orders the pools. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* pools_waits.c - what the waits of a pool mean: work, a lock, idleness (pools.h). */
+#include <errno.h>
 #include <string.h>
 
 #include "lib/proc/pools_private.h"
@@ -9,6 +10,75 @@
 bool tt_pools_is_futex(enum tt_wait_kind kind)
 {
 	return kind == TT_WAIT_COND || kind == TT_WAIT_SEM || kind == TT_WAIT_FUTEX;
+}
+
+/* It says nothing of itself but its address. */
+static bool is_unknown(const struct tt_pools_key *k)
+{
+	return k->kind == TT_WAIT_FUTEX && !k->gil && k->use < 0;
+}
+
+uint64_t tt_pools_parked_at(const struct tt_pools_thread *t)
+{
+	uint64_t best = 0, address = 0;
+	bool best_known = false;
+	for (unsigned i = 0; i < t->key_count; i++) {
+		const struct tt_pools_key *k = &t->keys[i];
+		bool known = k->kind != TT_WAIT_FUTEX;
+		if (!tt_pools_is_futex(k->kind) || k->gil || k->use >= 0 || !k->address)
+			continue;
+		if (known > best_known || (known == best_known && k->seen_ns > best)) {
+			best = k->seen_ns;
+			address = k->address;
+			best_known = known;
+		}
+	}
+	return address;
+}
+
+uint64_t tt_pools_parked_ns(const struct tt_pools_thread *t)
+{
+	uint64_t ns = 0, at = tt_pools_parked_at(t);
+	for (unsigned i = 0; at && i < t->key_count; i++)
+		ns += t->keys[i].address == at ? t->keys[i].seen_ns : 0;
+	return ns;
+}
+
+/* Of an address in a process. */
+static uint64_t address_key(const struct tt_pools_thread *t, uint64_t address)
+{
+	return address * UINT64_C(0x9e3779b97f4a7c15) ^ t->process;
+}
+
+static int note_locks(const struct tt_pools_thread *t, struct tt_hmap *locks)
+{
+	for (unsigned i = 0; i < t->key_count; i++) {
+		const struct tt_pools_key *k = &t->keys[i];
+		if (!k->address || k->use >= 0 || !tt_wait_is_lock(k->kind))
+			continue;
+		struct tt_hmap_entry *e = tt_hmap_insert(locks, address_key(t, k->address), NULL);
+		if (!e)
+			return -ENOMEM;
+		e->value = k->kind;
+	}
+	return 0;
+}
+
+int tt_pools_settle_locks(struct tt_pools *p)
+{
+	struct tt_hmap locks = TT_HMAP_INIT; /* process and address -> kind */
+	struct tt_pools_thread *t;
+	int rc = 0;
+	vec_for_each (t, &p->private->threads)
+		rc = rc ? rc : note_locks(t, &locks);
+	vec_for_each (t, &p->private->threads) {
+		uint64_t kind;
+		for (unsigned i = 0; i < t->key_count; i++)
+			if (is_unknown(&t->keys[i]) && tt_hmap_get(&locks, address_key(t, t->keys[i].address), &kind))
+				t->keys[i].kind = (enum tt_wait_kind)kind;
+	}
+	tt_hmap_deinit(&locks);
+	return rc;
 }
 
 /* Futexes are told apart by their addresses, all else by its kind; and by what is known of it. */

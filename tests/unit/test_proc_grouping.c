@@ -37,6 +37,11 @@ static void waited(size_t i, enum tt_wait_kind kind, uint64_t address, uint64_t 
 		(struct tt_pools_key){.kind = kind, .use = -1, .address = address, .seen_ns = ms * MS, .words = ""};
 }
 
+static void group(void)
+{
+	is_int(tt_pools_group(&subject), 0, "threads are grouped");
+}
+
 static int pool_of(size_t i)
 {
 	return state.threads.data[i].pool;
@@ -74,7 +79,7 @@ static void test_one_was_seen_at_a_mutex_only(void)
 	waited(of[1], TT_WAIT_FUTEX, MUTEX, 20); /* longer than at the condition, and free again when looked at */
 	waited(of[2], TT_WAIT_MUTEX, MUTEX, 3);
 	waited(of[3], TT_WAIT_MUTEX, MUTEX, 3);
-	is_int(tt_pools_group(&subject), 0, "threads are grouped");
+	group();
 	for (size_t i = 1; i < 4; i++)
 		is_int(pool_of(of[i]), pool_of(of[0]), "thread %zu is of the pool, whatever it was seen at", i);
 	ok(pool_of(idle) != pool_of(of[0]), "the idle pool is another");
@@ -89,7 +94,7 @@ static void test_none_was_seen_at_the_condition(void)
 	waited(a, TT_WAIT_FUTEX, MUTEX, 3);
 	waited(b, TT_WAIT_MUTEX, MUTEX, 3);
 	waited(quiet, TT_WAIT_SEM, SEM, 1000);
-	is_int(tt_pools_group(&subject), 0, "threads are grouped");
+	group();
 	is_int(pool_of(a), pool_of(b), "two that were always busy are one pool");
 	ok(pool_of(quiet) != pool_of(a), "a thread that did nothing is no part of it");
 	ok(pool_of(idle) != pool_of(a), "nor is the idle pool");
@@ -104,7 +109,7 @@ static void test_a_mutex_that_nobody_saw_as_such(void)
 	waited(b, TT_WAIT_COND, COND, 5);
 	waited(a, TT_WAIT_FUTEX, MUTEX, 20);
 	waited(c, TT_WAIT_FUTEX, MUTEX, 20);
-	is_int(tt_pools_group(&subject), 0, "threads are grouped");
+	group();
 	is_int(pool_of(b), pool_of(a), "a condition says more than a futex of unknown kind");
 	is_int(pool_of(c), pool_of(a), "who was seldom parked, and alone, is one of the busy ones");
 	ok(pool_of(idle) != pool_of(a), "the idle pool is another");
@@ -120,7 +125,7 @@ static void test_each_at_a_futex_of_its_own(void)
 	waited(b, TT_WAIT_FUTEX, OWN + 64, 800);
 	waited(c, TT_WAIT_COND, COND, 300);
 	waited(d, TT_WAIT_COND, COND, 300);
-	is_int(tt_pools_group(&subject), 0, "threads are grouped");
+	group();
 	is_int(pool_of(a), pool_of(b), "threads that park each by itself are one pool");
 	is_int(pool_of(c), pool_of(d), "those at a condition are another");
 	ok(pool_of(a) != pool_of(c), "and are not mixed");

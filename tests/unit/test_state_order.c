@@ -40,8 +40,21 @@ static void release(unsigned i)
 		tt_released(s, lock, tt_held_find(s, lock), tt_now(), SITE(0), TT_STACK_CFA());
 }
 
-/* Facts that say: `held` locks were held when `wanted` was asked for; any when UINT32_MAX. */
-static unsigned facts(unsigned held, uint32_t wanted)
+/* What a fact is to say. */
+struct that {
+	unsigned held;      /* so many locks were held; 0: any number */
+	uint32_t wanted;    /* UINT32_MAX: any */
+	uint64_t innermost; /* address of the lock that was held so; 0: any */
+};
+
+static bool is_that(const struct ttrec_dep *d, const struct that *that)
+{
+	const struct ttrec_lock *l = d->held_count ? tt_lock_by_index(TTREC_UID_INDEX(d->held[d->held_count - 1].uid)) : NULL;
+	return (!that->held || d->held_count == that->held) && (that->wanted == UINT32_MAX || d->wanted == that->wanted) &&
+	       (!that->innermost || (l && l->address == that->innermost));
+}
+
+static unsigned facts_that(struct that that)
 {
 	unsigned n = 0;
 	for (uint64_t at = TTREC_HEADER_SIZE; at < tt_g.h->next;) {
@@ -52,13 +65,21 @@ static unsigned facts(unsigned held, uint32_t wanted)
 			const struct ttrec_dep *d = (const void *)(tt_g.base + v);
 			if (!d->var.size)
 				break;
-			if (d->var.type == TTREC_VAR_DEP && d->held_count == held &&
-				(wanted == UINT32_MAX || d->wanted == wanted))
-				n++;
+			n += d->var.type == TTREC_VAR_DEP && is_that(d, &that);
 			v += d->var.size;
 		}
 	}
 	return n;
+}
+
+static unsigned facts(unsigned held, uint32_t wanted)
+{
+	return facts_that((struct that){.held = held, .wanted = wanted});
+}
+
+static unsigned facts_within(unsigned i)
+{
+	return facts_that((struct that){.wanted = UINT32_MAX, .innermost = lock_address(i)});
 }
 
 static uint32_t uid(unsigned i)
@@ -229,26 +250,6 @@ static void lives(void)
 {
 	is_int((int)reborn(6000, 100, TTREC_OP_LOCK), 100, "a fact for each life of a lock that is waited for");
 	is_int((int)reborn(6001, 100, TTREC_OP_SEM_TRYWAIT), 16, "of tries, which wait for nothing, for its first lives only");
-}
-
-/* Facts in which lock i is held innermost. */
-static unsigned facts_within(unsigned i)
-{
-	unsigned n = 0;
-	for (uint64_t at = TTREC_HEADER_SIZE; at < tt_g.h->next;) {
-		const struct ttrec_chunk *c = (const void *)(tt_g.base + at);
-		uint64_t end = at + c->size, v = at + sizeof(*c);
-		at = end;
-		while (c->type == TTREC_CHUNK_VAR && v + sizeof(struct ttrec_var) <= end) {
-			const struct ttrec_dep *d = (const void *)(tt_g.base + v);
-			if (!d->var.size)
-				break;
-			n += d->var.type == TTREC_VAR_DEP && d->held_count &&
-			     tt_lock_by_index(TTREC_UID_INDEX(d->held[d->held_count - 1].uid))->address == lock_address(i);
-			v += d->var.size;
-		}
-	}
-	return n;
 }
 
 /*

@@ -51,13 +51,6 @@ static void say_progress(uint64_t done, uint64_t window, bool last)
 	fflush(stderr);
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /*
  * Where hundreds of threads want the processors, one that looks at them may get none for seconds: measured, 3 s beside 600
  * threads of a group on two. At the lowest real-time priority it gets one at once; needs root, or CAP_SYS_NICE.
@@ -80,9 +73,9 @@ static int look_until(struct tt_pools *pools, uint64_t window_ns, bool progress)
 	int64_t next = 0;
 	bool at_once = look_at_once();
 	while (next >= 0 && done < window_ns) {
-		uint64_t cpu = cpu_ns();
+		uint64_t cpu = tt_pools_own_ns();
 		next = tt_pools_look(pools);
-		if (at_once && cpu_ns() - cpu > LONGEST_LOOK_NS)
+		if (at_once && tt_pools_own_ns() - cpu > LONGEST_LOOK_NS)
 			at_once = !look_in_turn();
 		done = now_ns() - start;
 		if (progress && done - shown > 200000000) {
@@ -112,9 +105,9 @@ int measure_process(const struct tt_cli *cli, const struct tt_pools_subject *sub
 	if (tt_limits_read(&query, &ret->before, &err) < 0 || tt_pools_begin(subject, window_ns, &ret->pools, &err) < 0)
 		return tt_cli_error(cli, "%s", err.msg);
 	tt_usage_read(NULL, &ret->before, &ret->from);
-	uint64_t own = cpu_ns();
+	uint64_t own = tt_pools_own_ns();
 	int rc = look_until(ret->pools, window_ns, progress);
-	ret->own_ns = cpu_ns() - own;
+	ret->own_ns = tt_pools_own_ns() - own;
 	tt_usage_read(NULL, &ret->before, &ret->to);
 	if (rc < 0)
 		return tt_cli_error(cli, rc == -ESRCH ? "process %d ended while it was measured" : "out of memory", (int)pid);
