@@ -43,7 +43,7 @@ void tt_wait_got(struct tt_wait_for *w, enum ttrec_op extra)
 	tt_busy_end(s);
 }
 
-void tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted)
+uint64_t tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted)
 {
 	struct tt_self *s = w->s;
 	w->s = NULL;
@@ -53,6 +53,7 @@ void tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted)
 	if (counted)
 		tt_count(s, w->object, tt_site_as(w->site, counted), w->birth);
 	tt_busy_end(s);
+	return now;
 }
 
 void tt_wait_failed(struct tt_wait_for *w, int error)
@@ -87,8 +88,9 @@ void tt_got(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, co
 
 void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth)
 {
+	struct ttrec_count *e;
 	tt_busy_begin(s);
-	tt_count_once(s, object, site, birth);
+	tt_count_once(s, object, site, birth, &e);
 	tt_used_destroyed(s, object, site, NULL);
 	tt_busy_end(s);
 }

@@ -28,8 +28,9 @@ void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, ui
 	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like);
 /* It was acquired: count, push, charge after the release. extra: a second operation to count (owner died), 0 none. */
 void tt_wait_got(struct tt_wait_for *w, enum ttrec_op extra);
-/* It ended without an acquisition that could be held: charged at once. counted: the operation to count, 0 none. */
-void tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted);
+/* It ended without an acquisition that could be held: charged at once. counted: the operation to count, 0 none. Returns when.
+ */
+uint64_t tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted);
 /* The call failed: only a deadline is a wait that counts; EDEADLK never waited, and EINTR ends in another attempt. */
 void tt_wait_failed(struct tt_wait_for *w, int error);
 /* Cleanup handler: a wait that was cancelled. */

@@ -98,23 +98,27 @@ struct ttrec_count *tt_count_find(const struct tt_self *s, uint64_t lock, uint64
 {
 	struct ttrec_count *e = tt_count_probe(s, lock, site);
 	uint32_t hash = tt_lock_hash(lock);
+	uint32_t first = tt_window(s, hash), second = second_window(s, hash);
 	if (!e)
-		e = window_find(s, tt_window(s, hash), lock, site);
-	return e ? e : window_find(s, second_window(s, hash), lock, site);
+		e = window_find(s, first, lock, site);
+	return e || first == second ? e : window_find(s, second, lock, site);
 }
 
 /* May the thread have entries for the lock? */
 bool tt_count_any(const struct tt_self *s, uint64_t lock)
 {
 	const struct ttrec_lock *l = tt_lock_find(lock);
-	return l && tt_load_relaxed(&l->sharers) >> (s->t->slot & 63) & 1;
+	return l && tt_lock_counted(s, l);
 }
 
-/* As tt_count_find(), where there may well be none: the lock knows who has any. */
-struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site)
+/* As tt_count_find(), where there may well be none: the lock knows who has any. NULL: *l is its record. */
+struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site, struct ttrec_lock **l)
 {
 	struct ttrec_count *e = tt_count_probe(s, lock, site);
-	return e || !tt_count_any(s, lock) ? e : tt_count_find(s, lock, site);
+	if (e)
+		return e;
+	*l = tt_lock_find(lock);
+	return *l && tt_lock_counted(s, *l) ? tt_count_find(s, lock, site) : NULL;
 }
 
 static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)
@@ -277,7 +281,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 	struct ttrec_count *e = place_for(s, lock);
 	if (e->lock)
 		count_evict(s, e);
-	tt_or_relaxed(&l->sharers, UINT64_C(1) << (s->t->slot & 63));
+	tt_or_relaxed(&l->sharers, tt_own_bit(s));
 	tt_module_seen(TTREC_SITE_PC(site));
 	struct ttrec_lsite *ls = tt_lsite_find(l->index, site);
 	e->site = site;
@@ -303,7 +307,8 @@ struct ttrec_count *tt_count_at(
 
 struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
-	return tt_count_at(s, tt_count_seek(s, lock, site), lock, site, birth);
+	struct ttrec_lock *l;
+	return tt_count_at(s, tt_count_seek(s, lock, site, &l), lock, site, birth);
 }
 
 /*
@@ -312,27 +317,78 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
  * a site that is new to the lock. An atomic addition needs no journal, and leaves the tag of the last eviction alone.
  */
 #define DIRECT_OF 16u
-bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
+static struct ttrec_lsite *direct_total(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
 {
 	if (tt_load_relaxed(&l->gen) < TT_MANY_LIVES || tt_random(s) % DIRECT_OF == 0)
-		return false;
-	struct ttrec_lsite *ls = tt_lsite_find(l->index, site);
-	if (!ls)
-		return false;
-	tt_add_relaxed(&ls->count, UINT64_C(1) << TAG_BITS);
+		return NULL;
+	return tt_lsite_find(l->index, site);
+}
+
+static void direct_add(struct tt_self *s, struct ttrec_lsite *total)
+{
+	tt_add_relaxed(&total->count, UINT64_C(1) << TAG_BITS);
 	s->t->evicted++;
+}
+
+bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
+{
+	struct ttrec_lsite *total = direct_total(s, l, site);
+	if (!total)
+		return false;
+	direct_add(s, total);
 	return true;
 }
 
-/* Counts an operation that acquires nothing, wherever that is least work. The lock's record; NULL: no space. */
-struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
+/*
+ * Counts an operation that acquires nothing, wherever that is least work. The lock's record; NULL: no space. *entry: where it
+ * was counted, NULL: not in the table.
+ */
+struct ttrec_lock *tt_count_once(
+	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, struct ttrec_count **entry)
 {
-	struct ttrec_count *e = tt_count_seek(s, lock, site);
-	struct ttrec_lock *l = e ? NULL : tt_lock_find(lock);
-	if (l && l->kind == birth->kind && tt_count_direct(s, l, site))
+	struct ttrec_lock *l = NULL;
+	struct ttrec_count *e = tt_count_seek(s, lock, site, &l);
+	*entry = NULL;
+	if (!e && l && l->kind == birth->kind && tt_count_direct(s, l, site))
 		return l;
-	e = tt_count_at(s, e, lock, site, birth);
+	*entry = e = tt_count_at(s, e, lock, site, birth);
 	return e ? tt_entry_lock(e) : NULL;
+}
+
+/* Are holds from here rarely timed? As they are if they are short, and where no first hold ever ended in a release. */
+static bool rarely_timed(const struct ttrec_lsite *total)
+{
+	uint64_t samples = tt_load_relaxed(&total->hold_samples);
+	if (tt_g.hold_period == 1)
+		return false;
+	if (!samples)
+		return tt_load_relaxed(&total->count) >> TAG_BITS >= FIRST_SAMPLES;
+	return samples >= FIRST_SAMPLES && tt_load_relaxed(&total->hold_timed_ns) / samples < LONG_HOLD_NS;
+}
+
+/*
+ * Counts an acquisition, likewise: of a semaphore that is held without an entry in the table, the record says who took it, so
+ * that he hears of its death. A second thread that does so in one life counts as one with entries. *uid: the lock's, all ones:
+ * no space. Returns the entry, NULL none.
+ */
+struct ttrec_count *tt_count_taken(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, uint32_t *uid)
+{
+	struct ttrec_lock *l = NULL;
+	struct ttrec_count *e = tt_count_seek(s, lock, site, &l);
+	if (!e && l && l->kind == TTREC_KIND_SEM && birth->kind == TTREC_KIND_SEM) {
+		struct ttrec_lsite *total = direct_total(s, l, site);
+		if (total && rarely_timed(total)) {
+			uint32_t own = s->t->slot + 1, taker = 0;
+			if (!tt_cas_acq_rel(&l->owner, &taker, own) && taker != own)
+				tt_or_relaxed(&l->sharers, tt_own_bit(s));
+			direct_add(s, total);
+			*uid = tt_lock_uid(l);
+			return NULL;
+		}
+	}
+	e = tt_count_at(s, e, lock, site, birth);
+	*uid = e ? e->uid : 0xffffffffu;
+	return e;
 }
 
 /* This acquisition's hold is to be timed. */
@@ -352,12 +408,14 @@ void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held 
 /* ------------------------------------------------------------------ deaths of locks */
 
 /*
- * The lock at this address is no more: give up what the table holds for it. Of a semaphore nobody holds it as a lock any
- * longer: a post of it looks for it again.
+ * The lock at this address is no more: give up what the table holds for it, if it holds anything (counted). Of a semaphore
+ * nobody holds it as a lock any longer: a post of it looks for it again.
  */
-void tt_count_forget(struct tt_self *s, uint64_t lock)
+void tt_count_forget(struct tt_self *s, uint64_t lock, bool counted)
 {
 	tt_held_forget_sem(s, lock);
+	if (!counted)
+		return;
 	uint32_t hash = tt_lock_hash(lock), windows[2] = {tt_window(s, hash), second_window(s, hash)};
 	for (uint32_t i = 0; i < 2 * TT_WINDOW; i++) {
 		struct ttrec_count *e = &s->table[windows[i / TT_WINDOW] + i % TT_WINDOW];
@@ -395,8 +453,8 @@ void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to)
 			table_check_all(s);
 			return;
 		}
-		if (sharers >> (s->t->slot & 63) & 1)
-			tt_count_forget(s, lock);
+		if (sharers & tt_own_bit(s))
+			tt_count_forget(s, lock, true);
 	}
 }
 

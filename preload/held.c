@@ -83,13 +83,13 @@ struct ttrec_held *tt_acquired(
 		tt_store_relaxed(&h->site, site);
 		tt_store_release(&t->held_depth, d + 1);
 	}
-	struct ttrec_count *e = tt_count(s, lock, site, birth);
+	uint32_t uid;
+	struct ttrec_count *e = tt_count_taken(s, lock, site, birth, &uid);
 	if (!room)
 		return NULL;
-	uint32_t uid = e ? e->uid : 0xffffffffu;
 	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(uid, site));
 	/* The first time, a late try is not even remembered: most such locks are not used again. */
-	bool once = e && e->n == 1 && tt_order_is_late_try(uid, site);
+	bool once = (!e || e->n == 1) && tt_order_is_late_try(uid, site);
 	if (d && order && !once) {
 		tt_order(s, d, lock, uid, site, c);
 		if (e)

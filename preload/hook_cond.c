@@ -73,13 +73,13 @@ void tt_cond_end(struct tt_cond_wait *k, int r)
 	struct tt_self *s = k->w.s;
 	uint64_t t0 = k->w.b.t0;
 	struct ttrec_lock *l = k->w.b.lock;
-	tt_wait_over(&k->w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+	uint64_t now = tt_wait_over(&k->w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
 	tt_busy_begin(s);
 	/* Destroyed meanwhile, which is allowed once all are woken: the count died with it. */
 	if (l && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD) && tt_load_relaxed(&l->owner))
 		tt_sub_relaxed(&l->owner, 1);
 	if (s->t->held_depth)
-		tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, tt_now() - t0, &k->w.caller);
+		tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, now - t0, &k->w.caller);
 	if (k->acquired)
 		tt_held_push(s, (uintptr_t)k->m, k->acquired);
 	tt_busy_end(s);

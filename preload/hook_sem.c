@@ -30,19 +30,25 @@ static bool sem_is_foreign(const struct ttrec_lock *l)
 	return tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_FOREIGN;
 }
 
-/* Counts a wait that succeeded. Returns the semaphore's record if it is held by that as a lock is; NULL if it is only counted.
+/*
+ * A wait succeeded. Returns the semaphore's record if it is held by that as a lock is: then it is not counted yet. NULL: it is
+ * only counted.
  */
 static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t site)
 {
-	struct ttrec_count *e = tt_count_seek(s, sem, site);
-	struct ttrec_lock *l = e ? NULL : tt_lock_find(sem);
-	if (!l || l->kind != TTREC_KIND_SEM || !sem_is_foreign(l) || !tt_count_direct(s, l, site)) {
+	struct ttrec_lock *l = NULL;
+	struct ttrec_count *e = tt_count_seek(s, sem, site, &l);
+	if (e)
+		l = tt_entry_lock(e);
+	if (l && l->kind == TTREC_KIND_SEM && !sem_is_foreign(l) && !(e && e->gap & GAP_FOREIGN))
+		return l; /* tt_acquired counts */
+	if (e || !l || l->kind != TTREC_KIND_SEM || !sem_is_foreign(l) || !tt_count_direct(s, l, site)) {
 		e = tt_count_at(s, e, sem, site, &sem_birth);
 		if (!e || e->gap & GAP_FOREIGN)
 			return NULL;
 		l = tt_entry_lock(e);
 		if (l && !sem_is_foreign(l)) {
-			e->n--; /* tt_acquired counts */
+			e->n--; /* likewise */
 			return l;
 		}
 	}
@@ -113,12 +119,12 @@ static int sem_real_wait(sem_t *sem, const struct sem_until *u)
 }
 
 /* A wait for another thread's post has ended: what was held meanwhile? One for a lock is lock order's business. */
-static void sem_held(struct tt_self *s, struct tt_wait_for *w)
+static void sem_held(struct tt_self *s, struct tt_wait_for *w, uint64_t now)
 {
 	if (!s->t->held_depth)
 		return;
 	tt_busy_begin(s);
-	tt_held_while_blocked(s, w->object, w->site, tt_now() - w->b.t0, &w->caller);
+	tt_held_while_blocked(s, w->object, w->site, now - w->b.t0, &w->caller);
 	tt_busy_end(s);
 }
 
@@ -145,9 +151,9 @@ static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, ui
 			if (l)
 				sem_got(s, sem, site, cfa);
 			s->t->contended++;
-			tt_wait_over(&w, false, TTREC_OP_NONE);
+			uint64_t now = tt_wait_over(&w, false, TTREC_OP_NONE);
 			if (!l)
-				sem_held(s, &w);
+				sem_held(s, &w, now);
 		}
 		return 0;
 	}
@@ -256,7 +262,7 @@ TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 {
 	if (!tt_entered(s) || unlikely(!tt_load_relaxed(&tt_sem_inline.try)))
 		return false;
-	struct ttrec_count *e = tt_of_pair(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED));
+	struct ttrec_count *e = tt_count_probe(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED));
 	if (unlikely(!e))
 		return false;
 	tt_own_add(&e->n, 1);
@@ -326,11 +332,11 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	tt_busy_begin(s);
 	uint32_t at = tt_held_find(s, (uintptr_t)sem);
 	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
-	struct ttrec_lock *l = at ? tt_lock_find((uintptr_t)sem) : tt_count_once(s, (uintptr_t)sem, site, &sem_birth);
+	struct ttrec_count *e = NULL;
+	struct ttrec_lock *l = at ? tt_held_lock(s, at - 1) : tt_count_once(s, (uintptr_t)sem, site, &sem_birth, &e);
 	uint16_t shown = at ? TTREC_LOCK_SEM_LOCKED : TTREC_LOCK_SEM_FOREIGN;
 	if (l && !(tt_load_relaxed(&l->flags) & shown))
 		tt_or_relaxed(&l->flags, shown);
-	struct ttrec_count *e = at ? NULL : tt_count_seek(s, (uintptr_t)sem, site);
 	if (e)
 		e->gap |= GAP_FOREIGN;
 	struct tt_caller c = tt_caller_of(site, cfa);
@@ -349,7 +355,7 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		return REAL(sem_post)(sem);
 	uint32_t depth = s->t->held_depth;
 	bool held = tt_release_is_plain(s, (uintptr_t)sem);
-	struct ttrec_count *e = held ? NULL : tt_count_seek(s, (uintptr_t)sem, site);
+	struct ttrec_count *e = held || tt_held_find(s, (uintptr_t)sem) ? NULL : tt_count_probe(s, (uintptr_t)sem, site);
 	if (!held && (!e || !(e->gap & GAP_FOREIGN)))
 		return sem_post_slow(s, sem, site, cfa);
 	if (e)

@@ -41,10 +41,14 @@ struct ttrec_lock *tt_lock_find_destroyed(uint64_t address)
 	return NULL;
 }
 
-/* A dead one that the same code made at the same place; *destroyed: as tt_lock_find_destroyed(). */
-static struct ttrec_lock *lock_find_dead(uint64_t address, const struct tt_birth *b, struct ttrec_lock **destroyed)
+/*
+ * A dead one that the same code made at the same place; *destroyed: as tt_lock_find_destroyed(), *living: as tt_lock_find(),
+ * which here mostly is none.
+ */
+static struct ttrec_lock *lock_find_dead(
+	uint64_t address, const struct tt_birth *b, struct ttrec_lock **destroyed, struct ttrec_lock **living)
 {
-	struct ttrec_lock *l, *dead = *destroyed = NULL;
+	struct ttrec_lock *l, *dead = *destroyed = *living = NULL;
 	for (uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]); i; i = l->chain) {
 		l = tt_lock_by_index(i - 1);
 		uint16_t flags = l->address == address ? tt_load_relaxed(&l->flags) : 0;
@@ -52,6 +56,8 @@ static struct ttrec_lock *lock_find_dead(uint64_t address, const struct tt_birth
 			*destroyed = l;
 		if (!dead && flags & TTREC_LOCK_DEAD && l->birth_site == b->site && l->kind == b->kind)
 			dead = l;
+		if (!*living && l->address == address && !(flags & TTREC_LOCK_DEAD))
+			*living = l;
 	}
 	return dead;
 }
@@ -134,13 +140,14 @@ static void lock_reborn(struct tt_self *s, struct ttrec_lock *dead, const struct
 	tt_and_relaxed(&dead->flags, (uint16_t)~TTREC_LOCK_DESTROYED);
 }
 
-/* One begins; l: what lives there, and is over. */
-static struct ttrec_lock *lock_begin(struct tt_self *s, struct ttrec_lock *l, uint64_t address, const struct tt_birth *b)
+/* One begins; what lives there is over. */
+static struct ttrec_lock *lock_begin(struct tt_self *s, uint64_t address, const struct tt_birth *b)
 {
-	struct ttrec_lock *destroyed;
-	if (l)
-		tt_lock_death(s, l, b->site, false);
-	l = lock_find_dead(address, b, &destroyed);
+	struct ttrec_lock *destroyed, *living, *l = lock_find_dead(address, b, &destroyed, &living);
+	if (living) {
+		tt_lock_death(s, living, b->site, false);
+		l = lock_find_dead(address, b, &destroyed, &living);
+	}
 	lock_reborn(s, destroyed, b);
 	if (!l)
 		return lock_insert(s, address, b);
@@ -155,13 +162,13 @@ struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct
 	if (l && l->kind == b->kind)
 		return l;
 	/* Another kind of object may live there now: the old one is gone, whether or not we were told. */
-	return lock_begin(s, l, address, b);
+	return lock_begin(s, address, b);
 }
 
 /* An init call: whatever lived there is over. */
 void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *b)
 {
-	lock_begin(s, tt_lock_find(address), address, b);
+	lock_begin(s, address, b);
 }
 
 /*
@@ -177,10 +184,9 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	tt_store_relaxed(&l->death_ns, tt_now());
 	tt_add_relaxed(&tt_g.h->lock_deaths, 1);
 
-	uint64_t own = s->t ? UINT64_C(1) << (s->t->slot & 63) : 0;
+	uint64_t own = s->t ? tt_own_bit(s) : 0, sharers = tt_lock_users(l);
 	if (s->t)
-		tt_count_forget(s, l->address);
-	uint64_t sharers = tt_load_relaxed(&l->sharers);
+		tt_count_forget(s, l->address, tt_lock_counted(s, l));
 	if (!(sharers & ~own))
 		return;
 	uint64_t number = tt_add_relaxed(&tt_g.p->death_claim, 1);

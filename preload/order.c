@@ -356,30 +356,32 @@ static struct ttrec_dep *spare_find(struct tt_self *s, const struct fact *f, str
 	return NULL;
 }
 
-static void passing(struct tt_self *s, const struct fact *f, const struct tt_caller *c)
+/* Returns whether it was known. */
+static bool passing(struct tt_self *s, const struct fact *f, const struct tt_caller *c)
 {
 	struct tt_spare_dep *k = NULL;
 	struct ttrec_dep *d = spare_find(s, f, &k);
 	uint32_t uid = tt_held_uid(s, f->depth - 1);
 	const struct ttrec_lock *sem = tt_lock_by_index(TTREC_UID_INDEX(uid));
 	/* What others know of that semaphore, or this thread from before. */
-	bool may_be_known = s->spare_kept || !sem || tt_load_relaxed(&sem->sharers) & ~(UINT64_C(1) << (s->t->slot & 63));
+	bool may_be_known = s->spare_kept || !sem || tt_lock_users(sem) & ~tt_own_bit(s);
 	if (!d && may_be_known)
 		d = dep_scan(tt_load_acquire(dep_head(f->hash)), f, s);
 	if (d) {
 		dep_add_thread(s, d);
-		return;
+		return true;
 	}
 	bool fits = k->dep;
 	d = fits ? tt_at(k->dep) : dep_alloc(f);
 	if (!d)
-		return;
+		return false;
 	dep_fill(s, d, f, c);
 	dep_add_thread(s, d);
 	if (!fits)
 		tt_var_publish(d, TTREC_VAR_DEP);
 	uint64_t below = f->depth > 1 ? s->held[f->depth - 2].hash : 0;
 	*k = (struct tt_spare_dep){.dep = tt_ref(d), .uid = uid, .without = tt_order_key(below, f->uid, f->site) | 1};
+	return false;
 }
 
 /* The fact that says the same as d without what was held innermost. */
@@ -435,11 +437,13 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 	uint64_t below = top->hash;
 	if (top->lock == lock && tt_site_is_sem(site))
 		return; /* as below; nor does a hook ask whether that is known */
-	uint32_t tag = tt_dep_tag(s, below, uid, site);
-	if (tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))
-		return;
 	bool late = tt_order_is_late_try(uid, site), passes = !late && is_passing(s, depth);
-	cache_add(s, top, lock, tag, !late && !passes);
+	uint32_t tag = tt_dep_tag(s, below, uid, site);
+	if (!passes) {
+		if (tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))
+			return;
+		cache_add(s, top, lock, tag, !late);
+	}
 	if (late)
 		return;
 	for (uint32_t i = 0; i < depth; i++)
@@ -454,7 +458,9 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 		.site = site,
 		.hash = tt_order_key(below, uid, site) | 1};
 	if (passes) {
-		passing(s, &f, c);
+		/* Most are asked for once, and would only take the place of others in the cache. */
+		if (passing(s, &f, c) && !tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))
+			cache_add(s, top, lock, tag, false);
 		return;
 	}
 	uint32_t *head = dep_head(f.hash), first = tt_load_acquire(head);

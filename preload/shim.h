@@ -330,6 +330,21 @@ TT_INLINE uint32_t tt_lock_uid(const struct ttrec_lock *l)
 {
 	return TTREC_UID(l->index, tt_load_relaxed(&l->gen));
 }
+TT_INLINE uint64_t tt_own_bit(const struct tt_self *s)
+{
+	return UINT64_C(1) << (s->t->slot & 63);
+}
+/* Has the thread entries for it? Not if not. */
+TT_INLINE bool tt_lock_counted(const struct tt_self *s, const struct ttrec_lock *l)
+{
+	return tt_load_relaxed(&l->sharers) & tt_own_bit(s);
+}
+/* Bits of the threads that may know it: by entries, or because they hold it without one (tt_count_taken). */
+TT_INLINE uint64_t tt_lock_users(const struct ttrec_lock *l)
+{
+	uint32_t taker = l->kind == TTREC_KIND_SEM ? tt_load_relaxed(&l->owner) : 0;
+	return tt_load_relaxed(&l->sharers) | (taker ? UINT64_C(1) << ((taker - 1) & 63) : 0);
+}
 struct ttrec_lsite *tt_lsite_get(uint32_t lock, uint64_t site);
 struct ttrec_lsite *tt_lsite_find(uint32_t lock, uint64_t site);
 void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint64_t now);
@@ -344,16 +359,19 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 struct ttrec_count *tt_count_find(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
 bool tt_count_any(const struct tt_self *s, uint64_t lock);
-struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site);
+struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site, struct ttrec_lock **l);
 struct ttrec_count *tt_count_at(
 	struct tt_self *s, struct ttrec_count *e, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
-struct ttrec_lock *tt_count_once(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
+struct ttrec_lock *tt_count_once(
+	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, struct ttrec_count **entry);
 bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);
+struct ttrec_count *tt_count_taken(
+	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, uint32_t *uid);
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h);
 void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns);
 void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to);
-void tt_count_forget(struct tt_self *s, uint64_t lock);
+void tt_count_forget(struct tt_self *s, uint64_t lock, bool counted);
 uint64_t tt_count_total(const struct ttrec_thread *t);
 
 /* ------------------------------------------------------------------ held.c, order.c */

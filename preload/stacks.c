@@ -14,7 +14,13 @@
 #define LAST_BYTES 4096u /* what they take */
 #define LAST_AFTER 16u   /* stacks that a thread captures before that is worth it */
 #define ADDRESS    (((uint64_t)1 << 48) - 1)
-_Static_assert(LAST_COUNT * sizeof(struct tt_stack_last) <= LAST_BYTES, "one page");
+
+/* What tt_self.stack_last points to. A place may be anywhere: two that share one would walk for each other for ever. */
+struct last_page {
+	struct tt_stack_last last[LAST_COUNT];
+	uint32_t tag[LAST_COUNT]; /* of the caller; 0: none yet */
+};
+_Static_assert(sizeof(struct last_page) <= LAST_BYTES, "one page");
 
 /* ------------------------------------------------------------------ the last ones */
 
@@ -62,7 +68,19 @@ static struct tt_stack_last *last_of(struct tt_self *s, const struct tt_caller *
 			s->t->flags & TTREC_THREAD_ADOPTED || !(s->stack_last = last_alloc()))
 			return NULL;
 	}
-	return &s->stack_last[tt_mix(c->pc, c->cfa) >> 32 & (LAST_COUNT - 1)];
+	struct last_page *page = (struct last_page *)(void *)s->stack_last;
+	uint32_t tag = (uint32_t)(tt_mix(c->pc, c->cfa) >> 32) | 1;
+	for (unsigned i = 0; i < LAST_COUNT; i++)
+		if (page->tag[i] == tag)
+			return &page->last[i];
+	unsigned to = 0;
+	while (to < LAST_COUNT && page->tag[to])
+		to++;
+	if (to == LAST_COUNT)
+		to = tt_random(s) % LAST_COUNT;
+	page->tag[to] = tag;
+	page->last[to] = (struct tt_stack_last){0};
+	return &page->last[to];
 }
 
 /* ------------------------------------------------------------------ capture */

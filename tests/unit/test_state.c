@@ -224,9 +224,64 @@ static void short_lives(void)
 	ok(once < 1000, "a life with many operations gets one: after %u", once);
 }
 
+/* Semaphores that are taken once a life, as a lock is. */
+static const struct tt_birth sem_birth = {.kind = TTREC_KIND_SEM};
+#define TAKEN_AT TTREC_SITE(0x710000, TTREC_OP_SEM_TRYWAIT)
+
+static struct tt_self *taken(uint64_t sem)
+{
+	tt_born(tt_enter(), sem, TTREC_SITE(0x710010, TTREC_OP_NONE), TT_STACK_CFA(), &sem_birth, TTREC_LOCK_SEM_BINARY, 1);
+	struct tt_self *s = tt_enter();
+	tt_got(s, sem, TAKEN_AT, TT_STACK_CFA(), &sem_birth, TTREC_OP_NONE);
+	return s;
+}
+
+static void *ended_by_another(void *sem)
+{
+	tt_died(tt_enter(), (uint64_t)(uintptr_t)sem, TTREC_SITE(0x2000, TTREC_OP_NONE));
+	return NULL;
+}
+
+static void taken_lives(void)
+{
+	enum { LIVES = 1600, OTHERS = 32 };
+	uint64_t kept = lock_address(31000), given = lock_address(31001), other = lock_address(31002), before = counted();
+	unsigned entries = 0, still_held = 0, unheld = 0;
+	for (unsigned i = 0; i < LIVES; i++) {
+		struct tt_self *s = taken(kept);
+		entries += tt_count_find(s, kept, TAKEN_AT) != NULL;
+		unheld += !tt_held_find(s, kept);
+		tt_died(s, kept, TTREC_SITE(0x2000, TTREC_OP_NONE));
+		still_held += tt_held_find(s, kept) != 0;
+		s = taken(given);
+		tt_released(
+			s, given, tt_held_find(s, given), tt_now(), TTREC_SITE(0x710020, TTREC_OP_SEM_POST), TT_STACK_CFA());
+		tt_died(s, given, TTREC_SITE(0x2000, TTREC_OP_NONE));
+	}
+	is_int((long)(counted() - before), 2L * LIVES, "semaphores that are taken once a life are counted");
+	ok(entries > 16 && entries < LIVES / 3, "%u of %d lives had an entry", entries, LIVES);
+	is_int((long)unheld, 0, "each was held");
+	is_int((long)still_held, 0, "and at its end no longer");
+	taken(given);
+	const struct ttrec_lsite *total = tt_lsite_find(tt_lock_find(given)->index, TAKEN_AT);
+	ok(total && total->hold_samples >= 8, "the first holds were timed");
+	tt_died(tt_enter(), given, TTREC_SITE(0x2000, TTREC_OP_NONE));
+
+	unsigned without = 0;
+	for (unsigned i = 0; i < OTHERS; i++) {
+		pthread_t t;
+		struct tt_self *s = taken(other);
+		without += tt_count_find(s, other, TAKEN_AT) == NULL;
+		pthread_create(&t, NULL, ended_by_another, (void *)(uintptr_t)other);
+		pthread_join(t, NULL);
+		still_held += tt_held_find(tt_enter(), other) != 0;
+	}
+	ok(without && !still_held, "who holds one hears of its end by another thread, %u times without an entry", without);
+}
+
 int main(void)
 {
-	plan(19);
+	plan(25);
 	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
@@ -236,6 +291,7 @@ int main(void)
 	promotion();
 	places();
 	short_lives();
+	taken_lives();
 
 	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
 	ok(l && l->sharers != 0, "a lock that all used is found");
