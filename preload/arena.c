@@ -218,11 +218,11 @@ void tt_var_publish(void *var, enum ttrec_var_type type)
 
 /* ------------------------------------------------------------------ blocks that come back: tables, held stacks */
 
-/* Size classes grow by four: 2 KiB << 2*class of payload. */
+/* Each size class is twice the one before: 2 KiB << class of payload. */
 static unsigned block_class(uint64_t payload)
 {
 	unsigned k = 0;
-	while (k + 1 < TT_FREE_CLASSES && (UINT64_C(2048) << 2 * k) < payload)
+	while (k + 1 < TT_FREE_CLASSES && (UINT64_C(2048) << k) < payload)
 		k++;
 	return k;
 }
@@ -248,7 +248,7 @@ struct ttrec_chunk *tt_block_alloc(enum ttrec_chunk_type type, uint64_t payload)
 		}
 	}
 	/* Blocks of one class have one size, so that any of them serves. 32 more bytes align the payload to a cache line. */
-	return tt_chunk_claim(type, sizeof(struct ttrec_chunk) + 32 + (UINT64_C(2048) << 2 * k), 0);
+	return tt_chunk_claim(type, sizeof(struct ttrec_chunk) + 32 + (UINT64_C(2048) << k), 0);
 }
 
 void tt_block_free(struct ttrec_chunk *c)

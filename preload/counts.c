@@ -104,6 +104,16 @@ struct ttrec_count *tt_count_find(const struct tt_self *s, uint64_t lock, uint64
 	return e || first == second ? e : window_find(s, second, lock, site);
 }
 
+/*
+ * In the lock's first window, where all are that tt_count_probe() does not find, but for a few of a table that is nearly full.
+ * One time of 16 there is none: then tt_count_at() is to see whether the entry deserves a better place.
+ */
+struct ttrec_count *tt_count_window(const struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	struct ttrec_count *e = window_find(s, tt_window(s, tt_lock_hash(lock)), lock, site);
+	return e && e->n % PROMOTE_EVERY ? e : NULL;
+}
+
 /* May the thread have entries for the lock? */
 bool tt_count_any(const struct tt_self *s, uint64_t lock)
 {
@@ -154,11 +164,14 @@ static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock)
 
 /* ------------------------------------------------------------------ growth */
 
-/* A new table four times as large, every entry copied, then one store makes it the table: a kill sees one or the other. */
+/*
+ * A new table twice as large, every entry copied, then one store makes it the table: a kill sees one or the other. Not more
+ * than that: with thousands of locks each is in another page, and each page more is one more that the processor has to look up.
+ */
 static void table_grow(struct tt_self *s)
 {
 	struct ttrec_thread *t = s->t;
-	uint32_t entries = tt_table_entries(s) * 4;
+	uint32_t old_entries = tt_table_entries(s), entries = old_entries * 2;
 	uint64_t bytes = (uint64_t)entries * sizeof(struct ttrec_count);
 	if (entries > TABLE_MAX)
 		return;
@@ -174,7 +187,7 @@ static void table_grow(struct tt_self *s)
 	}
 	struct ttrec_count *old = s->table, *table = (void *)((uint8_t *)(c + 1) + 32);
 	struct tt_self grown = {.table = table, .table_lines = (uint32_t)bytes - 64};
-	for (uint32_t i = 0; i < entries / 4; i++) {
+	for (uint32_t i = 0; i < old_entries; i++) {
 		struct ttrec_count *from = &old[i];
 		if (!from->lock)
 			continue;
@@ -191,7 +204,7 @@ static void table_grow(struct tt_self *s)
 	s->table = table;
 	s->table_lines = grown.table_lines;
 	if (old_ref) {
-		tt_sub_relaxed(&tt_g.p->table_bytes, (uint64_t)entries / 4 * sizeof(struct ttrec_count));
+		tt_sub_relaxed(&tt_g.p->table_bytes, (uint64_t)old_entries * sizeof(struct ttrec_count));
 		tt_block_free((struct ttrec_chunk *)(void *)((uint8_t *)old - 32) - 1);
 	} else {
 		/* The inline table is part of the thread record: empty it, its counts live in the new one. */
@@ -201,6 +214,8 @@ static void table_grow(struct tt_self *s)
 		}
 	}
 }
+_Static_assert(
+	TABLE_MAX * sizeof(struct ttrec_count) <= UINT64_C(2048) << (TT_FREE_CLASSES - 1), "the largest class of blocks");
 _Static_assert(__builtin_offsetof(struct ttrec_thread, table_ref) % 8 == 0, "table_ref and table_mask are stored as one word");
 
 /* ------------------------------------------------------------------ misses */

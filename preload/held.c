@@ -100,19 +100,12 @@ struct ttrec_held *tt_acquired(
 	return h;
 }
 
-/* Takes entry at - 1 out. Entries above it move down, and their hashes are made anew. */
-uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
+/* Entries above entry at - 1 move down, into its place, and their hashes are made anew. */
+static void move_down(struct tt_self *s, uint32_t at)
 {
 	struct ttrec_thread *t = s->t;
-	struct ttrec_held *h = &s->held[at - 1];
-	/* Exchange: a waiter may set TTREC_HELD_WANT at any moment until here. */
-	uint64_t word = tt_exchange_acq_rel(&h->site, UINT64_C(0));
-	if (at == t->held_depth) {
-		tt_store_release(&t->held_depth, at - 1);
-		return word;
-	}
 	tt_store_release(&t->held_seq, t->held_seq | 1u);
-	uint64_t below = h->hash;
+	uint64_t below = s->held[at - 1].hash;
 	for (uint32_t i = at; i < t->held_depth; i++) {
 		struct ttrec_held *to = &s->held[i - 1], *from = &s->held[i];
 		tt_store_relaxed(&to->lock, from->lock);
@@ -124,7 +117,28 @@ uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 	}
 	tt_store_release(&t->held_depth, t->held_depth - 1);
 	tt_store_release(&t->held_seq, t->held_seq + 1);
+}
+
+/* Takes entry at - 1 out. */
+uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
+{
+	/* Exchange: a waiter may set TTREC_HELD_WANT at any moment until here. */
+	uint64_t word = tt_exchange_acq_rel(&s->held[at - 1].site, UINT64_C(0));
+	if (at == s->t->held_depth)
+		tt_store_release(&s->t->held_depth, at - 1);
+	else
+		move_down(s, at);
 	return word;
+}
+
+/* As tt_release_plain(), for a lock that others were taken after. */
+void tt_release_under(struct tt_self *s, uint64_t lock)
+{
+	tt_busy_begin(s);
+	uint32_t at = tt_held_find(s, lock);
+	if (at)
+		move_down(s, at);
+	tt_busy_end(s);
 }
 
 void tt_held_forget_sem(struct tt_self *s, uint64_t sem)

@@ -158,7 +158,7 @@ TT_NOINLINE int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t c
 TT_NOINLINE int tt_mutex_taken(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = &tt_self;
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, false);
+	struct tt_ready ready = tt_acquire_taken(s, (uintptr_t)m, site);
 	if (unlikely(!ready.e))
 		return tt_mutex_got(s, m, site, cfa, 0);
 	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
@@ -281,8 +281,12 @@ TT_NOINLINE int tt_mutex_unlock_out(pthread_mutex_t *m, uint64_t site, uintptr_t
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(pthread_mutex_unlock)(m);
-	if (!tt_release_is_plain(s, (uintptr_t)m))
-		return tt_mutex_unlock_slow(s, m, site, cfa);
+	if (!tt_release_is_plain(s, (uintptr_t)m)) {
+		if (!tt_release_is_under(s, (uintptr_t)m) || !tt_mutex_give(m))
+			return tt_mutex_unlock_slow(s, m, site, cfa);
+		tt_release_under(s, (uintptr_t)m);
+		return 0;
+	}
 	int r = REAL(pthread_mutex_unlock)(m); /* another kind, or somebody waits */
 	if (r == 0)
 		tt_release_plain(s);

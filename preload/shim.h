@@ -63,7 +63,7 @@ extern union tt_epoch_mem {
 #define TT_FILTER_BITS       (1u << 18)
 #define TT_RULE_BYTES        (256u << 10)
 #define TT_DEP_SIZES         3u /* of the dependency caches: order.c */
-#define TT_FREE_CLASSES      8u
+#define TT_FREE_CLASSES      9u
 #define TT_HOLD_PERIOD_USUAL 256u
 #define TT_HOLD_PERIOD_MAX   16384u /* twice that fits below the flag in ttrec_count.gap: hook_sem.c */
 
@@ -102,7 +102,7 @@ struct tt_private {
 	uint64_t limbo[1024]; /* detached and ending: tid << 32 | slot + 1, waiting for the thread to be gone */
 	uint32_t limbo_scan;
 	uint32_t dep_largest;                 /* caches of the largest size ever made */
-	uint64_t block_free[TT_FREE_CLASSES]; /* chunks given back, by log4 size: tag << 32 | ref; link in the chunk's `check`
+	uint64_t block_free[TT_FREE_CLASSES]; /* chunks given back, by log2 size: tag << 32 | ref; link in the chunk's `check`
 	                                         word */
 	struct tt_death deaths[TT_DEATH_RING];
 	uint64_t death_claim;
@@ -116,7 +116,7 @@ struct tt_private {
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
 	uint64_t dep_free[TT_DEP_SIZES];
 	uint64_t stack_last_free; /* see stacks.c */
-	uint64_t reserved[7];     /* else the compiler would pad: `rules` begins a cache line, and clang-tidy wants that said */
+	uint64_t reserved[6];     /* else the compiler would pad: `rules` begins a cache line, and clang-tidy wants that said */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
@@ -358,6 +358,8 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 
 struct ttrec_count *tt_count_find(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
+struct ttrec_count *tt_count_window(
+	const struct tt_self *s, uint64_t lock, uint64_t site); /* beyond where it is looked for first */
 bool tt_count_any(const struct tt_self *s, uint64_t lock);
 struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site, struct ttrec_lock **l);
 struct ttrec_count *tt_count_at(
@@ -529,10 +531,14 @@ TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
 	return (hash & s->table_lines) / (uint32_t)sizeof(struct ttrec_count) & ~(TT_WINDOW - 1u);
 }
-/* The pair beside it: processors fetch two lines at once. */
+/* The pair beside a lock's first: processors fetch two lines at once. */
+TT_INLINE struct ttrec_count *tt_beside_pair(const struct tt_self *s, const struct ttrec_count *home)
+{
+	return (struct ttrec_count *)(void *)((uint8_t *)s->table + (((uintptr_t)home - (uintptr_t)s->table) ^ 64u));
+}
 TT_INLINE struct ttrec_count *tt_beside(const struct tt_self *s, uint32_t hash)
 {
-	return (struct ttrec_count *)(void *)((uint8_t *)s->table + ((hash & s->table_lines) ^ 64u));
+	return tt_beside_pair(s, tt_home(s, hash));
 }
 
 /* The entry for (lock, site), if it is one of the pair that begins at e; else NULL. */
@@ -647,6 +653,20 @@ struct tt_ready {
 	uint32_t depth;
 };
 
+/* With the entry, if it allows that: the rest of r. wanted: tt_dep_near() of `lock`. */
+TT_INLINE void tt_acquire_with(const struct tt_self *s, struct tt_ready *r, struct ttrec_count *e, const tt_dep_set *wanted,
+	uint64_t lock, uint64_t site)
+{
+	uint32_t uid = e->uid, d = r->depth;
+	if (unlikely((uint16_t)(e->n + 1) == e->next))
+		return;
+	uint64_t below = d ? r->h[-1].hash : 0;
+	if (d && unlikely(d >= s->t->held_cap || !tt_dep_known(s, r->h - 1, wanted, lock, tt_dep_tag(s, below, uid, site))))
+		return;
+	r->hash = tt_held_hash(below, tt_held_own(uid, site));
+	r->e = e;
+}
+
 /* far: look in all places that the entry may be in. Without it nothing is called, so that a hook that leaves by a jump when it
  * is not done saves no registers. */
 TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t lock, uint64_t site, bool far)
@@ -665,14 +685,21 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
 	struct ttrec_count *e = tt_count_probe(s, lock, site);
 	if (unlikely(!e) && (!far || !(e = tt_count_find(s, lock, site))))
 		return r;
-	if (unlikely((uint16_t)(e->n + 1) == e->next))
-		return r;
-	uint32_t uid = e->uid;
-	uint64_t below = d ? r.h[-1].hash : 0;
-	if (d && unlikely(d >= t->held_cap || !tt_dep_known(s, r.h - 1, wanted, lock, tt_dep_tag(s, below, uid, site))))
-		return r;
-	r.hash = tt_held_hash(below, tt_held_own(uid, site));
-	r.e = e;
+	tt_acquire_with(s, &r, e, wanted, lock, site);
+	return r;
+}
+
+/* Likewise for a lock that was just taken, and is not where tt_near_entry() looks, or not within what the memo says. */
+TT_INLINE struct tt_ready tt_acquire_taken(const struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	uint32_t d = s->t->held_depth;
+	struct tt_ready r = {.e = NULL, .h = s->held + d, .depth = d};
+	const tt_dep_set *wanted = tt_dep_near(s, lock);
+	if (d)
+		__builtin_prefetch(wanted);
+	struct ttrec_count *e = tt_count_probe(s, lock, site);
+	if (likely(e || (e = tt_count_window(s, lock, site))))
+		tt_acquire_with(s, &r, e, wanted, lock, site);
 	return r;
 }
 
@@ -748,6 +775,14 @@ TT_INLINE void tt_release_plain(struct tt_self *s)
 {
 	tt_own_add(&s->t->held_depth, -1);
 }
+
+/* The same for one that is not the innermost: is there nothing to be done but to take it out? */
+TT_INLINE bool tt_release_is_under(const struct tt_self *s, uint64_t lock)
+{
+	uint32_t at = tt_held_find(s, lock);
+	return at && TTREC_HELD_FLAGS(tt_load_relaxed(&s->held[at - 1].site)) == 0;
+}
+void tt_release_under(struct tt_self *s, uint64_t lock);
 
 /*
  * The same for a semaphore: a handler that came after the real post may have posted it, too, and popped it. depth: as it was

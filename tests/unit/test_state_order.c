@@ -36,6 +36,8 @@ static void release(unsigned i)
 	uint64_t lock = lock_address(i);
 	if (tt_release_is_plain(s, lock))
 		tt_release_plain(s);
+	else if (tt_release_is_under(s, lock))
+		tt_release_under(s, lock);
 	else
 		tt_released(s, lock, tt_held_find(s, lock), tt_now(), SITE(0), TT_STACK_CFA());
 }
@@ -150,6 +152,39 @@ static void out_of_order(void)
 	acquire(4004, SITE(2));
 	ok(s->held[0].hash == alone, "the last one left is as if it had been the first");
 	release(4004);
+}
+
+/* The middle one of three locks is let go with no more than moving what is above it, unless its hold is timed. */
+static void under(void)
+{
+	enum { LOWEST = 4100, MIDDLE, INNER, TRIES = 100 };
+	struct tt_self *s = tt_enter();
+	bool plain = false;
+	for (unsigned i = 0; i < TRIES && !plain; i++) {
+		acquire(LOWEST, SITE(2));
+		acquire(MIDDLE, SITE(2));
+		acquire(INNER, SITE(2));
+		if ((plain = tt_release_is_under(s, lock_address(MIDDLE))))
+			tt_release_under(s, lock_address(MIDDLE));
+		else
+			release(MIDDLE);
+		if (!plain) {
+			release(INNER);
+			release(LOWEST);
+		}
+	}
+	ok(plain, "a hold that is not timed ends without its lock being looked up");
+	ok(s->t->held_depth == 2 && s->held[0].lock == lock_address(LOWEST) && s->held[1].lock == lock_address(INNER),
+		"the other two are held");
+	uint64_t hash = s->held[1].hash;
+	release(INNER);
+	release(LOWEST);
+	acquire(LOWEST, SITE(2));
+	acquire(INNER, SITE(2));
+	ok(s->held[1].hash == hash && s->t->held_seq % 2 == 0, "as if they had been alone from the beginning");
+	ok(!tt_release_is_under(s, lock_address(MIDDLE)), "what is not held is not let go");
+	release(INNER);
+	release(LOWEST);
 }
 
 /* A new segment of the thread: what it does again is noted as done there, too. */
@@ -345,12 +380,13 @@ static void many(void)
 
 int main(void)
 {
-	plan(26);
+	plan(30);
 	if (!staterec_begin())
 		return 1;
 	pairs();
 	places();
 	out_of_order();
+	under();
 	segments();
 	memos();
 	lives();
