@@ -318,6 +318,7 @@ static bool private_map(void)
 		if (tt_sys_failed(TT_SYS(madvise, tt_g.p, sizeof(*tt_g.p), MADV_WIPEONFORK, 0)) ||
 			tt_sys_failed(TT_SYS(madvise, &tt_epoch_mem, sizeof(tt_epoch_mem), MADV_WIPEONFORK, 0)))
 			return false; /* children could not tell that they are children: do not record at all */
+		TT_SYS(madvise, tt_g.p, sizeof(*tt_g.p), MADV_NOHUGEPAGE, 0); /* a few pages of it are touched, far apart */
 	}
 	tt_stack_init(tt_g.p->rules, sizeof(tt_g.p->rules));
 	return true;

@@ -113,9 +113,9 @@ static void lock_freed(struct tt_self *s, struct ttrec_lock *l, uint64_t site, b
 void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site, bool readable)
 {
 	uint64_t end = start + size;
-	if (size >> 8 >= TT_FILTER_BITS) {
-		/* More granules than the filter has bits: look at the locks instead. */
-		uint32_t locks = tt_load_relaxed(&tt_g.h->locks);
+	uint32_t locks = tt_load_relaxed(&tt_g.h->locks);
+	if (size >> 8 >= TT_FILTER_BITS || size >> 17 > locks) {
+		/* More granules than the filter has bits, or more lines of it than there are locks: look at those instead. */
 		for (uint32_t i = 0; i < locks; i++) {
 			struct ttrec_lock *l = tt_lock_by_index(i);
 			if (l && l->kind && l->address >= start && l->address < end)

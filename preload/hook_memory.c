@@ -16,7 +16,8 @@
  * read 0. NULL: nothing is asked (allocator == OTHER: see freed_elsewhere), and nothing read from before a block, which another
  * allocator may have put at the beginning of its memory.
  */
-static const uint64_t *filter, *filter_near;
+static const uint64_t *filter;
+const uint64_t *tt_filter_near __attribute__((used, visibility("hidden"))); /* for real.c */
 static enum { UNKNOWN, GLIBC, OTHER } allocator;
 
 /* First free or realloc of a recording: whose allocator is it? Taken from where `free` lies. */
@@ -25,7 +26,7 @@ static TT_NOINLINE void allocator_ask(void)
 	bool same = tt_object_is_libc((uint64_t)(uintptr_t)tt_real.free);
 	if (same) {
 		tt_store_relaxed(&filter, tt_g.p->filter);
-		tt_store_relaxed(&filter_near, tt_g.p->filter_near);
+		tt_store_relaxed(&tt_filter_near, tt_g.p->filter_near);
 	}
 	tt_store_relaxed(&allocator, same ? GLIBC : OTHER);
 }
@@ -90,7 +91,13 @@ static void freed_elsewhere(void *p, uint64_t pc)
 		memory_given_back((uintptr_t)p, REAL(malloc_usable_size)(p), pc, true);
 }
 
-static TT_NOINLINE void free_out(void *p, uint64_t pc)
+/*
+ * free is in real.c and ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that
+ * programs do. A block of up to 257 bytes, whose size word is at most 257 + 8 + 6, lies in two granules at most, wherever it
+ * begins: for it one bit of filter_near is asked (32 bits of its address say which). This is for all else. pc: of the caller.
+ */
+__attribute__((used, visibility("hidden"))) void tt_free_out(void *p, uint64_t pc);
+void tt_free_out(void *p, uint64_t pc)
 {
 	const uint64_t *bits = tt_load_relaxed(&filter);
 	if (p && bits) {
@@ -100,23 +107,6 @@ static TT_NOINLINE void free_out(void *p, uint64_t pc)
 		freed_elsewhere(p, pc);
 	}
 	REAL(free)(p);
-}
-
-/*
- * Ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that programs do. A block
- * of up to 257 bytes lies in two granules at most, wherever it begins; larger ones are looked at by free_out(). The word before
- * it is as in glibc_size().
- */
-#define TWO_GRANULES (257 + 8 + 6)
-TT_EXPORT void free(void *p)
-{
-	const uint64_t *near = tt_load_relaxed(&filter_near);
-	if (likely(p && near) && likely(((const uint64_t *)p)[-1] <= TWO_GRANULES) &&
-		likely(!tt_filter_has(near, tt_filter_bit((uintptr_t)p)))) {
-		REAL(free)(p);
-		return;
-	}
-	free_out(p, (uintptr_t)__builtin_return_address(0));
 }
 
 TT_EXPORT void *realloc(void *p, size_t size)

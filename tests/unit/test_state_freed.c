@@ -13,6 +13,7 @@
 #define SITE    TTREC_SITE(0x400000, TTREC_OP_LOCK)
 #define BASE    UINT64_C(0x7f0000001000)
 #define ALIAS   ((uint64_t)TT_FILTER_BITS << 8)
+#define ARENA   (UINT64_C(64) << 20) /* glibc, malloc/arena.c: HEAP_MAX_SIZE */
 #define THREADS 4u
 #define ROUNDS  3000u
 
@@ -67,6 +68,9 @@ static void alone(void)
 	ok(filter_is(BASE, true, true, true), "a lock far away has the same bits: they stay");
 	given_back(BASE + ALIAS);
 	ok(filter_is(BASE, false, false, false), "until that goes, too");
+	born(BASE + ARENA, 1);
+	ok(filter_is(BASE, false, false, false), "a lock at the same place of another arena is no matter");
+	given_back(BASE + ARENA);
 	born(BASE, 0);
 	born(BASE - 256, 0);
 	given_back(BASE);
@@ -142,7 +146,7 @@ static void races(void)
 
 int main(void)
 {
-	plan(17);
+	plan(18);
 	if (!staterec_begin())
 		return 1;
 	alone();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Pool N - an executor of four threads runs N small tasks under a ReentrantLock. Prints seconds.
+// Pool N - for each line of input, an executor of four threads runs N small tasks under a ReentrantLock. Prints seconds.
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -42,8 +44,10 @@ public class Pool {
     public static void main(String[] args) throws Exception {
         int n = Integer.parseInt(args[0]);
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        round(pool, n / 4); // compiled by then
-        System.out.println(round(pool, n));
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+        while (in.readLine() != null) {
+            System.out.println(round(pool, n));
+        }
         pool.shutdown();
     }
 }
