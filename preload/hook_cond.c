@@ -10,13 +10,21 @@
 
 const struct tt_birth tt_cond_birth = {.kind = TTREC_KIND_COND};
 
-/* glibc since 2.25, nptl/pthread_cond_destroy.c: bit 2 of __wrefs says that it was destroyed; init and the initialiser clear
- * it. */
-#define COND_DESTROYED 4u
+/*
+ * glibc since 2.25, nptl/pthread_cond_wait.c: __wrefs counts the threads that wait, or were woken and have not left yet, from
+ * bit 3 on; bit 2 says that it was destroyed; init and the initialiser clear it.
+ */
+#define COND_DESTROYED   4u
+#define COND_WAITER_BITS 3
 
 static bool cond_is_destroyed(const pthread_cond_t *c)
 {
 	return unlikely(tt_load_relaxed(&c->__data.__wrefs) & COND_DESTROYED);
+}
+
+static bool cond_has_waiters(const pthread_cond_t *c)
+{
+	return tt_load_relaxed(&c->__data.__wrefs) >> COND_WAITER_BITS;
 }
 
 /* Between the caller's brackets. */
@@ -42,10 +50,12 @@ void tt_cond_begin(
 	struct ttrec_lock *l = tt_lock_get(s, (uintptr_t)c, &b);
 	if (l) {
 		uint64_t before = tt_load_relaxed(&l->other);
-		/* `owner` of a condition: how many wait. Only then must all use one mutex. */
-		if (tt_add_relaxed(&l->owner, 1) && before && before != (uintptr_t)m)
-			tt_misuse(s, TTREC_MISUSE_WAIT_MIXED, l, site, before, 0, 0, &caller);
-		tt_store_relaxed(&l->other, (uint64_t)(uintptr_t)m);
+		if (before != (uintptr_t)m) {
+			/* While some wait, all must use one mutex. */
+			if (before && cond_has_waiters(c))
+				tt_misuse(s, TTREC_MISUSE_WAIT_MIXED, l, site, before, 0, 0, &caller);
+			tt_store_relaxed(&l->other, (uint64_t)(uintptr_t)m);
+		}
 		if (!(tt_load_relaxed(&l->flags) & TTREC_LOCK_WAITED))
 			tt_or_relaxed(&l->flags, TTREC_LOCK_WAITED);
 		tt_count(s, (uintptr_t)c, site, &tt_cond_birth);
@@ -72,12 +82,8 @@ void tt_cond_end(struct tt_cond_wait *k, int r)
 {
 	struct tt_self *s = k->w.s;
 	uint64_t t0 = k->w.b.t0;
-	struct ttrec_lock *l = k->w.b.lock;
 	uint64_t now = tt_wait_over(&k->w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
 	tt_busy_begin(s);
-	/* Destroyed meanwhile, which is allowed once all are woken: the count died with it. */
-	if (l && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD) && tt_load_relaxed(&l->owner))
-		tt_sub_relaxed(&l->owner, 1);
 	if (s->t->held_depth)
 		tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, now - t0, &k->w.caller);
 	if (k->acquired)
@@ -179,8 +185,8 @@ TT_EXPORT int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *att
 #define DESTROY_SHORT_NS 10000000u
 uint64_t tt_cond_destroy_begin(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa)
 {
-	struct ttrec_lock *l = tt_lock_find((uintptr_t)c);
-	if (!l || !tt_load_relaxed(&l->owner))
+	struct ttrec_lock *l = cond_has_waiters(c) ? tt_lock_find((uintptr_t)c) : NULL;
+	if (!l)
 		return 0;
 	struct tt_caller caller = tt_caller_of(site, cfa);
 	tt_busy_begin(s);
