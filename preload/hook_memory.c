@@ -94,7 +94,7 @@ static void freed_elsewhere(void *p, uint64_t pc)
 /*
  * free is in real.c and ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that
  * programs do. A block of up to 257 bytes, whose size word is at most 257 + 8 + 6, lies in two granules at most, wherever it
- * begins: for it one bit of filter_near is asked (32 bits of its address say which). This is for all else. pc: of the caller.
+ * begins: for it one bit of filter_near is asked. This is for all else. pc: of the caller.
  */
 __attribute__((used, visibility("hidden"))) void tt_free_out(void *p, uint64_t pc);
 void tt_free_out(void *p, uint64_t pc)

@@ -160,6 +160,7 @@ __asm__(".pushsection .text.tt_calls\n"
 	"je 1f\n"
 	"mov %edi, %eax\n"
 	"shr $14, %eax\n"
+	"movzwl %ax, %eax\n"
 	"mov (%rdx,%rax,8), %rdx\n"
 	"mov %edi, %ecx\n"
 	"shr $8, %ecx\n"
@@ -192,7 +193,8 @@ static void jump_rewrite(uint8_t *at, const void *target)
 {
 	intptr_t away = (intptr_t)target - (intptr_t)(at + 5);
 	if (target && away == (int32_t)away)
-		__atomic_store_n((uint64_t *)(void *)at, UINT64_C(0x90909000000000e9) | (uint64_t)(uint32_t)away << 8, __ATOMIC_RELAXED);
+		__atomic_store_n(
+			(uint64_t *)(void *)at, UINT64_C(0x90909000000000e9) | (uint64_t)(uint32_t)away << 8, __ATOMIC_RELAXED);
 }
 
 static void stubs_rewrite(void *const *target)

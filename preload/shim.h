@@ -60,7 +60,7 @@ extern union tt_epoch_mem {
 #define TT_TID_MAP           (1u << 12)
 #define TT_PTHREAD_MAP       (1u << 15)
 #define TT_MODULES           512u
-#define TT_FILTER_BITS       (1u << 24) /* 4 GiB of addresses: the arenas of malloc lie 64 MiB apart */
+#define TT_FILTER_BITS       (1u << 22) /* 1 GiB of addresses: the arenas of malloc lie 64 MiB apart */
 #define TT_RULE_BYTES        (256u << 10)
 #define TT_DEP_SIZES         3u /* of the dependency caches: order.c */
 #define TT_FREE_CLASSES      9u
@@ -297,7 +297,7 @@ TT_INLINE uint64_t tt_filter_bit(uint64_t address)
 {
 	return address >> 8 & (TT_FILTER_BITS - 1);
 }
-_Static_assert(TT_FILTER_BITS == 1u << 24, "real.c, free: 32 bits of an address say which");
+_Static_assert(TT_FILTER_BITS == 1u << 22, "real.c, free: bits 8 to 29 of an address say which");
 TT_INLINE bool tt_filter_has(const uint64_t *bits, uint64_t bit)
 {
 	return tt_load_relaxed(&bits[bit / 64]) >> bit % 64 & 1;
