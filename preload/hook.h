@@ -28,6 +28,10 @@ TT_INLINE uint64_t tt_site_as(uint64_t site, enum ttrec_op op)
 	return TTREC_SITE(TTREC_SITE_PC(site), op);
 }
 
+/* A hook whose first instructions are to be in as few cache lines as can be: elsewhere three nested mutexes cost a tenth more.
+ */
+#define TT_LINE_ALIGNED __attribute__((aligned(64)))
+
 /* A second exported name of a hook. */
 #if __has_attribute(copy)
 #define ALIAS_OF(name) __attribute__((visibility("default"), alias(#name), copy(name)))

@@ -165,7 +165,7 @@ TT_NOINLINE int tt_mutex_taken(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 	return 0;
 }
 
-TT_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
+TT_EXPORT TT_LINE_ALIGNED int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_LOCK);
 	enum tt_mutex_fast done = tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_LOCK);
@@ -195,7 +195,7 @@ static TT_NOINLINE int mutex_trylock_out(pthread_mutex_t *m, uint64_t site, uint
 	return likely(s) ? tt_mutex_trylock_hook(s, m, site, cfa) : REAL(pthread_mutex_trylock)(m);
 }
 
-TT_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
+TT_EXPORT TT_LINE_ALIGNED int pthread_mutex_trylock(pthread_mutex_t *m)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_TRYLOCK);
 	enum tt_mutex_fast done = tt_mutex_lock_fast(&tt_self, m, site, TTREC_OP_TRYLOCK);
@@ -293,7 +293,7 @@ TT_NOINLINE int tt_mutex_unlock_out(pthread_mutex_t *m, uint64_t site, uintptr_t
 	return r;
 }
 
-TT_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
+TT_EXPORT TT_LINE_ALIGNED int pthread_mutex_unlock(pthread_mutex_t *m)
 {
 	return likely(tt_mutex_unlock_fast(&tt_self, m)) ? 0 : tt_mutex_unlock_out(m, HOOK_SITE(OP_LOCK), HOOK_CFA());
 }
