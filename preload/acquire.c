@@ -12,6 +12,17 @@ void tt_note_destroyed(struct tt_self *s, uint64_t object, uint64_t site, const 
 		tt_misuse(s, TTREC_MISUSE_USE_AFTER_DESTROY, l, site, 0, l->death_site, 0, c);
 }
 
+void tt_wait_begin_for(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lock *l, enum ttrec_wait_class class,
+	struct ttrec_thread *holder, uint64_t other, bool lock_like)
+{
+	tt_used_destroyed(s, w->object, w->site, &w->caller);
+	if (l && lock_like)
+		tt_order_attempt(s, w->object, tt_lock_uid(l), w->site, &w->caller);
+	if (!other && holder)
+		other = holder->serial;
+	tt_block_begin(s, &w->b, l, w->birth->kind, w->object, w->site, class, holder, other, &w->caller);
+}
+
 void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
 	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like)
 {
@@ -20,12 +31,7 @@ void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, ui
 	b.site = site;
 	tt_busy_begin(s);
 	struct ttrec_lock *l = tt_lock_get(s, object, &b);
-	tt_used_destroyed(s, object, site, &w->caller);
-	if (l && lock_like)
-		tt_order_attempt(s, object, tt_lock_uid(l), site, &w->caller);
-	if (!other && holder)
-		other = holder->serial;
-	tt_block_begin(s, &w->b, l, birth->kind, object, site, class, holder, other, &w->caller);
+	tt_wait_begin_for(w, s, l, class, holder, other, lock_like);
 	tt_busy_end(s);
 	w->s = s;
 }
@@ -159,7 +165,8 @@ void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uin
 		struct ttrec_lock *l = h->lock == other ? NULL : tt_held_lock(s, i - 1);
 		if (!l || (l->kind == TTREC_KIND_SEM && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED)))
 			continue;
-		tt_or_relaxed(&l->flags, TTREC_LOCK_HOLD_BLOCKED);
+		if (!(tt_load_relaxed(&l->flags) & TTREC_LOCK_HOLD_BLOCKED))
+			tt_or_relaxed(&l->flags, TTREC_LOCK_HOLD_BLOCKED);
 		tt_misuse(s, TTREC_MISUSE_HELD_BLOCKING, l, site, other, TTREC_SITE_WORD(h->site), ns, c);
 	}
 }

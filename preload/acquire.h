@@ -26,6 +26,9 @@ struct tt_wait_for {
  */
 void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
 	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like);
+/* The same between the caller's brackets, for a lock that was looked up; w is filled but for `s`, which says that it began. */
+void tt_wait_begin_for(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lock *l, enum ttrec_wait_class class,
+	struct ttrec_thread *holder, uint64_t other, bool lock_like);
 /* It was acquired: count, push, charge after the release. extra: a second operation to count (owner died), 0 none. */
 void tt_wait_got(struct tt_wait_for *w, enum ttrec_op extra);
 /* It ended without an acquisition that could be held: charged at once. counted: the operation to count, 0 none. Returns when.

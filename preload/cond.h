@@ -12,6 +12,7 @@ struct tt_cond_wait {
 	struct tt_wait_for w;
 	pthread_mutex_t *m;
 	uint64_t acquired; /* site word of the mutex's held entry, 0: it was not held as far as is known */
+	uint32_t uid;      /* of that entry */
 };
 void tt_cond_begin(
 	struct tt_cond_wait *k, struct tt_self *s, pthread_cond_t *c, pthread_mutex_t *m, uint64_t site, uintptr_t cfa);

@@ -32,7 +32,7 @@ void tt_held_grow(struct tt_self *s)
 	s->held = held;
 }
 
-void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site)
+void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site, uint32_t uid)
 {
 	struct ttrec_thread *t = s->t;
 	uint32_t d = t->held_depth;
@@ -41,11 +41,10 @@ void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site)
 		if (d >= t->held_cap)
 			return;
 	}
-	const struct ttrec_lock *l = tt_lock_find(lock);
 	struct ttrec_held *h = s->held + d;
 	tt_store_relaxed(&h->lock, lock);
 	tt_store_relaxed(&h->site, site);
-	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(l ? tt_lock_uid(l) : 0xffffffffu, site));
+	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(uid, site));
 	tt_store_release(&t->held_depth, d + 1);
 }
 

@@ -40,20 +40,22 @@ void tt_cond_begin(
 {
 	k->m = m;
 	k->acquired = 0;
-	struct tt_caller caller = tt_caller_of(site, cfa);
+	k->w = (struct tt_wait_for){
+		.object = (uintptr_t)c, .site = site, .birth = &tt_cond_birth, .caller = tt_caller_of(site, cfa)};
+	const struct tt_caller *caller = &k->w.caller;
 	uint32_t at = tt_held_find(s, (uintptr_t)m);
 	tt_busy_begin(s);
 	struct tt_birth b = tt_cond_birth;
 	b.site = site;
 	if (cond_is_destroyed(c))
-		cond_used_after(s, c, site, &caller);
+		cond_used_after(s, c, site, caller);
 	struct ttrec_lock *l = tt_lock_get(s, (uintptr_t)c, &b);
 	if (l) {
 		uint64_t before = tt_load_relaxed(&l->other);
 		if (before != (uintptr_t)m) {
 			/* While some wait, all must use one mutex. */
 			if (before && cond_has_waiters(c))
-				tt_misuse(s, TTREC_MISUSE_WAIT_MIXED, l, site, before, 0, 0, &caller);
+				tt_misuse(s, TTREC_MISUSE_WAIT_MIXED, l, site, before, 0, 0, caller);
 			tt_store_relaxed(&l->other, (uint64_t)(uintptr_t)m);
 		}
 		if (!(tt_load_relaxed(&l->flags) & TTREC_LOCK_WAITED))
@@ -62,19 +64,20 @@ void tt_cond_begin(
 	}
 	if (at) {
 		uint64_t since = s->held[at - 1].since_ns;
+		k->uid = tt_held_uid(s, at - 1);
 		uint64_t word = tt_held_remove(s, at);
 		k->acquired = TTREC_SITE_WORD(word);
 		if (TTREC_HELD_FLAGS(word))
-			tt_hold_charge(s, (uintptr_t)m, word, since, tt_now(), &caller);
+			tt_hold_charge(s, (uintptr_t)m, word, since, tt_now(), caller);
 		/* Taking the mutex again below locks that are still held is an order like any other. */
-		const struct ttrec_lock *ml = tt_lock_find((uintptr_t)m);
-		if (ml)
-			tt_order_attempt(s, (uintptr_t)m, tt_lock_uid(ml), site, &caller);
+		if (k->uid != TTREC_NO_LOCK)
+			tt_order_attempt(s, (uintptr_t)m, k->uid, site, caller);
 	} else if ((uint32_t)tt_load_relaxed(&m->__data.__owner) != s->tid && !(s->t->flags & TTREC_THREAD_FORKED)) {
-		tt_misuse(s, TTREC_MISUSE_WAIT_WITHOUT_LOCK, l, site, (uintptr_t)m, 0, 0, &caller);
+		tt_misuse(s, TTREC_MISUSE_WAIT_WITHOUT_LOCK, l, site, (uintptr_t)m, 0, 0, caller);
 	}
+	tt_wait_begin_for(&k->w, s, l, TTREC_WAIT_COND, NULL, (uintptr_t)m, false);
 	tt_busy_end(s);
-	tt_wait_begin(&k->w, s, (uintptr_t)c, site, cfa, &tt_cond_birth, TTREC_WAIT_COND, NULL, (uintptr_t)m, false);
+	k->w.s = s;
 }
 
 /* The mutex is held again, whatever r says. */
@@ -87,7 +90,7 @@ void tt_cond_end(struct tt_cond_wait *k, int r)
 	if (s->t->held_depth)
 		tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, now - t0, &k->w.caller);
 	if (k->acquired)
-		tt_held_push(s, (uintptr_t)k->m, k->acquired);
+		tt_held_push(s, (uintptr_t)k->m, k->acquired, k->uid);
 	tt_busy_end(s);
 }
 

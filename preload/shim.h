@@ -396,11 +396,12 @@ TT_INLINE bool tt_order_is_late_try(uint32_t uid, uint64_t site)
 	return is_try && TTREC_UID_GEN(uid) >= TT_MANY_LIVES;
 }
 void tt_held_grow(struct tt_self *s);
-void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site);   /* not counted: taken again inside the C library */
-struct ttrec_lock *tt_held_lock(const struct tt_self *s, uint32_t i); /* what entry i holds; NULL: it is gone */
-uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);        /* index + 1 of the innermost entry, 0: not held */
-uint64_t tt_held_remove(struct tt_self *s, uint32_t at);              /* index + 1; returns its site word with the flags */
-void tt_held_forget_sem(struct tt_self *s, uint64_t sem);             /* a semaphore was destroyed: nobody holds it as a lock */
+void tt_held_push(
+	struct tt_self *s, uint64_t lock, uint64_t site, uint32_t uid); /* not counted: taken again in the C library */
+struct ttrec_lock *tt_held_lock(const struct tt_self *s, uint32_t i);   /* what entry i holds; NULL: it is gone */
+uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);          /* index + 1 of the innermost entry, 0: not held */
+uint64_t tt_held_remove(struct tt_self *s, uint32_t at);                /* index + 1; returns its site word with the flags */
+void tt_held_forget_sem(struct tt_self *s, uint64_t sem); /* a semaphore was destroyed: nobody holds it as a lock */
 void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c);
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t below, uint64_t hash);
