@@ -199,7 +199,7 @@ static void jump_rewrite(uint8_t *at, const void *target)
 
 static void stubs_rewrite(void *const *target)
 {
-	size_t size = (size_t)(tt_calls_end - tt_calls);
+	size_t size = (uintptr_t)tt_calls_end - (uintptr_t)tt_calls;
 	/* Writable and executable for a moment: another thread may be in here. Refused (SELinux): the stubs stay as they are.
 	 */
 	if (tt_sys_failed(TT_SYS(mprotect, tt_calls, size, PROT_READ | PROT_WRITE | PROT_EXEC, 0)))
