@@ -165,8 +165,7 @@ void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uin
 		struct ttrec_lock *l = h->lock == other ? NULL : tt_held_lock(s, i - 1);
 		if (!l || (l->kind == TTREC_KIND_SEM && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED)))
 			continue;
-		if (!(tt_load_relaxed(&l->flags) & TTREC_LOCK_HOLD_BLOCKED))
-			tt_or_relaxed(&l->flags, TTREC_LOCK_HOLD_BLOCKED);
+		tt_lock_mark(l, TTREC_LOCK_HOLD_BLOCKED);
 		tt_misuse(s, TTREC_MISUSE_HELD_BLOCKING, l, site, other, TTREC_SITE_WORD(h->site), ns, c);
 	}
 }

@@ -58,8 +58,7 @@ void tt_cond_begin(
 				tt_misuse(s, TTREC_MISUSE_WAIT_MIXED, l, site, before, 0, 0, caller);
 			tt_store_relaxed(&l->other, (uint64_t)(uintptr_t)m);
 		}
-		if (!(tt_load_relaxed(&l->flags) & TTREC_LOCK_WAITED))
-			tt_or_relaxed(&l->flags, TTREC_LOCK_WAITED);
+		tt_lock_mark(l, TTREC_LOCK_WAITED);
 		tt_count(s, (uintptr_t)c, site, &tt_cond_birth);
 	}
 	if (at) {

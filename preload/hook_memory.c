@@ -94,16 +94,16 @@ static void freed_elsewhere(void *p, uint64_t pc)
 /*
  * free is in real.c and ends in a jump, not in a call, either way: the pair of malloc and free is the most frequent thing that
  * programs do. A block of up to 257 bytes, whose size word is at most 257 + 8 + 6, lies in two granules at most, wherever it
- * begins: for it one bit of filter_near is asked. This is for all else. pc: of the caller.
+ * begins: for it one bit of filter_near is asked. NULL returns at once. This is for all else. pc: of the caller.
  */
 __attribute__((used, visibility("hidden"))) void tt_free_out(void *p, uint64_t pc);
 void tt_free_out(void *p, uint64_t pc)
 {
 	const uint64_t *bits = tt_load_relaxed(&filter);
-	if (p && bits) {
+	if (bits) {
 		if (may_hold_lock(bits, (uintptr_t)p, glibc_size(p)))
 			memory_given_back((uintptr_t)p, glibc_size(p), pc, true);
-	} else if (p && tt_load_relaxed(&tt_epoch)) {
+	} else if (tt_load_relaxed(&tt_epoch)) {
 		freed_elsewhere(p, pc);
 	}
 	REAL(free)(p);

@@ -335,8 +335,8 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	struct ttrec_count *e = NULL;
 	struct ttrec_lock *l = at ? tt_held_lock(s, at - 1) : tt_count_once(s, (uintptr_t)sem, site, &sem_birth, &e);
 	uint16_t shown = at ? TTREC_LOCK_SEM_LOCKED : TTREC_LOCK_SEM_FOREIGN;
-	if (l && !(tt_load_relaxed(&l->flags) & shown))
-		tt_or_relaxed(&l->flags, shown);
+	if (l)
+		tt_lock_mark(l, shown);
 	if (e)
 		e->gap |= GAP_FOREIGN;
 	struct tt_caller c = tt_caller_of(site, cfa);

@@ -312,6 +312,12 @@ TT_INLINE bool tt_lock_is_dead(const struct ttrec_lock *l)
 {
 	return tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD;
 }
+/* Says of the lock what may have been said before: then its line is not written, which others read. */
+TT_INLINE void tt_lock_mark(struct ttrec_lock *l, uint16_t flag)
+{
+	if (!(tt_load_relaxed(&l->flags) & flag))
+		tt_or_relaxed(&l->flags, flag);
+}
 /*
  * This many generations of one record: the code makes such locks all the time, as CPython does for each wait for a condition.
  * What they show together is known by then, and what is done for each of them adds up.

@@ -529,8 +529,7 @@ struct ttrec_lock {
 	uint64_t death_site;   /* destroy call or free, of the last death */
 	uint64_t death_ns;
 	uint32_t stat_wait, stat_rdwait, stat_hold; /* refs of ttrec_stat, 0 until needed (atomic) */
-	uint32_t owner; /* shim: cond: threads that wait; sem: slot + 1 of who took it without an entry of its own in a table, 0
-	                   none */
+	uint32_t owner;   /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
 	uint64_t sharers; /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
 	uint64_t other;   /* cond: mutex of the last wait; barrier: parties; sem: initial value */
 	uint32_t chain;   /* shim: next lock of the same hash bucket, index + 1 */
