@@ -45,7 +45,7 @@ void tt_wait_got(struct tt_wait_for *w, enum ttrec_op extra)
 	struct ttrec_held *h = tt_acquired(s, w->object, w->site, w->birth, false, &w->caller);
 	if (extra)
 		tt_count(s, w->object, tt_site_as(w->site, extra), w->birth);
-	tt_block_defer(s, &w->b, now, h);
+	tt_block_got(s, &w->b, now, h);
 	tt_busy_end(s);
 }
 
@@ -55,7 +55,7 @@ uint64_t tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op count
 	w->s = NULL;
 	tt_busy_begin(s);
 	uint64_t now = tt_block_end(s, &w->b);
-	tt_block_charge(s, &w->b, now, timed_out);
+	tt_block_over(s, &w->b, now, timed_out);
 	if (counted)
 		tt_count(s, w->object, tt_site_as(w->site, counted), w->birth);
 	tt_busy_end(s);

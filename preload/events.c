@@ -47,6 +47,11 @@ static struct ttrec_event *event_slot(uint64_t number)
 
 void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_event *e)
 {
+	tt_event_of(s->t ? s->t->serial : 0, type, e);
+}
+
+void tt_event_of(uint64_t thread, enum ttrec_event_type type, const struct ttrec_event *e)
+{
 	uint64_t number = tt_add_relaxed(&tt_g.h->event_next, 1);
 	struct ttrec_event *to = event_slot(number);
 	if (!to) {
@@ -56,7 +61,7 @@ void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_
 	tt_store_release(&to->seq, UINT64_C(0));
 	to->end_ns = e->end_ns;
 	to->dur_ns = e->dur_ns;
-	to->thread = s->t ? s->t->serial : 0;
+	to->thread = thread;
 	to->site = e->site;
 	to->a = e->a;
 	to->b = e->b;

@@ -173,8 +173,8 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 {
 	uint64_t site = TTREC_SITE_WORD(word);
 	unsigned flags = TTREC_HELD_FLAGS(word);
-	if (flags & TTREC_HELD_PENDING)
-		tt_pending_charge(s, site);
+	if (flags & TTREC_HELD_WAITED)
+		tt_log_relieve(s);
 	if (!(flags & (TTREC_HELD_TIMED | TTREC_HELD_WANT)))
 		return;
 	struct ttrec_count *e = tt_count_find(s, lock, site);
@@ -190,7 +190,7 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 		return;
 	uint64_t ns = now > since ? now - since : 0;
 	/* A contended acquire is timed whether or not it was its turn: it stands for itself only. */
-	uint64_t weight = e && !(flags & TTREC_HELD_PENDING) && (uint16_t)e->n == e->next ? e->gap : 1;
+	uint64_t weight = e && !(flags & TTREC_HELD_WAITED) && (uint16_t)e->n == e->next ? e->gap : 1;
 	hold_account(s, e, ls, ns, weight, now);
 	if (ns >= 1000000)
 		tt_event(s, TTREC_EVENT_HOLD,

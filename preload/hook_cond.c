@@ -89,7 +89,7 @@ void tt_cond_end(struct tt_cond_wait *k, int r)
 	if (s->t->held_depth)
 		tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, now - t0, &k->w.caller);
 	if (k->acquired)
-		tt_held_push(s, (uintptr_t)k->m, k->acquired, k->uid);
+		tt_held_push(s, (uintptr_t)k->m, k->acquired | tt_log_flag(s), k->uid);
 	tt_busy_end(s);
 }
 

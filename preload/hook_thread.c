@@ -133,7 +133,7 @@ void tt_thread_leaves(void *unused)
 	if (!s || !s->t || tt_load_relaxed(&s->t->state) != TTREC_THREAD_RUNNING)
 		return;
 	tt_busy_begin(s);
-	tt_pending_flush(s);
+	tt_log_charge(s->t);
 	for (uint32_t i = s->t->held_depth; i; i--) {
 		struct ttrec_lock *l = tt_lock_find(s->held[i - 1].lock);
 		if (!l || l->kind == TTREC_KIND_SEM)
@@ -186,7 +186,7 @@ static void join_cancelled(struct tt_join *j)
 		return;
 	tt_busy_begin(s);
 	uint64_t now = tt_block_end(s, &j->b);
-	tt_block_charge(s, &j->b, now, false);
+	tt_block_over(s, &j->b, now, false);
 	tt_held_while_blocked(s, 0, j->site, now - j->b.t0, NULL);
 	if (j->t)
 		tt_and_relaxed(&j->t->flags, ~(uint32_t)TTREC_THREAD_JOINING);
@@ -224,7 +224,7 @@ void tt_join_end(struct tt_join *j, int r, uintptr_t cfa)
 	j->s = NULL;
 	tt_busy_begin(s);
 	uint64_t now = tt_block_end(s, &j->b);
-	tt_block_charge(s, &j->b, now, r == ETIMEDOUT);
+	tt_block_over(s, &j->b, now, r == ETIMEDOUT);
 	tt_held_while_blocked(s, 0, j->site, now - j->b.t0, &c);
 	if (r == 0 && !t) {
 		/* Joined before it had said who it is, by another thread than its creator. It has by now. */

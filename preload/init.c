@@ -241,7 +241,7 @@ void tt_process_ends(uint32_t state, int code)
 	struct tt_self *s = &tt_self;
 	if (s->t && s->epoch == tt_load_relaxed(&tt_epoch)) {
 		tt_busy_begin(s);
-		tt_pending_flush(s);
+		tt_log_charge(s->t);
 		tt_busy_end(s);
 	}
 	tt_threads_note_cpu();

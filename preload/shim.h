@@ -255,20 +255,21 @@ struct ttrec_group *tt_group_get(uint64_t routine, uint64_t site);
 
 /* One wait in progress; on the waiter's stack. */
 struct tt_block {
-	struct ttrec_lock *lock; /* NULL for joins */
-	struct ttrec_wait *pair;
 	uint64_t t0, holder_site, holder;
 	uint64_t object, site;
+	uint32_t pair; /* ref, 0 none */
 	uint32_t stack, uid;
 	uint8_t wait_class;
+	bool rare, chosen; /* one of the pair's first; one that is to have a stack */
 };
 void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lock, enum ttrec_kind kind, uint64_t object,
 	uint64_t site, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, const struct tt_caller *c);
-uint64_t tt_block_end(struct tt_self *s, struct tt_block *b);                              /* clears waiting-on; returns now */
-void tt_block_charge(struct tt_self *s, struct tt_block *b, uint64_t now, bool timed_out); /* charges at once */
-void tt_block_defer(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h); /* charges after the unlock */
-void tt_pending_charge(struct tt_self *s, uint64_t site);
-void tt_pending_flush(struct tt_self *s);
+uint64_t tt_block_end(struct tt_self *s, struct tt_block *b); /* clears waiting-on; returns now */
+void tt_block_over(struct tt_self *s, struct tt_block *b, uint64_t now, bool timed_out);
+void tt_block_got(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h);
+void tt_log_charge(struct ttrec_thread *t);
+void tt_log_relieve(struct tt_self *s);
+uint64_t tt_log_flag(const struct tt_self *s);
 void tt_waiting_timed(struct tt_self *s);                                /* the join that begins has a deadline */
 void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now); /* pc == 0: no more */
 void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now); /* site == 0: no more */
@@ -277,7 +278,8 @@ uint64_t tt_holder_site(struct ttrec_thread *holder, uint64_t lock); /* where it
 
 /* ------------------------------------------------------------------ events.c, misuse.c */
 
-void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_event *e); /* seq and thread are filled in */
+void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_event *e);  /* seq and thread are filled in */
+void tt_event_of(uint64_t thread, enum ttrec_event_type type, const struct ttrec_event *e); /* thread: serial, 0 none */
 void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
 	uint64_t other_site, uint64_t ns, const struct tt_caller *c);
 /* What was recorded once too often turned out to be none: its count goes back, at 0 it says nothing. */

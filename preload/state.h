@@ -184,7 +184,7 @@ struct tt_self {
 	uint8_t refused;    /* no record could be had: pass through (until the epoch changes) */
 	uint8_t off;        /* > 0: the thread's events are not recorded (inside real calls that call hooks) */
 	uint8_t spare_kept; /* passing facts of this thread are in the table of facts */
-	uint8_t reserved;
+	uint8_t log_due;    /* a wait was logged that is to be charged soon */
 
 	uint32_t random;
 	uint32_t stacks;   /* captured until they are remembered */

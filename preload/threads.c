@@ -155,7 +155,7 @@ void tt_thread_free(struct ttrec_thread *t)
 {
 	tt_store_release(&t->state, (uint32_t)TTREC_THREAD_FREE);
 	tt_store_relaxed(&t->held_depth, 0u);
-	t->pending.lock = 0;
+	tt_log_charge(t);
 	__builtin_memset(&t->waiting, 0, sizeof(t->waiting));
 
 	struct tt_private *p = tt_g.p;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * wait.c - the contended path: publish what is waited for, find who holds it, time the wait, charge it.
+ * wait.c - the contended path: publish what is waited for, find who holds it, time the wait, log it, charge it.
  *
- * Around every call that may block. begin: before; end: as soon as the real call returned; then charge, at once when nothing
- * is held by it, or after the unlock (defer) so that the books are not written inside the program's critical section.
+ * Around every call that may block. begin: before; end: as soon as the real call returned, which logs the wait in the thread's
+ * own record. What a log holds is charged - to pairs, histograms and the ring of events, which all threads share - for many
+ * waits at a time: a thread that was asleep finds neither this code nor those records in the caches of its processor. And it is
+ * charged when the thread holds nothing by the wait, or after the release, so that no critical section gets longer by it.
  */
 #include "preload/shim.h"
 
@@ -119,19 +121,33 @@ void tt_waiting_timed(struct tt_self *s)
 	tt_busy_end(s);
 }
 
+/* The thread's own memory of (lock, waiter site, holder site); NULL: no space for the pair (counted). */
+static struct ttrec_hint *hint_get(struct tt_self *s, uint32_t lock, uint64_t waiter, uint64_t holder)
+{
+	struct ttrec_hint *k = &s->t->hints[(tt_mix(waiter + lock, holder) >> 40) % TTREC_HINTS];
+	if (likely(k->waiter_site == waiter && k->holder_site == holder && k->lock == lock && k->pair))
+		return k;
+	struct ttrec_wait *w = tt_wait_get(lock, waiter, holder);
+	if (!w)
+		return NULL;
+	*k = (struct ttrec_hint){.waiter_site = waiter,
+		.holder_site = holder,
+		.lock = lock,
+		.pair = tt_ref(w),
+		.stack = tt_load_relaxed(&w->waiter_stack),
+		.n = (uint32_t)tt_load_relaxed(&w->count)};
+	return k;
+}
+
 /*
  * The stack of this wait, 0 for none. Whoever waits while holding something may be a member of a deadlock, and then this is
  * what tells the story: such waits always have a stack of their own.
  */
 static uint32_t block_stack(struct tt_self *s, const struct tt_block *b, struct ttrec_thread *holder, const struct tt_caller *c)
 {
-	if (!b->pair)
-		return s->t->held_depth ? tt_stack_capture(s, c) : 0;
-	uint64_t n = tt_load_relaxed(&b->pair->count);
-	bool chosen = n < STACKS_FIRST || n % STACKS_EVERY == 0;
-	if (chosen && holder && b->holder_site)
+	if (b->chosen && holder && b->holder_site)
 		holder_site(holder, b->object, true);
-	return chosen || s->t->held_depth ? tt_stack_capture(s, c) : 0;
+	return b->chosen || s->t->held_depth ? tt_stack_capture(s, c) : 0;
 }
 
 /*
@@ -141,15 +157,25 @@ static uint32_t block_stack(struct tt_self *s, const struct tt_block *b, struct 
 void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lock, enum ttrec_kind kind, uint64_t object,
 	uint64_t site, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, const struct tt_caller *c)
 {
-	*b = (struct tt_block){.lock = lock, .object = object, .site = site, .wait_class = (uint8_t) class};
+	*b = (struct tt_block){.object = object, .site = site, .wait_class = (uint8_t) class};
 	b->uid = lock ? tt_lock_uid(lock) : 0xffffffffu;
 	if (holder && holder != s->t) {
 		b->holder = holder->serial;
 		b->holder_site = holder_site(holder, object, false);
 	}
-	b->pair = tt_wait_get(lock ? lock->index : TTREC_NO_LOCK, site, b->holder_site);
+	struct ttrec_hint *k = hint_get(s, lock ? lock->index : TTREC_NO_LOCK, site, b->holder_site);
+	uint32_t n = k ? k->n++ : STACKS_FIRST + 1;
+	b->pair = k ? k->pair : 0;
+	b->rare = n < STACKS_FIRST;
+	b->chosen = b->rare || n % STACKS_EVERY == 0;
 	b->stack = block_stack(s, b, holder, c);
-	uint32_t borrowed = !b->stack && b->pair ? tt_load_relaxed(&b->pair->waiter_stack) : 0;
+	uint32_t stack = b->stack;
+	if (k) {
+		if (!k->stack)
+			k->stack = stack ? stack : tt_load_relaxed(&((struct ttrec_wait *)tt_at(k->pair))->waiter_stack);
+		if (!stack)
+			stack = k->stack;
+	}
 	b->t0 = tt_now();
 	waiting_set(s->t, &(struct ttrec_waiting){
 				  .op = (uint8_t)TTREC_SITE_OP(site),
@@ -158,8 +184,8 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 				  .site = TTREC_SITE_PC(site),
 				  .since_ns = b->t0,
 				  .other = other ? other : b->holder,
-				  .flags = borrowed ? TTREC_WAITING_BORROWED : 0,
-				  .stack = borrowed ? borrowed : b->stack,
+				  .flags = stack != b->stack ? TTREC_WAITING_BORROWED : 0,
+				  .stack = stack,
 				  .uid = b->uid,
 			  });
 }
@@ -176,18 +202,20 @@ uint64_t tt_block_end(struct tt_self *s, struct tt_block *b)
 	return now;
 }
 
-static void charge(struct tt_self *s, struct ttrec_lock *lock, struct ttrec_wait *pair, uint64_t site, uint64_t holder_site,
-	uint64_t holder, uint32_t stack, uint32_t uid, uint64_t dur, uint64_t now, bool timed_out, bool shared)
+static void charge(const struct ttrec_event *e)
 {
+	uint32_t ref = TTREC_LOGGED_PAIR(e->seq), stack = TTREC_LOGGED_STACK(e->seq);
+	struct ttrec_wait *pair = ref ? tt_at(ref) : NULL;
+	uint64_t dur = e->dur_ns;
 	if (pair) {
 		tt_add_relaxed(&pair->total_ns, dur);
-		if (timed_out)
+		if (TTREC_LOGGED_TIMED_OUT(e->seq))
 			tt_add_relaxed(&pair->timeouts, 1);
 		if (dur >= tt_load_relaxed(&pair->max_ns)) {
 			tt_max_relaxed(&pair->max_ns, dur);
-			tt_store_relaxed(&pair->max_at_ns, now);
-			tt_store_relaxed(&pair->max_waiter, s->t->serial);
-			tt_store_relaxed(&pair->max_holder, holder);
+			tt_store_relaxed(&pair->max_at_ns, e->end_ns);
+			tt_store_relaxed(&pair->max_waiter, e->thread);
+			tt_store_relaxed(&pair->max_holder, e->a);
 			if (stack)
 				tt_store_relaxed(&pair->waiter_stack, stack);
 		} else if (stack && !tt_load_relaxed(&pair->waiter_stack)) {
@@ -195,70 +223,86 @@ static void charge(struct tt_self *s, struct ttrec_lock *lock, struct ttrec_wait
 		}
 		tt_add_relaxed(&pair->count, 1);
 	}
-	if (lock)
-		tt_stat_add(shared ? &lock->stat_rdwait : &lock->stat_wait, lock->index, shared, dur, now);
-	tt_event(s, TTREC_EVENT_WAIT,
-		&(struct ttrec_event){.end_ns = now,
-			.dur_ns = dur,
-			.site = TTREC_SITE_PC(site),
-			.a = holder,
-			.b = holder_site,
-			.uid = uid,
-			.op = (uint16_t)TTREC_SITE_OP(site)});
+	struct ttrec_lock *l = e->op == TTREC_OP_JOIN ? NULL : tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+	bool shared = e->op == TTREC_OP_RDLOCK || e->op == TTREC_OP_TIMEDRDLOCK;
+	if (l)
+		tt_stat_add(shared ? &l->stat_rdwait : &l->stat_wait, l->index, shared, dur, e->end_ns);
 }
 
-void tt_block_charge(struct tt_self *s, struct tt_block *b, uint64_t now, bool timed_out)
+/* All that t has logged: by t itself, between its brackets, or by who gives its slot back. */
+void tt_log_charge(struct ttrec_thread *t)
 {
-	charge(s, b->lock, b->pair, b->site, b->holder_site, b->holder, b->stack, b->uid, now - b->t0, now, timed_out,
-		b->wait_class == TTREC_WAIT_RDLOCK);
+	for (uint32_t n = t->logged_first; n != t->logged_next; n++) {
+		const struct ttrec_event *e = &t->logged[n % TTREC_LOGGED_MAX];
+		tt_store_release(&t->logged_first, n + 1);
+		charge(e);
+		tt_event_of(e->thread, TTREC_EVENT_WAIT, e);
+	}
 }
 
-/* The lock was got after a wait: time its hold from now, and charge the wait when it is given back. h may be NULL. */
-void tt_block_defer(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h)
+/*
+ * Enough was logged for it to be charged. The first waits of a pair are charged soon: those of programs that wait seldom are to
+ * be seen as such.
+ */
+static bool log_is_due(const struct tt_self *s)
+{
+	return s->log_due || s->t->logged_next - s->t->logged_first >= TTREC_LOGGED_MAX / 2;
+}
+
+/* After a release, or when nothing is held. */
+void tt_log_relieve(struct tt_self *s)
+{
+	if (!log_is_due(s))
+		return;
+	s->log_due = false;
+	tt_log_charge(s->t);
+}
+
+static void log_add(struct tt_self *s, const struct tt_block *b, uint64_t now, bool timed_out)
 {
 	struct ttrec_thread *t = s->t;
-	t->contended++;
-	if (!h || t->pending.lock) {
-		/* One is put off at a time; a second one inside the first's critical section is charged at once. */
-		tt_block_charge(s, b, now, false);
-		if (h) {
-			h->since_ns = now;
-			tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_TIMED));
-		}
+	uint32_t n = t->logged_next;
+	if (unlikely(n - t->logged_first == TTREC_LOGGED_MAX))
+		tt_log_charge(t);
+	t->logged[n % TTREC_LOGGED_MAX] = (struct ttrec_event){
+		.seq = TTREC_LOGGED(b->pair, b->stack, timed_out),
+		.end_ns = now,
+		.dur_ns = now - b->t0,
+		.thread = t->serial,
+		.site = TTREC_SITE_PC(b->site),
+		.a = b->holder,
+		.b = b->holder_site,
+		.uid = b->uid,
+		.type = TTREC_EVENT_WAIT,
+		.op = (uint16_t)TTREC_SITE_OP(b->site),
+	};
+	tt_store_release(&t->logged_next, n + 1);
+	s->log_due |= b->rare;
+}
+
+/* Nothing is held by it. Of a condition: its mutex is, and the caller has it charged later (tt_log_flag). */
+void tt_block_over(struct tt_self *s, struct tt_block *b, uint64_t now, bool timed_out)
+{
+	log_add(s, b, now, timed_out);
+	if (!s->t->held_depth && b->wait_class != TTREC_WAIT_COND)
+		tt_log_relieve(s);
+}
+
+/* What the held entry's site word is to say if its lock was taken after a wait. */
+uint64_t tt_log_flag(const struct tt_self *s)
+{
+	return log_is_due(s) ? TTREC_HELD_FLAG(TTREC_HELD_WAITED) : 0;
+}
+
+/* The lock was got after a wait: its hold is timed from now on. h NULL: it could not be pushed. */
+void tt_block_got(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h)
+{
+	s->t->contended++;
+	log_add(s, b, now, false);
+	if (!h) {
+		tt_log_relieve(s);
 		return;
 	}
-	t->pending.dur_ns = now - b->t0;
-	t->pending.holder_site = b->holder_site;
-	t->pending.holder = b->holder;
-	t->pending.stack = b->stack;
-	t->pending.uid = b->uid;
-	tt_store_release(&t->pending.lock, b->object);
 	h->since_ns = now;
-	tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_TIMED | TTREC_HELD_PENDING));
-}
-
-/* After the unlock of the lock that the pending wait was for; site: where that thread acquired it. */
-void tt_pending_charge(struct tt_self *s, uint64_t site)
-{
-	struct ttrec_pending p = s->t->pending;
-	if (!p.lock)
-		return;
-	tt_store_release(&s->t->pending.lock, UINT64_C(0));
-	struct ttrec_lock *l = tt_lock_by_index(TTREC_UID_INDEX(p.uid));
-	unsigned op = TTREC_SITE_OP(site);
-	bool shared = op == TTREC_OP_RDLOCK || op == TTREC_OP_TIMEDRDLOCK;
-	charge(s, l, l ? tt_wait_get(l->index, site, p.holder_site) : NULL, site, p.holder_site, p.holder, p.stack, p.uid,
-		p.dur_ns, tt_now(), false, shared);
-}
-
-/* Before the process or the thread ends: nothing stays put off. */
-void tt_pending_flush(struct tt_self *s)
-{
-	if (!s->t->pending.lock)
-		return;
-	uint32_t at = tt_held_find(s, s->t->pending.lock);
-	if (at) {
-		tt_and_relaxed(&s->held[at - 1].site, ~TTREC_HELD_FLAG(TTREC_HELD_PENDING));
-		tt_pending_charge(s, TTREC_SITE_WORD(s->held[at - 1].site));
-	}
+	tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_TIMED | TTREC_HELD_WAITED));
 }

@@ -363,6 +363,33 @@ _Static_assert(sizeof(struct ttrec_chunk) == 32, "chunk header");
 #define TTREC_VAR_BYTES     32768u /* payload of a TTREC_CHUNK_VAR */
 #define TTREC_EVENT_SEGMENT 65536u
 
+/* ------------------------------------------------------------------ events */
+
+#define TTREC_EVENTS(X)                                                                                          \
+	X(EVENT_WAIT, 1, "wait")     /* a contended wait ended: a = holder serial, dur, site, b = holder site */ \
+	X(EVENT_CREATE, 2, "create") /* a = serial of the new thread, b = start routine */                       \
+	X(EVENT_START, 3, "start")                                                                               \
+	X(EVENT_END, 4, "end")                                                                                   \
+	X(EVENT_JOIN, 5, "join")     /* a = serial joined, dur = time waited */                                  \
+	X(EVENT_DETACH, 6, "detach") /* a = serial */                                                            \
+	X(EVENT_STALL, 7, "stall")   /* dur = time away from the event loop */                                   \
+	X(EVENT_MISUSE, 8, "misuse") /* a = enum ttrec_misuse_type */                                            \
+	X(EVENT_FORK, 9, "fork")     /* a = pid of the child */                                                  \
+	X(EVENT_HOLD, 10, "hold")    /* a timed hold of at least 1 ms ended */
+enum ttrec_event_type { TTREC_EVENTS(TTREC_ENUM_) TTREC_EVENT_MAX };
+struct ttrec_event {
+	uint64_t seq; /* number + 1, stored last (release); the slot of number n is n modulo the ring's capacity */
+	uint64_t end_ns;
+	uint64_t dur_ns;
+	uint64_t thread; /* serial */
+	uint64_t site;
+	uint64_t a, b;
+	uint32_t uid;
+	uint16_t type; /* enum ttrec_event_type */
+	uint16_t op;
+};
+_Static_assert(sizeof(struct ttrec_event) == 64, "event");
+
 /* ------------------------------------------------------------------ thread */
 
 /*
@@ -378,9 +405,9 @@ struct ttrec_held {
 };
 _Static_assert(sizeof(struct ttrec_held) == 32, "held");
 enum ttrec_held_flag {
-	TTREC_HELD_TIMED = 1,   /* time of acquire is known */
-	TTREC_HELD_PENDING = 2, /* the wait for it is not charged yet (ttrec_thread.pending) */
-	TTREC_HELD_WANT = 4,    /* a waiter asks for the stack of the release */
+	TTREC_HELD_TIMED = 1,  /* time of acquire is known */
+	TTREC_HELD_WAITED = 2, /* got after a wait: at the release, what the thread has logged may be charged */
+	TTREC_HELD_WANT = 4,   /* a waiter asks for the stack of the release */
 };
 #define TTREC_HELD_FLAGS(site) ((unsigned)((uint64_t)(site) >> 61))
 #define TTREC_HELD_FLAG(flag)  ((uint64_t)(flag) << 61)
@@ -445,17 +472,26 @@ struct ttrec_journal {
 };
 
 /*
- * A contended wait that ended with the lock held and is not charged to the lock yet: that is done after the unlock, so that the
- * books do not lengthen the critical section. Valid while lock != 0; the held entry has TTREC_HELD_PENDING.
+ * Waits of a thread that are over and not charged to their pair, their lock and the ring of events yet: that is done for many
+ * at a time, and not within a critical section. Wait number n is logged[n % TTREC_LOGGED_MAX], for logged_first <= n <
+ * logged_next. They are the events that they will be, but for `seq`, which holds the refs of the pair and of the waiter's stack
+ * (0 none), and whether a deadline ended it.
  */
-struct ttrec_pending {
-	uint64_t lock; /* address; stored last, cleared first */
-	uint64_t dur_ns;
-	uint64_t holder_site; /* with operation, 0 unknown */
-	uint64_t holder;      /* serial, 0 unknown */
-	uint32_t stack;       /* ref, 0 none */
-	uint32_t uid;
+#define TTREC_LOGGED_MAX                     16u
+#define TTREC_LOGGED(pair, stack, timed_out) ((uint64_t)(timed_out) << 63 | (uint64_t)(stack) << 32 | (pair))
+#define TTREC_LOGGED_PAIR(seq)               ((uint32_t)(seq))
+#define TTREC_LOGGED_STACK(seq)              ((uint32_t)((seq) >> 32) & 0x7fffffffu)
+#define TTREC_LOGGED_TIMED_OUT(seq)          ((bool)((seq) >> 63))
+
+/* Shim: where the thread's last waits of some (lock, waiter, holder) are counted. Records stay, so it never goes stale. */
+struct ttrec_hint {
+	uint64_t waiter_site, holder_site;
+	uint32_t lock;
+	uint32_t pair;  /* ref of the ttrec_wait; 0: none */
+	uint32_t stack; /* ref: of some such wait, 0 not known yet */
+	uint32_t n;     /* waits of the pair, as far as this thread knows */
 };
+#define TTREC_HINTS 8u
 
 #define TTREC_HELD_INLINE  16u
 #define TTREC_TABLE_INLINE 64u
@@ -500,9 +536,13 @@ struct ttrec_thread {
 	uint64_t loop_return_ns; /* when the last loop wait returned; 0 while inside one or never */
 	uint32_t loop;           /* ref of its ttrec_loop */
 	uint32_t table_epoch;    /* shim: deaths of locks that the table has seen */
-	struct ttrec_pending pending;
+	uint32_t logged_first;   /* advanced before that wait is charged: a kill in between loses it */
+	uint32_t logged_next;    /* stored last */
+	uint64_t reserved[2];
 	struct ttrec_held held[TTREC_HELD_INLINE];
 	struct ttrec_count table[TTREC_TABLE_INLINE] __attribute__((aligned(64)));
+	struct ttrec_event logged[TTREC_LOGGED_MAX];
+	struct ttrec_hint hints[TTREC_HINTS];
 };
 _Static_assert(sizeof(struct ttrec_thread) % TTREC_ALIGN == 0, "thread chunk");
 _Static_assert(__builtin_offsetof(struct ttrec_thread, table) % 64 == 0, "table line");
@@ -726,32 +766,5 @@ struct ttrec_misuse {
 	uint64_t other_site; /* acquire site of the lock held, destroy site ... */
 	uint64_t first_ns, count, total_ns, max_ns;
 };
-
-/* ------------------------------------------------------------------ events */
-
-#define TTREC_EVENTS(X)                                                                                          \
-	X(EVENT_WAIT, 1, "wait")     /* a contended wait ended: a = holder serial, dur, site, b = holder site */ \
-	X(EVENT_CREATE, 2, "create") /* a = serial of the new thread, b = start routine */                       \
-	X(EVENT_START, 3, "start")                                                                               \
-	X(EVENT_END, 4, "end")                                                                                   \
-	X(EVENT_JOIN, 5, "join")     /* a = serial joined, dur = time waited */                                  \
-	X(EVENT_DETACH, 6, "detach") /* a = serial */                                                            \
-	X(EVENT_STALL, 7, "stall")   /* dur = time away from the event loop */                                   \
-	X(EVENT_MISUSE, 8, "misuse") /* a = enum ttrec_misuse_type */                                            \
-	X(EVENT_FORK, 9, "fork")     /* a = pid of the child */                                                  \
-	X(EVENT_HOLD, 10, "hold")    /* a timed hold of at least 1 ms ended */
-enum ttrec_event_type { TTREC_EVENTS(TTREC_ENUM_) TTREC_EVENT_MAX };
-struct ttrec_event {
-	uint64_t seq; /* number + 1, stored last (release); the slot of number n is n modulo the ring's capacity */
-	uint64_t end_ns;
-	uint64_t dur_ns;
-	uint64_t thread; /* serial */
-	uint64_t site;
-	uint64_t a, b;
-	uint32_t uid;
-	uint16_t type; /* enum ttrec_event_type */
-	uint16_t op;
-};
-_Static_assert(sizeof(struct ttrec_event) == 64, "event");
 
 #endif /* TT_CORE_TTREC_FORMAT_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * waits.c - who blocked whom by code: the pairs of each lock, from wait records, from waits that are not charged yet
- * (ttrec_pending), and from waits in progress.
+ * (ttrec_thread.logged), and from waits in progress.
  *
  * All pairs lie in one array, cut by lock: first the space is counted, then filled, then equal pairs are merged within each
  * lock.
@@ -120,28 +120,33 @@ static void dist_of_wait(struct tt_model *m, struct tt_lock *l, const struct tt_
 	model_dist_add(m, tt_op_is_shared(site->op) ? &l->rdwait : &l->wait, ns, at_ns);
 }
 
-static void read_pending(struct tt_model *m, struct model_process *mp, struct tt_thread *t, const struct ttrec_thread *r)
+/* NULL: of no lock that is known. */
+static struct tt_lock *logged_lock(const struct model_process *mp, const struct ttrec_event *e)
 {
-	uint64_t word;
-	const struct ttrec_pending *p = tt_rec_pending(mp->rec, r, &word);
-	uint32_t index = p ? TTREC_UID_INDEX(p->uid) : UINT32_MAX;
-	struct tt_lock *l = index < mp->lock_limit ? mp->locks[index] : NULL;
-	struct tt_site *waiter = l ? model_site(m, mp, word) : NULL;
-	if (!waiter)
+	uint32_t index = e->type && e->op != TTREC_OP_JOIN ? TTREC_UID_INDEX(e->uid) : UINT32_MAX;
+	return index < mp->lock_limit ? mp->locks[index] : NULL;
+}
+
+static void read_logged(struct tt_model *m, struct model_process *mp, const struct ttrec_event *e)
+{
+	struct tt_lock *l = logged_lock(mp, e);
+	struct tt_site *waiter =
+		l || e->op == TTREC_OP_JOIN ? model_site(m, mp, TTREC_SITE(TTREC_SITE_PC(e->site), e->op)) : NULL;
+	struct tt_wait *w = waiter ? pair_new(m, mp->p, l) : NULL;
+	if (!w)
 		return;
-	struct tt_wait *w = pair_new(m, mp->p, l);
 	w->waiter = waiter;
-	w->holder = model_site(m, mp, p->holder_site);
-	w->waits = (struct tt_waits){.count = 1, .total_ns = p->dur_ns, .max_ns = p->dur_ns};
-	for (unsigned i = 0; i < t->held_count; i++)
-		if (t->held[i].address == p->lock)
-			w->max_at_ns = t->held[i].since_ns; /* it got the lock when the wait ended */
-	w->max_waiter_serial = t->serial;
-	w->max_waiter = t;
-	w->max_holder_serial = p->holder;
-	w->max_holder = tt_hmap_ptr(&mp->threads, p->holder);
-	w->waiter_stack = model_stack(m, mp, p->stack);
-	dist_of_wait(m, l, waiter, p->dur_ns, w->max_at_ns);
+	w->holder = model_site(m, mp, e->b);
+	w->waits = (struct tt_waits){
+		.count = 1, .total_ns = e->dur_ns, .max_ns = e->dur_ns, .timeouts = TTREC_LOGGED_TIMED_OUT(e->seq)};
+	w->max_at_ns = e->end_ns;
+	w->max_waiter_serial = e->thread;
+	w->max_waiter = tt_hmap_ptr(&mp->threads, e->thread);
+	w->max_holder_serial = e->a;
+	w->max_holder = tt_hmap_ptr(&mp->threads, e->a);
+	w->waiter_stack = model_stack(m, mp, TTREC_LOGGED_STACK(e->seq));
+	if (l)
+		dist_of_wait(m, l, waiter, e->dur_ns, e->end_ns);
 }
 
 /* Where the thread that is waited for got the lock. */
@@ -191,10 +196,13 @@ static uint64_t count_pairs(struct tt_model *m)
 			all++;
 		}
 		for (size_t k = 0; k < mp->records.len; k++) {
-			uint32_t index = TTREC_UID_INDEX(mp->records.data[k]->pending.uid);
-			if (index < mp->lock_limit && mp->locks[index]) {
-				mp->locks[index]->pair_count++;
-				all++;
+			const struct ttrec_event *e;
+			for (uint32_t n = 0; (e = tt_rec_logged(mp->records.data[k], n)); n++) {
+				struct tt_lock *of = logged_lock(mp, e);
+				if (of) {
+					of->pair_count++;
+					all++;
+				}
 			}
 		}
 	}
@@ -228,7 +236,9 @@ static void fill_pairs(struct tt_model *m)
 		rec_for_each_wait(it, r, mp->rec) read_record(m, mp, r);
 		for (size_t k = 0; k < mp->records.len && mp->first_thread + k < m->threads.len; k++) {
 			struct tt_thread *t = &m->threads.data[mp->first_thread + k];
-			read_pending(m, mp, t, mp->records.data[k]);
+			const struct ttrec_event *e;
+			for (uint32_t n = 0; (e = tt_rec_logged(mp->records.data[k], n)); n++)
+				read_logged(m, mp, e);
 			read_ongoing(m, t);
 		}
 	}

@@ -137,6 +137,29 @@ static void check_waiting(struct tt_rec *rec, struct ttrec_waiting *w)
 	rec_saw_time(rec, w->since_ns);
 }
 
+/* In a copy of a live recording, entries may be newer than the numbers: then they are waits of their own, all the same. */
+static void check_logged(struct tt_rec *rec, struct ttrec_thread *t)
+{
+	uint32_t n = t->logged_next - t->logged_first;
+	if (n > TTREC_LOGGED_MAX) {
+		rec->bad_records += !rec->copied_live;
+		t->logged_next = t->logged_first;
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct ttrec_event *e = &t->logged[(t->logged_first + i) % TTREC_LOGGED_MAX];
+		uint32_t stack = TTREC_LOGGED_STACK(e->seq);
+		if (e->type != TTREC_EVENT_WAIT || !e->op || e->op >= TTREC_OP_MAX) {
+			rec->bad_records++;
+			memset(e, 0, sizeof(*e));
+			continue;
+		}
+		fix_stack(rec, &stack);
+		e->seq = TTREC_LOGGED(TTREC_LOGGED_PAIR(e->seq), stack, TTREC_LOGGED_TIMED_OUT(e->seq));
+		rec_saw_time(rec, e->end_ns);
+	}
+}
+
 static void check_thread(struct check *k, struct ttrec_thread *t)
 {
 	struct tt_rec *rec = k->rec;
@@ -152,7 +175,7 @@ static void check_thread(struct check *k, struct ttrec_thread *t)
 	settle_journal(rec, t);
 	check_held(k, t);
 	check_waiting(rec, &t->waiting);
-	fix_stack(rec, &t->pending.stack);
+	check_logged(rec, t);
 	rec_saw_time(rec, t->created_ns);
 	rec_saw_time(rec, t->started_ns);
 	rec_saw_time(rec, t->ended_ns);

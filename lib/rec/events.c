@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * events.c - the event ring in the order of its numbers.
+ * events.c - the event ring, and what threads have logged for it, in the order of time.
  *
  * A slot that was being filled when the writer died has number 0 and other content: torn, left out and counted. Numbers come
- * dense, so they are sorted by placing; only a damaged file needs a real sort.
+ * dense, so they are sorted by placing; only a damaged file needs a real sort. Then all are sorted by the time of their ends,
+ * since threads put many waits at once into the ring; those of one time stay in the order of their numbers.
  */
 #include "lib/rec/rec_private.h"
 
@@ -11,9 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct ttrec_event *event_at(const struct tt_rec *rec, uint32_t ref)
+{
+	return rec_at(rec, ttrec_ref_offset(ref));
+}
+
 static uint64_t seq_of(const struct tt_rec *rec, uint32_t ref)
 {
-	return ((const struct ttrec_event *)rec_at(rec, ttrec_ref_offset(ref)))->seq;
+	return event_at(rec, ref)->seq;
 }
 
 static bool slot_is_empty(const struct ttrec_event *e)
@@ -22,10 +28,20 @@ static bool slot_is_empty(const struct ttrec_event *e)
 	return memcmp(e, &none, sizeof(none)) == 0;
 }
 
-/* Collects the refs of whole events; *low and *high become the range of their numbers. */
+static uint64_t count_logged(const struct tt_rec *rec)
+{
+	uint64_t n = 0;
+	const struct tt_rec_chunk *c;
+	vec_for_each (c, &rec->chunks)
+		if (c->type == TTREC_CHUNK_THREAD)
+			n += TTREC_LOGGED_MAX;
+	return n;
+}
+
+/* Collects the refs of whole events of the ring; *low and *high become the range of their numbers. */
 static int collect(struct tt_rec *rec, uint64_t *low, uint64_t *high)
 {
-	uint64_t slots = 0;
+	uint64_t slots = count_logged(rec);
 	const struct tt_rec_chunk *c;
 	vec_for_each (c, &rec->chunks)
 		if (c->type == TTREC_CHUNK_EVENT)
@@ -57,7 +73,7 @@ static int collect(struct tt_rec *rec, uint64_t *low, uint64_t *high)
 /* Two events of one number: the later copy in the file is dropped. */
 static int place(struct tt_rec *rec, uint64_t low, uint64_t range)
 {
-	uint32_t *sorted = calloc(range, sizeof(sorted[0]));
+	uint32_t *sorted = calloc(range + count_logged(rec), sizeof(sorted[0]));
 	if (!sorted)
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->event_count; i++) {
@@ -84,6 +100,49 @@ static int by_seq(const void *a, const void *b, void *rec)
 	return sx != sy ? (sx > sy) - (sx < sy) : (x > y) - (x < y);
 }
 
+/* Behind those of the ring. */
+static void add_logged(struct tt_rec *rec)
+{
+	const struct tt_rec_chunk *c;
+	vec_for_each (c, &rec->chunks) {
+		const struct ttrec_thread *t = rec_at(rec, c->offset);
+		const struct ttrec_event *e;
+		for (uint32_t i = 0; c->type == TTREC_CHUNK_THREAD && (e = tt_rec_logged(t, i)); i++) {
+			if (!e->type)
+				continue;
+			rec->events[rec->event_count++] = tt_rec_ref(rec, e);
+			rec->logged_count++;
+		}
+	}
+}
+
+struct end_key {
+	uint64_t end_ns;
+	uint32_t ref, order;
+};
+
+static int by_end(const void *a, const void *b)
+{
+	const struct end_key *x = a, *y = b;
+	return x->end_ns != y->end_ns ? (x->end_ns > y->end_ns) - (x->end_ns < y->end_ns)
+	                              : (x->order > y->order) - (x->order < y->order);
+}
+
+static int sort_by_end(struct tt_rec *rec)
+{
+	size_t n = rec->event_count;
+	struct end_key *keys = malloc((n + 1) * sizeof(keys[0]));
+	if (!keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		keys[i] = (struct end_key){event_at(rec, rec->events[i])->end_ns, rec->events[i], (uint32_t)i};
+	qsort(keys, n, sizeof(keys[0]), by_end);
+	for (size_t i = 0; i < n; i++)
+		rec->events[i] = keys[i].ref;
+	free(keys);
+	return 0;
+}
+
 int tt_rec_sort_events(struct tt_rec *rec, struct tt_err *err)
 {
 	uint64_t low, high;
@@ -93,6 +152,10 @@ int tt_rec_sort_events(struct tt_rec *rec, struct tt_err *err)
 			rc = place(rec, low, high - low + 1);
 		else
 			qsort_r(rec->events, rec->event_count, sizeof(rec->events[0]), by_seq, rec);
+	}
+	if (rc == 0) {
+		add_logged(rec);
+		rc = sort_by_end(rec);
 	}
 	return rc < 0 ? tt_err_set(err, ENOMEM, "out of memory") : 0;
 }
@@ -114,6 +177,6 @@ uint64_t tt_rec_events_torn(const struct tt_rec *rec)
 
 uint64_t tt_rec_events_lost(const struct tt_rec *rec)
 {
-	uint64_t claimed = rec->header.event_next;
-	return claimed > rec->event_count ? claimed - rec->event_count : 0;
+	uint64_t claimed = rec->header.event_next, whole = rec->event_count - rec->logged_count;
+	return claimed > whole ? claimed - whole : 0;
 }

@@ -308,14 +308,7 @@ const struct tt_life_tasks *tt_rec_tasks(const struct tt_rec *rec)
 	return &rec->tasks;
 }
 
-const struct ttrec_pending *tt_rec_pending(const struct tt_rec *rec, const struct ttrec_thread *t, uint64_t *site)
+const struct ttrec_event *tt_rec_logged(const struct ttrec_thread *t, uint32_t i)
 {
-	uint32_t count;
-	const struct ttrec_held *held = tt_rec_held(rec, t, &count);
-	for (uint32_t i = count; t->pending.lock && i; i--)
-		if (held[i - 1].lock == t->pending.lock) {
-			*site = TTREC_SITE_WORD(held[i - 1].site);
-			return &t->pending;
-		}
-	return NULL;
+	return i < t->logged_next - t->logged_first ? &t->logged[(t->logged_first + i) % TTREC_LOGGED_MAX] : NULL;
 }

@@ -202,8 +202,11 @@ const struct tt_life_tasks *tt_rec_tasks(const struct tt_rec *rec);
  */
 void tt_rec_confirm(struct tt_rec *rec, struct tt_rec *earlier);
 
-/* A contended wait that ended but is not charged to its lock yet; NULL when none. *site becomes the waiter's site word. */
-const struct ttrec_pending *tt_rec_pending(const struct tt_rec *rec, const struct ttrec_thread *t, uint64_t *site);
+/*
+ * Waits that are over but not charged to their pairs and locks yet: number i of them, NULL when there are no more. seq:
+ * TTREC_LOGGED_*(), or 0. They are among the events, too.
+ */
+const struct ttrec_event *tt_rec_logged(const struct ttrec_thread *t, uint32_t i);
 
 /* Operations that an lsite counted: its word without the tag. */
 static inline uint64_t tt_rec_lsite_count(const struct ttrec_lsite *l)

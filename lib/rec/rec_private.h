@@ -39,8 +39,9 @@ struct tt_rec {
 	uint64_t *vars;                     /* bit (offset / 16): a whole variable record begins there */
 	uint32_t *locks;                    /* by index: ref of the record, 0 none */
 	uint32_t lock_limit;
-	uint32_t *events; /* refs, by seq */
+	uint32_t *events; /* refs, in the order of their ends */
 	size_t event_count;
+	size_t logged_count; /* of them, those that are in no ring yet */
 	uint64_t events_torn;
 	uint64_t latest_ns; /* latest plausible time of any record */
 	uint64_t time_cap;  /* times beyond it are damage */

@@ -393,6 +393,21 @@ struct ttrec_misuse *rb_misuse(struct recbuild *rb, enum ttrec_misuse_type what,
 	return m;
 }
 
+struct ttrec_event *rb_logged(
+	struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t waiter, uint64_t holder, uint64_t end_ns, uint64_t dur_ns)
+{
+	struct ttrec_event *e = &t->logged[t->logged_next++ % TTREC_LOGGED_MAX];
+	*e = (struct ttrec_event){.type = TTREC_EVENT_WAIT,
+		.thread = t->serial,
+		.end_ns = end_ns,
+		.dur_ns = dur_ns,
+		.site = TTREC_SITE_PC(waiter),
+		.op = (uint16_t)TTREC_SITE_OP(waiter),
+		.b = holder,
+		.uid = l ? TTREC_UID(l->index, l->gen) : 0xffffffffu};
+	return e;
+}
+
 struct ttrec_event *rb_event(struct recbuild *rb, enum ttrec_event_type type, uint64_t thread, uint64_t end_ns, uint64_t dur_ns)
 {
 	struct ttrec_header *h = rb->header;
@@ -450,9 +465,8 @@ struct recbuild *rb_sample(void)
 	l->stat_wait = rb_ref(rb, st);
 	rb_stat_add(st, 100000, 10);
 	rb_grow_held(rb, a, 64);
-	rb_held(rb, a, 0x5000, acquire, 500, TTREC_HELD_PENDING);
-	a->pending =
-		(struct ttrec_pending){.lock = 0x5000, .dur_ns = 700, .holder_site = acquire, .holder = 2, .uid = l->index};
+	rb_held(rb, a, 0x5000, acquire, 500, TTREC_HELD_WAITED);
+	rb_logged(a, l, acquire, acquire, 1200, 700)->a = 2;
 	rb_waiting(b, l, acquire, 900000000, 1);
 	rb_loop(rb, 1, RB_SITE(0x401300, LOOP_WAIT))->hist[9] = 4;
 	rb_lineage(rb, 9)->group = rb_ref(rb, g);

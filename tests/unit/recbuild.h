@@ -90,6 +90,9 @@ struct ttrec_dep *rb_dep(struct recbuild *rb, const struct ttrec_lock *wanted, u
 	const struct ttrec_lock *const *held, const uint64_t *held_sites, unsigned held_count, const struct ttrec_thread *t);
 struct ttrec_misuse *rb_misuse(struct recbuild *rb, enum ttrec_misuse_type what, const struct ttrec_lock *l, uint64_t site);
 /* The ring has `events_per_segment` events per segment and header.event_bytes / TTREC_EVENT_SEGMENT segments. */
+/* A wait that the thread has logged, and that is not charged yet. l NULL: a join. */
+struct ttrec_event *rb_logged(
+	struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t waiter, uint64_t holder, uint64_t end_ns, uint64_t dur_ns);
 struct ttrec_event *rb_event(
 	struct recbuild *rb, enum ttrec_event_type type, uint64_t thread, uint64_t end_ns, uint64_t dur_ns);
 

@@ -187,8 +187,8 @@ static void test_pairs(void)
 	rb_stat_add(st, 100, 15);
 	rb_stat_add(st, 425, 4);
 	/* t1 holds it after a wait that is not charged yet, t2 and t3 wait for it */
-	rb_held(rb, t1, l->address, A, 800, TTREC_HELD_PENDING);
-	t1->pending = (struct ttrec_pending){.lock = l->address, .dur_ns = 700, .holder_site = B, .holder = 3, .uid = l->index};
+	rb_held(rb, t1, l->address, A, 800, TTREC_HELD_WAITED);
+	rb_logged(t1, l, A, B, 800, 700)->a = 3;
 	t1->contended = 3;
 	rb_waiting(t2, l, A, 999999001, 3);
 	rb_waiting(t3, l, B, 999998001, 0);

@@ -397,6 +397,8 @@ static void test_blockings(void)
 	is_u64(m->threads.data[0].lock_wait_max_ns, 1000, "a thread's longest wait");
 	struct tt_event e;
 	tt_model_event(m, m->processes.data[0], 0, &e);
+	ok(e.type == TTREC_EVENT_CREATE && e.end_ns == 500, "events in the order of their ends, not of their numbers");
+	tt_model_event(m, m->processes.data[0], 1, &e);
 	ok(e.type == TTREC_EVENT_WAIT && e.lock == &m->locks.data[0] && e.thread == &m->threads.data[0] && e.dur_ns == 10 &&
 			e.site->op == TTREC_OP_LOCK,
 		"an event");
