@@ -328,10 +328,10 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
 
 /*
  * Counts one operation where evicted ones go. For a short life this is less than an entry, which would have to be made, given
- * up, and made known to whoever ends the lock; but an operation that is done often needs one: so one in 16 says no, as does
+ * up, and made known to whoever ends the lock; but an operation that is done often needs one: so one in 64 says no, as does
  * a site that is new to the lock. An atomic addition needs no journal, and leaves the tag of the last eviction alone.
  */
-#define DIRECT_OF 16u
+#define DIRECT_OF 64u
 static struct ttrec_lsite *direct_total(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
 {
 	if (tt_load_relaxed(&l->gen) < TT_MANY_LIVES || tt_random(s) % DIRECT_OF == 0)
@@ -352,6 +352,16 @@ bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t sit
 		return false;
 	direct_add(s, total);
 	return true;
+}
+
+/* The same in any case. */
+void tt_count_total_of(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
+{
+	struct ttrec_lsite *total = tt_lsite_get(l->index, site);
+	if (total)
+		direct_add(s, total);
+	else
+		tt_drop(TTREC_DROP_COUNT);
 }
 
 /*

@@ -97,9 +97,15 @@ void tt_misuse_undo(enum ttrec_misuse_type what, const struct ttrec_lock *lock, 
 		tt_sub_relaxed(&m->count, 1);
 }
 
-/* Each distinct (what, lock or other, site) once, with a count. `lock` may be NULL. */
 void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
 	uint64_t other_site, uint64_t ns, const struct tt_caller *c)
+{
+	tt_misuse_times(s, what, lock, site, other, other_site, ns, 1, c);
+}
+
+/* Each distinct (what, lock or other, site) once, with a count. `lock` may be NULL. */
+void tt_misuse_times(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
+	uint64_t other_site, uint64_t ns, unsigned times, const struct tt_caller *c)
 {
 	uint32_t uid = lock ? tt_lock_uid(lock) : 0xffffffffu;
 	if (lock && what == TTREC_MISUSE_UNLOCK_NOT_OWNER)
@@ -137,7 +143,7 @@ void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock
 		&(struct ttrec_event){.end_ns = m->first_ns, .site = TTREC_SITE_PC(site), .a = what, .b = other, .uid = uid});
 	tt_var_publish(mine, TTREC_VAR_MISUSE);
 found:
-	tt_add_relaxed(&m->total_ns, ns);
+	tt_add_relaxed(&m->total_ns, ns * times);
 	tt_max_relaxed(&m->max_ns, ns);
-	tt_add_relaxed(&m->count, 1);
+	tt_add_relaxed(&m->count, times);
 }

@@ -132,17 +132,20 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 		}
 		if (!(word >> bit % 64 & 1))
 			continue;
-		bool found = false;
+		bool found = false, many = false;
 		uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(g << 8)]);
 		while (i) {
 			struct ttrec_lock *l = tt_lock_by_index(i - 1);
 			if (l->address >= start && l->address < end) {
 				lock_freed(s, l, site, readable);
 				found = true;
+				many |= tt_load_relaxed(&l->gen) >= TT_MANY_LIVES;
 			}
 			i = l->chain;
 		}
-		if (found)
+		/* Where locks come again and again, the bit stays: to look in vain is less than to clear and set it each time.
+		 */
+		if (found && !many)
 			filter_clear(bit);
 	}
 }

@@ -7,6 +7,10 @@
  * TTREC_LOCK_SEM_FOREIGN. From then on its operations are only counted and its waits timed. The table entry of a wait remembers
  * that in the top bit of `gap`. A post that gives back what is held is a release, and as little counted as an unlock.
  *
+ * CPython makes a semaphore for each wait for a condition, takes it, and waits for another thread's post. Where that was so
+ * with all of the last 16 lives of a record, the next one is guessed to be no lock either (TTREC_LOCK_SEM_GUESSED): who took it
+ * is noted, and if he gives it back himself it is a lock from then on. Its operations get no entries in tables meanwhile.
+ *
  * sem_post is async-signal-safe: no lock, no allocation that could wait; a handler that interrupts the recorder is a nested
  * event. sem_wait is a cancellation point, also when it need not wait.
  */
@@ -27,7 +31,30 @@ static const struct tt_birth sem_birth = {.kind = TTREC_KIND_SEM};
 
 static bool sem_is_foreign(const struct ttrec_lock *l)
 {
-	return tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_FOREIGN;
+	return tt_load_relaxed(&l->flags) & (TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_SEM_GUESSED);
+}
+
+/* Guessed to be no lock, and not known to be none. */
+static bool sem_is_guess(const struct ttrec_lock *l)
+{
+	return (tt_load_relaxed(&l->flags) & (TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_SEM_GUESSED)) == TTREC_LOCK_SEM_GUESSED;
+}
+
+/*
+ * One that is guessed to be no lock is posted, and is not on the thread's held stack. Its taker gives it back himself: the
+ * guess was wrong, and from the next time on it is a lock.
+ */
+static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
+{
+	if (tt_load_relaxed(&l->owner) != s->t->slot + 1) {
+		tt_or_relaxed(&l->flags, TTREC_LOCK_SEM_FOREIGN);
+		tt_count_total_of(s, l, site);
+		return;
+	}
+	tt_store_relaxed(&l->owner, 0u);
+	tt_store_relaxed(&l->signals, 0u);
+	tt_and_relaxed(&l->flags, (uint16_t)~TTREC_LOCK_SEM_GUESSED);
+	tt_lock_mark(l, TTREC_LOCK_SEM_LOCKED);
 }
 
 /*
@@ -40,6 +67,11 @@ static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t 
 	struct ttrec_count *e = tt_count_seek(s, sem, site, &l);
 	if (e)
 		l = tt_entry_lock(e);
+	if (!e && l && l->kind == TTREC_KIND_SEM && sem_is_guess(l)) {
+		tt_store_relaxed(&l->owner, s->t->slot + 1);
+		tt_count_total_of(s, l, site);
+		return NULL;
+	}
 	if (l && l->kind == TTREC_KIND_SEM && !sem_is_foreign(l) && !(e && e->gap & GAP_FOREIGN))
 		return l; /* tt_acquired counts */
 	if (e || !l || l->kind != TTREC_KIND_SEM || !sem_is_foreign(l) || !tt_count_direct(s, l, site)) {
@@ -138,6 +170,11 @@ static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, ui
 	/* Who waits for what he took himself, as for a signal, need not look for another who has it. */
 	bool own = lock_like && tt_held_find(s, (uintptr_t)sem);
 	struct ttrec_thread *holder = lock_like && !own ? tt_holder_scan(s, (uintptr_t)sem) : NULL;
+	uint32_t taker = l && sem_is_guess(l) ? tt_load_relaxed(&l->owner) : 0;
+	if (taker && taker != s->t->slot + 1) {
+		lock_like = true;
+		holder = tt_thread_by_slot(taker - 1);
+	}
 	tt_wait_begin(&w, s, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM, holder, 0,
 		lock_like);
 	int r = sem_real_wait(sem, u);
@@ -333,7 +370,14 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	uint32_t at = tt_held_find(s, (uintptr_t)sem);
 	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
 	struct ttrec_count *e = NULL;
-	struct ttrec_lock *l = at ? tt_held_lock(s, at - 1) : tt_count_once(s, (uintptr_t)sem, site, &sem_birth, &e);
+	struct ttrec_lock *l = at ? tt_held_lock(s, at - 1) : tt_lock_find((uintptr_t)sem);
+	if (!at && l && l->kind == TTREC_KIND_SEM && sem_is_guess(l)) {
+		guess_posted(s, l, site);
+		tt_busy_end(s);
+		return sem_post_any(sem);
+	}
+	if (!at)
+		l = tt_count_once(s, (uintptr_t)sem, site, &sem_birth, &e);
 	uint16_t shown = at ? TTREC_LOCK_SEM_LOCKED : TTREC_LOCK_SEM_FOREIGN;
 	if (l)
 		tt_lock_mark(l, shown);

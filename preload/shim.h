@@ -186,6 +186,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 struct ttrec_lock *tt_count_once(
 	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, struct ttrec_count **entry);
 bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);
+void tt_count_total_of(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);
 struct ttrec_count *tt_count_taken(
 	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, uint32_t *uid);
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h);
@@ -282,6 +283,9 @@ void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_
 void tt_event_of(uint64_t thread, enum ttrec_event_type type, const struct ttrec_event *e); /* thread: serial, 0 none */
 void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
 	uint64_t other_site, uint64_t ns, const struct tt_caller *c);
+/* It stands for `times` of that length. */
+void tt_misuse_times(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
+	uint64_t other_site, uint64_t ns, unsigned times, const struct tt_caller *c);
 /* What was recorded once too often turned out to be none: its count goes back, at 0 it says nothing. */
 void tt_misuse_undo(enum ttrec_misuse_type what, const struct ttrec_lock *lock, uint64_t site);
 
@@ -402,6 +406,12 @@ TT_INLINE uint32_t tt_held_uid(const struct tt_self *s, uint32_t i)
 {
 	const struct ttrec_held *h = &s->held[i];
 	return (uint32_t)(tt_held_hash_own(i ? h[-1].hash : 0, h->hash) >> 8);
+}
+
+/* Is it usual for the thread to wait with its outermost lock held? */
+TT_INLINE bool tt_held_usual(const struct tt_self *s)
+{
+	return s->outer_waits == TT_OUTER_USUAL && s->outer_uid == tt_held_uid(s, 0);
 }
 
 /* The key of a dependency: below, uid and site are multiplied apart, so that what they have in common does not cancel out. */

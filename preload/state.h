@@ -169,6 +169,12 @@ struct tt_spare_dep {
 #define TT_SPARE_DEPS 3u
 #define TT_LOCKS_NEAR 8u
 
+/*
+ * A thread that has waited so often with the same outermost lock held does it always, as CPython's do with the lock that says
+ * that they live: what is recorded of each wait because a lock is held is then recorded of some.
+ */
+#define TT_OUTER_USUAL 64u
+
 struct tt_self {
 	/* One cache line of what every hook needs. */
 	uint32_t epoch; /* the hot path's comparison; TT_EPOCH_BUSY while inside */
@@ -197,8 +203,10 @@ struct tt_self {
 	uint64_t creating;                /* unused slot kept for the next create of this thread; slot + 1 */
 	struct tt_spare_dep spare[TT_SPARE_DEPS];
 	uint32_t locks_near[TT_LOCKS_NEAR]; /* index + 1 of locks found before: hints, for tt_lock_find() */
+	uint32_t outer_uid;                 /* outermost lock that was held in the last wait */
+	uint32_t outer_waits;               /* waits in a row with that, up to TT_OUTER_USUAL */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct tt_self) <= 192, "TLS budget");
+_Static_assert(sizeof(struct tt_self) <= 256, "TLS budget");
 _Static_assert(__builtin_offsetof(struct tt_self, random) == 64, "the hot words fill one line");
 extern __thread struct tt_self tt_self __attribute__((tls_model("initial-exec")));
 

@@ -140,14 +140,30 @@ static struct ttrec_hint *hint_get(struct tt_self *s, uint32_t lock, uint64_t wa
 }
 
 /*
- * The stack of this wait, 0 for none. Whoever waits while holding something may be a member of a deadlock, and then this is
- * what tells the story: such waits always have a stack of their own.
+ * Is more held than the one lock that the thread always holds when it waits? Whoever waits while holding something may be a
+ * member of a deadlock, and then the stack of this wait tells the story.
  */
+static bool holds_more(struct tt_self *s)
+{
+	uint32_t d = s->t->held_depth;
+	if (likely(!d))
+		return false;
+	uint32_t outer = tt_held_uid(s, 0);
+	if (s->outer_uid != outer) {
+		s->outer_uid = outer;
+		s->outer_waits = 0;
+	} else if (s->outer_waits < TT_OUTER_USUAL) {
+		s->outer_waits++;
+	}
+	return d > 1 || s->outer_waits < TT_OUTER_USUAL;
+}
+
+/* The stack of this wait, 0 for none. */
 static uint32_t block_stack(struct tt_self *s, const struct tt_block *b, struct ttrec_thread *holder, const struct tt_caller *c)
 {
 	if (b->chosen && holder && b->holder_site)
 		holder_site(holder, b->object, true);
-	return b->chosen || s->t->held_depth ? tt_stack_capture(s, c) : 0;
+	return holds_more(s) || b->chosen ? tt_stack_capture(s, c) : 0;
 }
 
 /*
@@ -284,7 +300,8 @@ static void log_add(struct tt_self *s, const struct tt_block *b, uint64_t now, b
 void tt_block_over(struct tt_self *s, struct tt_block *b, uint64_t now, bool timed_out)
 {
 	log_add(s, b, now, timed_out);
-	if (!s->t->held_depth && b->wait_class != TTREC_WAIT_COND)
+	uint32_t d = s->t->held_depth;
+	if (b->wait_class != TTREC_WAIT_COND && (!d || (d == 1 && tt_held_usual(s))))
 		tt_log_relieve(s);
 }
 

@@ -111,6 +111,7 @@ enum ttrec_lock_flag {
 	TTREC_LOCK_C11 = 1u << 11,          /* reached through mtx_ and cnd_ calls */
 	TTREC_LOCK_HOLD_BLOCKED = 1u << 12, /* some thread blocked elsewhere while holding it (see misuse records) */
 	TTREC_LOCK_SIGNALLED = 1u << 13,    /* cond: signal or broadcast was called at least once */
+	TTREC_LOCK_SEM_GUESSED = 1u << 13,  /* sem: taken for no lock, as many former lives were none; not seen to be one */
 	TTREC_LOCK_WAITED = 1u << 14,       /* cond: somebody waited at least once */
 	TTREC_LOCK_HANDED_OVER = 1u << 15,  /* mutex, rwlock: unlocked at least once by a thread that did not hold it */
 };
@@ -573,7 +574,7 @@ struct ttrec_lock {
 	uint64_t sharers; /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
 	uint64_t other;   /* cond: mutex of the last wait; barrier: parties; sem: initial value */
 	uint32_t chain;   /* shim: next lock of the same hash bucket, index + 1 */
-	uint32_t reserved;
+	uint32_t signals; /* shim: sem: former lives in a row that were no locks */
 };
 _Static_assert(sizeof(struct ttrec_lock) == 112, "lock record");
 
