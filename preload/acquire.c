@@ -2,7 +2,6 @@
 /* acquire.c - the slow half of the lock-like hooks (acquire.h). Part of the state core: calls no real function. */
 #include "preload/acquire.h"
 
-#define USUAL_OF   16u  /* of waits with a lock held as always, one stands for so many */
 #define SCAN_SLOTS 256u /* threads looked at for a holder: a contended wait must not cost more than it tells */
 
 void tt_note_destroyed(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_caller *c)
@@ -157,17 +156,16 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site)
 	tt_busy_end(s);
 }
 
-void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
+void tt_held_fact(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
 {
-	bool blocked = ns >= TT_BLOCKED_NS || TTREC_SITE_OP(site) == TTREC_OP_LOOP_WAIT;
-	uint32_t d = blocked ? s->t->held_depth : 0;
+	uint32_t d = s->t->held_depth;
 	for (uint32_t i = d; i && d - i < 8; i--) {
 		const struct ttrec_held *h = &s->held[i - 1];
 		unsigned times = 1;
 		if (i == 1 && tt_held_usual(s)) {
-			times = USUAL_OF;
-			if (tt_random(s) % USUAL_OF)
+			if (d > 1 && tt_random(s) % TT_USUAL_OF)
 				continue;
+			times = TT_USUAL_OF;
 		}
 		struct ttrec_lock *l = h->lock == other ? NULL : tt_held_lock(s, i - 1);
 		if (!l || (l->kind == TTREC_KIND_SEM && !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_LOCKED)))

@@ -78,7 +78,16 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site);
  * of a condition, which is not meant; enum ttrec_call; 0.
  */
 #define TT_BLOCKED_NS 20000u
-void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c);
+#define TT_USUAL_OF   16u /* of waits with a lock held as always (tt_held_usual), one stands for so many */
+void tt_held_fact(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c);
+TT_INLINE void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
+{
+	uint32_t d = s->t->held_depth;
+	if (!d || (ns < TT_BLOCKED_NS && TTREC_SITE_OP(site) != TTREC_OP_LOOP_WAIT))
+		return;
+	if (d > 1 || !tt_held_usual(s) || tt_random(s) % TT_USUAL_OF == 0)
+		tt_held_fact(s, other, site, ns, c);
+}
 /* Some thread that holds `object`, found by looking at all held stacks; NULL none. For objects that keep no owner. */
 struct ttrec_thread *tt_holder_scan(const struct tt_self *s, uint64_t object);
 

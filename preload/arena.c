@@ -17,7 +17,7 @@
 
 #define BACK_STEP (128u << 10)
 
-struct tt_global tt_g;
+struct tt_global tt_g = {.clock = clock_gettime};
 union tt_epoch_mem tt_epoch_mem;
 struct tt_options tt_options;
 __thread struct tt_self tt_self __attribute__((tls_model("initial-exec"))) = {.epoch = TT_EPOCH_NEW};

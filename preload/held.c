@@ -121,8 +121,9 @@ static void move_down(struct tt_self *s, uint32_t at)
 /* Takes entry at - 1 out. */
 uint64_t tt_held_remove(struct tt_self *s, uint32_t at)
 {
-	/* Exchange: a waiter may set TTREC_HELD_WANT at any moment until here. */
-	uint64_t word = tt_exchange_acq_rel(&s->held[at - 1].site, UINT64_C(0));
+	/* A waiter may set TTREC_HELD_WANT at any moment until here; lost in between, it costs one stack. */
+	uint64_t word = tt_load_relaxed(&s->held[at - 1].site);
+	tt_store_relaxed(&s->held[at - 1].site, UINT64_C(0));
 	if (at == s->t->held_depth)
 		tt_store_release(&s->t->held_depth, at - 1);
 	else

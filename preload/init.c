@@ -74,6 +74,7 @@ static void prepare(void)
 	if (ok) {
 		tt_file_prepare(env_get("XDG_RUNTIME_DIR"), text);
 		stack_facts();
+		tt_clock_find();
 		tree_map();
 		is_root = tt_options.root && (uint64_t)TT_SYS(getppid, 0, 0, 0, 0) == tt_options.root;
 		if (!is_root && tt_options.root && !tt_options.follow)

@@ -437,7 +437,8 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 	uint64_t below = top->hash;
 	if (top->lock == lock && tt_site_is_sem(site))
 		return; /* as below; nor does a hook ask whether that is known */
-	bool late = tt_order_is_late_try(uid, site), passes = !late && is_passing(s, depth);
+	bool late = tt_order_is_late_try(uid, site), usual = depth == 1 && tt_held_usual(s);
+	bool passes = !late && !usual && is_passing(s, depth);
 	uint32_t tag = tt_dep_tag(s, below, uid, site);
 	if (!passes) {
 		if (tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))

@@ -33,7 +33,7 @@ TT_INLINE uint32_t tt_ref(const void *p)
 static inline uint64_t tt_now(void)
 {
 	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	tt_g.clock(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec - tt_g.start_mono_ns + 1;
 }
 TT_INLINE uint64_t tt_mix(uint64_t a, uint64_t b)
@@ -49,6 +49,7 @@ static inline uint32_t tt_random(struct tt_self *s)
 	x ^= x << 5;
 	return s->random = x;
 }
+void tt_clock_find(void);
 void tt_drop(enum ttrec_drop why);
 
 /* The line will be written soon. An address that is none does no harm. */

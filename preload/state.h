@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "lib/core/ttrec_format.h"
 
@@ -121,8 +122,11 @@ struct tt_tree {
 	uint32_t refused;
 };
 
+typedef int tt_clock_fn(clockid_t, struct timespec *);
+
 struct tt_global {
 	uint8_t *base; /* the mapped recording */
+	tt_clock_fn *clock;
 	struct ttrec_header *h;
 	struct tt_private *p;
 	struct tt_tree *tree;
@@ -167,7 +171,7 @@ struct tt_spare_dep {
 };
 #define TT_SPARE_VOID 0xffffffffu
 #define TT_SPARE_DEPS 3u
-#define TT_LOCKS_NEAR 8u
+#define TT_LOCKS_NEAR 16u
 
 /*
  * A thread that has waited so often with the same outermost lock held does it always, as CPython's do with the lock that says

@@ -97,6 +97,16 @@ static void waiting_set(struct ttrec_thread *t, const struct ttrec_waiting *to)
 	tt_store_release(&w->seq, seq + 2);
 }
 
+/* The thread waits no more: `op` says it, the other fields are what they were. */
+TT_INLINE void waiting_clear(struct ttrec_thread *t)
+{
+	struct ttrec_waiting *w = &t->waiting;
+	uint32_t seq = w->seq & ~1u;
+	tt_store_relaxed(&w->seq, seq + 1);
+	tt_store_release(&w->op, (uint8_t)TTREC_OP_NONE);
+	tt_store_release(&w->seq, seq + 2);
+}
+
 void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now)
 {
 	struct ttrec_waiting w = {.site = pc, .since_ns = now, .uid = pc ? 0xffffffffu : 0};
@@ -211,7 +221,7 @@ uint64_t tt_block_end(struct tt_self *s, struct tt_block *b)
 {
 	uint64_t now = tt_now();
 	struct ttrec_thread *t = s->t;
-	waiting_set(t, &(struct ttrec_waiting){0});
+	waiting_clear(t);
 	struct ttrec_total *w = &t->waits[b->wait_class];
 	w->ns += now - b->t0;
 	w->count++;
