@@ -46,7 +46,8 @@ static void count_evict(struct tt_self *s, struct ttrec_count *e)
 	struct ttrec_thread *t = s->t;
 	uint64_t n = e->n;
 	if (n) {
-		struct ttrec_lsite *l = tt_lsite_get(TTREC_UID_INDEX(e->uid), e->site);
+		struct ttrec_lock *lock = tt_entry_lock(e);
+		struct ttrec_lsite *l = lock ? tt_lsite_get(lock, e->site) : NULL;
 		if (!l) {
 			tt_add_relaxed(&tt_g.h->drop[TTREC_DROP_COUNT], n);
 		} else {
@@ -245,6 +246,13 @@ static void entry_again(struct ttrec_count *e, const struct ttrec_count *as)
 	tt_store_release(&e->lock, as->lock);
 }
 
+/* Is there a total that its count can go to? */
+static bool has_total(const struct ttrec_count *e)
+{
+	struct ttrec_lock *l = tt_entry_lock(e);
+	return l && tt_lsite_get(l, e->site);
+}
+
 /*
  * Where a (lock, site) goes is decided when it is first met, which may be long before it is used much. One that is not looked
  * for first changes places with that of its lock's first which is used least, if it is used twice as much. Both begin again at
@@ -262,8 +270,7 @@ static struct ttrec_count *promote(struct tt_self *s, struct ttrec_count *e)
 			if (beside[i].n < to->n)
 				to = beside + i;
 	}
-	if (e->n / 2 <= to->n || !tt_lsite_get(TTREC_UID_INDEX(e->uid), e->site) ||
-		(to->lock && !tt_lsite_get(TTREC_UID_INDEX(to->uid), to->site)))
+	if (e->n / 2 <= to->n || !has_total(e) || (to->lock && !has_total(to)))
 		return e;
 	struct ttrec_count mine = *e, other = *to;
 	count_evict(s, e);
@@ -298,7 +305,7 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 		count_evict(s, e);
 	tt_or_relaxed(&l->sharers, tt_own_bit(s));
 	tt_module_seen(TTREC_SITE_PC(site));
-	struct ttrec_lsite *ls = tt_lsite_find(l->index, site);
+	struct ttrec_lsite *ls = tt_lsite_find(l, site);
 	e->site = site;
 	e->uid = tt_lock_uid(l);
 	e->n = 0;
@@ -332,11 +339,11 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
  * a site that is new to the lock. An atomic addition needs no journal, and leaves the tag of the last eviction alone.
  */
 #define DIRECT_OF 64u
-static struct ttrec_lsite *direct_total(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
+static struct ttrec_lsite *direct_total(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 {
 	if (tt_load_relaxed(&l->gen) < TT_MANY_LIVES || tt_random(s) % DIRECT_OF == 0)
 		return NULL;
-	return tt_lsite_find(l->index, site);
+	return tt_lsite_find(l, site);
 }
 
 static void direct_add(struct tt_self *s, struct ttrec_lsite *total)
@@ -345,7 +352,7 @@ static void direct_add(struct tt_self *s, struct ttrec_lsite *total)
 	s->t->evicted++;
 }
 
-bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
+bool tt_count_direct(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 {
 	struct ttrec_lsite *total = direct_total(s, l, site);
 	if (!total)
@@ -355,9 +362,9 @@ bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t sit
 }
 
 /* The same in any case. */
-void tt_count_total_of(struct tt_self *s, const struct ttrec_lock *l, uint64_t site)
+void tt_count_total_of(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 {
-	struct ttrec_lsite *total = tt_lsite_get(l->index, site);
+	struct ttrec_lsite *total = tt_lsite_get(l, site);
 	if (total)
 		direct_add(s, total);
 	else

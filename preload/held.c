@@ -179,10 +179,8 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 	if (!(flags & (TTREC_HELD_TIMED | TTREC_HELD_WANT)))
 		return;
 	struct ttrec_count *e = tt_count_find(s, lock, site);
-	const struct ttrec_lock *l = e ? NULL : tt_lock_find(lock);
-	if (!e && !l)
-		return;
-	struct ttrec_lsite *ls = tt_lsite_get(e ? TTREC_UID_INDEX(e->uid) : l->index, site);
+	struct ttrec_lock *l = e ? tt_entry_lock(e) : tt_lock_find(lock);
+	struct ttrec_lsite *ls = l ? tt_lsite_get(l, site) : NULL;
 	if (!ls)
 		return;
 	if (flags & TTREC_HELD_WANT && !tt_load_relaxed(&ls->release_stack))

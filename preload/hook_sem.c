@@ -57,6 +57,31 @@ static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 	tt_lock_mark(l, TTREC_LOCK_SEM_LOCKED);
 }
 
+/* Such a one, at this address; else NULL. */
+static struct ttrec_lock *guess_find(uint64_t sem)
+{
+	struct ttrec_lock *l = tt_lock_find(sem);
+	return l && l->kind == TTREC_KIND_SEM && sem_is_guess(l) ? l : NULL;
+}
+
+/* It was taken. Between the caller's brackets. */
+static void guess_taken(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
+{
+	tt_store_relaxed(&l->owner, s->t->slot + 1);
+	tt_count_total_of(s, l, site);
+}
+
+/* Likewise, or a try failed. */
+static void guess_counted(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool taken)
+{
+	tt_busy_begin(s);
+	if (taken)
+		guess_taken(s, l, site);
+	else
+		tt_count_total_of(s, l, tt_site_as(site, TTREC_OP_TRY_FAILED));
+	tt_busy_end(s);
+}
+
 /*
  * A wait succeeded. Returns the semaphore's record if it is held by that as a lock is: then it is not counted yet. NULL: it is
  * only counted.
@@ -67,11 +92,6 @@ static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t 
 	struct ttrec_count *e = tt_count_seek(s, sem, site, &l);
 	if (e)
 		l = tt_entry_lock(e);
-	if (!e && l && l->kind == TTREC_KIND_SEM && sem_is_guess(l)) {
-		tt_store_relaxed(&l->owner, s->t->slot + 1);
-		tt_count_total_of(s, l, site);
-		return NULL;
-	}
 	if (l && l->kind == TTREC_KIND_SEM && !sem_is_foreign(l) && !(e && e->gap & GAP_FOREIGN))
 		return l; /* tt_acquired counts */
 	if (e || !l || l->kind != TTREC_KIND_SEM || !sem_is_foreign(l) || !tt_count_direct(s, l, site)) {
@@ -160,27 +180,37 @@ static void sem_held(struct tt_self *s, struct tt_wait_for *w, uint64_t now)
 	tt_busy_end(s);
 }
 
-/* No unit was there. */
-static TT_NOINLINE int sem_slow(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
+/*
+ * No unit was there. guess: the semaphore, if it is guessed to be no lock; then who waits for what he took himself, as for a
+ * signal, need not look for another who has it.
+ */
+static TT_NOINLINE int sem_slow(
+	struct tt_self *s, sem_t *sem, struct ttrec_lock *guess, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
 	struct tt_wait_for w __attribute__((cleanup(tt_wait_cancelled)));
 	w.s = NULL;
-	const struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
-	bool lock_like = l && !sem_is_foreign(l);
-	/* Who waits for what he took himself, as for a signal, need not look for another who has it. */
-	bool own = lock_like && tt_held_find(s, (uintptr_t)sem);
-	struct ttrec_thread *holder = lock_like && !own ? tt_holder_scan(s, (uintptr_t)sem) : NULL;
-	uint32_t taker = l && sem_is_guess(l) ? tt_load_relaxed(&l->owner) : 0;
-	if (taker && taker != s->t->slot + 1) {
-		lock_like = true;
-		holder = tt_thread_by_slot(taker - 1);
+	bool lock_like = false;
+	struct ttrec_thread *holder = NULL;
+	if (guess) {
+		uint32_t taker = tt_load_relaxed(&guess->owner);
+		lock_like = taker && taker != s->t->slot + 1;
+		holder = lock_like ? tt_thread_by_slot(taker - 1) : NULL;
+	} else {
+		const struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
+		lock_like = l && !sem_is_foreign(l);
+		if (lock_like && !tt_held_find(s, (uintptr_t)sem))
+			holder = tt_holder_scan(s, (uintptr_t)sem);
 	}
 	tt_wait_begin(&w, s, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM, holder, 0,
 		lock_like);
 	int r = sem_real_wait(sem, u);
 	if (r == 0) {
 		tt_busy_begin(s);
-		l = sem_counted(s, (uintptr_t)sem, site);
+		struct ttrec_lock *l = NULL;
+		if (guess && sem_is_guess(guess))
+			guess_taken(s, guess, site);
+		else if (!guess || !sem_is_foreign(guess) || tt_lock_counted(s, guess) || !tt_count_direct(s, guess, site))
+			l = sem_counted(s, (uintptr_t)sem, site);
 		tt_busy_end(s);
 		if (l && !tt_held_find(s, (uintptr_t)sem)) {
 			tt_wait_got(&w, TTREC_OP_NONE);
@@ -251,13 +281,18 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 
 TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
-	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
+	struct ttrec_lock *guess = guess_find((uintptr_t)sem);
+	struct tt_ready ready = {.e = NULL};
+	if (!guess)
+		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
 	/* glibc's sem_clockwait is a cancellation point only when it waits. */
 	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();
 	if (unlikely(!sem_try(sem)))
-		return sem_slow(s, sem, site, cfa, u);
-	if (unlikely(!sem_got_fast(s, &ready, (uintptr_t)sem, site)))
+		return sem_slow(s, sem, guess, site, cfa, u);
+	if (guess)
+		guess_counted(s, guess, site, true);
+	else if (unlikely(!sem_got_fast(s, &ready, (uintptr_t)sem, site)))
 		sem_got(s, sem, site, cfa);
 	return 0;
 }
@@ -277,12 +312,25 @@ TT_EXPORT int sem_wait(sem_t *sem)
 	               : sem_wait_out(sem, site, HOOK_CFA());
 }
 
+/* What the library answers when there is no unit. */
+static TT_NOINLINE int sem_try_again(void)
+{
+	errno = EAGAIN;
+	return -1;
+}
+
 static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
 	bool none = tt_mutex_inline_ok && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	struct ttrec_lock *guess = guess_find((uintptr_t)sem);
+	if (guess && tt_mutex_inline_ok) {
+		bool got = !none && sem_try(sem);
+		guess_counted(s, guess, site, got);
+		return got ? 0 : sem_try_again();
+	}
 	struct tt_ready ready = {.e = NULL};
 	if (!none)
 		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
@@ -304,13 +352,6 @@ TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 		return false;
 	tt_own_add(&e->n, 1);
 	return true;
-}
-
-/* What the library answers then. */
-static TT_NOINLINE int sem_try_again(void)
-{
-	errno = EAGAIN;
-	return -1;
 }
 
 TT_EXPORT int sem_trywait(sem_t *sem)
@@ -370,14 +411,7 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	uint32_t at = tt_held_find(s, (uintptr_t)sem);
 	uint64_t now = at && TTREC_HELD_FLAGS(s->held[at - 1].site) ? tt_now() : 0;
 	struct ttrec_count *e = NULL;
-	struct ttrec_lock *l = at ? tt_held_lock(s, at - 1) : tt_lock_find((uintptr_t)sem);
-	if (!at && l && l->kind == TTREC_KIND_SEM && sem_is_guess(l)) {
-		guess_posted(s, l, site);
-		tt_busy_end(s);
-		return sem_post_any(sem);
-	}
-	if (!at)
-		l = tt_count_once(s, (uintptr_t)sem, site, &sem_birth, &e);
+	struct ttrec_lock *l = at ? tt_held_lock(s, at - 1) : tt_count_once(s, (uintptr_t)sem, site, &sem_birth, &e);
 	uint16_t shown = at ? TTREC_LOCK_SEM_LOCKED : TTREC_LOCK_SEM_FOREIGN;
 	if (l)
 		tt_lock_mark(l, shown);
@@ -399,6 +433,13 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		return REAL(sem_post)(sem);
 	uint32_t depth = s->t->held_depth;
 	bool held = tt_release_is_plain(s, (uintptr_t)sem);
+	struct ttrec_lock *guess = held ? NULL : guess_find((uintptr_t)sem);
+	if (guess) {
+		tt_busy_begin(s);
+		guess_posted(s, guess, site);
+		tt_busy_end(s);
+		return sem_post_any(sem);
+	}
 	struct ttrec_count *e = held || tt_held_find(s, (uintptr_t)sem) ? NULL : tt_count_probe(s, (uintptr_t)sem, site);
 	if (!held && (!e || !(e->gap & GAP_FOREIGN)))
 		return sem_post_slow(s, sem, site, cfa);

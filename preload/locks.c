@@ -222,6 +222,12 @@ static uint32_t *lsite_head(uint32_t lock, uint64_t site)
 	return &tt_g.p->lsite_heads[(tt_mix(lock, site) >> 20) & (TT_LSITE_HEADS - 1)];
 }
 
+/* Where the lock remembers the record of a site that was used last: a hint, which anybody may write over. */
+static uint32_t *lsite_near(struct ttrec_lock *l, uint64_t site)
+{
+	return &l->totals[(site >> 56 ^ site >> 2) % TTREC_LOCK_TOTALS];
+}
+
 static struct ttrec_lsite *lsite_scan(uint32_t ref, uint32_t lock, uint64_t site)
 {
 	while (ref) {
@@ -233,35 +239,43 @@ static struct ttrec_lsite *lsite_scan(uint32_t ref, uint32_t lock, uint64_t site
 	return NULL;
 }
 
-struct ttrec_lsite *tt_lsite_find(uint32_t lock, uint64_t site)
+struct ttrec_lsite *tt_lsite_find(struct ttrec_lock *l, uint64_t site)
 {
-	return lsite_scan(tt_load_acquire(lsite_head(lock, site)), lock, site);
+	uint32_t *near = lsite_near(l, site), ref = tt_load_acquire(near);
+	struct ttrec_lsite *ls = ref ? tt_at(ref) : NULL;
+	if (likely(ls && ls->site == site && ls->lock == l->index))
+		return ls;
+	ls = lsite_scan(tt_load_acquire(lsite_head(l->index, site)), l->index, site);
+	if (ls)
+		tt_store_release(near, tt_ref(ls));
+	return ls;
 }
 
-struct ttrec_lsite *tt_lsite_get(uint32_t lock, uint64_t site)
+/* NULL: no space (counted). */
+struct ttrec_lsite *tt_lsite_get(struct ttrec_lock *l, uint64_t site)
 {
-	uint32_t *head = lsite_head(lock, site);
-	uint32_t first = tt_load_acquire(head);
-	struct ttrec_lsite *l = lsite_scan(first, lock, site);
-	if (l)
-		return l;
-	l = tt_slab_alloc(TTREC_CHUNK_LSITE, sizeof(*l), TTREC_SLAB_LSITES, NULL);
-	if (!l) {
+	struct ttrec_lsite *ls = tt_lsite_find(l, site);
+	if (ls)
+		return ls;
+	ls = tt_slab_alloc(TTREC_CHUNK_LSITE, sizeof(*ls), TTREC_SLAB_LSITES, NULL);
+	if (!ls) {
 		tt_drop(TTREC_DROP_LSITE);
 		return NULL;
 	}
-	l->lock = lock;
-	l->site = site;
+	uint32_t *head = lsite_head(l->index, site), first = tt_load_acquire(head);
+	ls->lock = l->index;
+	ls->site = site;
 	do {
 		/* A second record for one key would only split the totals; readers add them up. Still, look again. */
-		struct ttrec_lsite *o = lsite_scan(first, lock, site);
+		struct ttrec_lsite *o = lsite_scan(first, l->index, site);
 		if (o) {
-			tt_store_relaxed(&l->site, UINT64_C(0));
+			tt_store_relaxed(&ls->site, UINT64_C(0));
 			return o;
 		}
-		l->chain = first;
-	} while (!tt_cas_acq_rel(head, &first, tt_ref(l)));
-	return l;
+		ls->chain = first;
+	} while (!tt_cas_acq_rel(head, &first, tt_ref(ls)));
+	tt_store_release(lsite_near(l, site), tt_ref(ls));
+	return ls;
 }
 
 /* Adds one time to the histogram behind *ref, made at its first use. */

@@ -482,6 +482,15 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 /* Before a thread blocks for `lock`: the same, on the slow path. */
 void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c)
 {
-	if (s->t->held_depth)
-		tt_order(s, s->t->held_depth, lock, uid, site, c);
+	uint32_t depth = s->t->held_depth;
+	if (!depth)
+		return;
+	const struct ttrec_held *top = &s->held[depth - 1];
+	/* Most threads that hold something always when they wait wait for the same. */
+	uint64_t key = tt_order_key(top->hash ^ s->deps_salt, uid, site);
+	if (key == s->last_attempt)
+		return;
+	tt_order(s, depth, lock, uid, site, c);
+	bool known = tt_dep_known(s, top, tt_dep_near(s, lock), lock, tt_dep_tag(s, top->hash, uid, site));
+	s->last_attempt = known ? key : 0;
 }

@@ -164,8 +164,8 @@ TT_INLINE uint64_t tt_lock_users(const struct ttrec_lock *l)
 	uint32_t taker = l->kind == TTREC_KIND_SEM ? tt_load_relaxed(&l->owner) : 0;
 	return tt_load_relaxed(&l->sharers) | (taker ? UINT64_C(1) << ((taker - 1) & 63) : 0);
 }
-struct ttrec_lsite *tt_lsite_get(uint32_t lock, uint64_t site);
-struct ttrec_lsite *tt_lsite_find(uint32_t lock, uint64_t site);
+struct ttrec_lsite *tt_lsite_get(struct ttrec_lock *l, uint64_t site);
+struct ttrec_lsite *tt_lsite_find(struct ttrec_lock *l, uint64_t site);
 void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint64_t now);
 
 /* ------------------------------------------------------------------ freed.c: memory given back */
@@ -186,8 +186,8 @@ struct ttrec_count *tt_count_at(
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 struct ttrec_lock *tt_count_once(
 	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, struct ttrec_count **entry);
-bool tt_count_direct(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);
-void tt_count_total_of(struct tt_self *s, const struct ttrec_lock *l, uint64_t site);
+bool tt_count_direct(struct tt_self *s, struct ttrec_lock *l, uint64_t site);
+void tt_count_total_of(struct tt_self *s, struct ttrec_lock *l, uint64_t site);
 struct ttrec_count *tt_count_taken(
 	struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth, uint32_t *uid);
 void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held *h);

@@ -550,33 +550,40 @@ _Static_assert(__builtin_offsetof(struct ttrec_thread, table) % 64 == 0, "table 
 
 /* ------------------------------------------------------------------ locks */
 
+#define TTREC_LOCK_TOTALS 4u
+
 /*
  * One synchronisation object: (address, birth site). Its counts run over all generations that had the same birth site;
  * for lock order, each generation is another lock (uid). Published by `kind`, last.
  */
 struct ttrec_lock {
+	/* What is looked at when a lock is looked for; then what is used with it; then what it was. Chunks hold such records
+	 * from half a cache line on. */
 	uint8_t kind;   /* enum ttrec_kind; 0: not published */
 	uint8_t type;   /* enum ttrec_type */
 	uint16_t flags; /* enum ttrec_lock_flag (atomic or) */
 	uint32_t index;
 	uint64_t address;
-	uint32_t gen;         /* (atomic) */
-	uint32_t name;        /* ref of a ttrec_string, 0 none */
-	uint64_t birth_site;  /* site word: init call, or first use */
-	uint32_t birth_stack; /* ref */
+	uint32_t gen;     /* (atomic) */
+	uint32_t chain;   /* shim: next lock of the same hash bucket, index + 1 */
+	uint32_t owner;   /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
+	uint32_t signals; /* shim: sem: former lives in a row that were no locks */
+
+	uint64_t sharers;                   /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
+	uint64_t other;                     /* cond: mutex of the last wait; barrier: parties; sem: initial value */
+	uint32_t totals[TTREC_LOCK_TOTALS]; /* shim: refs of ttrec_lsite records that were used last */
+	uint32_t stat_wait, stat_rdwait, stat_hold; /* refs of ttrec_stat, 0 until needed (atomic) */
+	uint32_t birth_stack;                       /* ref */
+	uint64_t birth_site;                        /* site word: init call, or first use */
 	uint32_t birth_thread_slot;
+	uint32_t name; /* ref of a ttrec_string, 0 none */
+
 	uint64_t birth_ns;
 	uint64_t birth_thread; /* serial */
 	uint64_t death_site;   /* destroy call or free, of the last death */
 	uint64_t death_ns;
-	uint32_t stat_wait, stat_rdwait, stat_hold; /* refs of ttrec_stat, 0 until needed (atomic) */
-	uint32_t owner;   /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
-	uint64_t sharers; /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
-	uint64_t other;   /* cond: mutex of the last wait; barrier: parties; sem: initial value */
-	uint32_t chain;   /* shim: next lock of the same hash bucket, index + 1 */
-	uint32_t signals; /* shim: sem: former lives in a row that were no locks */
 };
-_Static_assert(sizeof(struct ttrec_lock) == 112, "lock record");
+_Static_assert(sizeof(struct ttrec_lock) == 128, "lock record");
 
 /* A wait or hold histogram. count is written last of an update. All fields atomic adds, max by compare and swap. */
 struct ttrec_stat {

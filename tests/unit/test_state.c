@@ -281,7 +281,7 @@ static void taken_lives(void)
 	is_int((long)unheld, 0, "each was held");
 	is_int((long)still_held, 0, "and at its end no longer");
 	taken(given);
-	const struct ttrec_lsite *total = tt_lsite_find(tt_lock_find(given)->index, TAKEN_AT);
+	const struct ttrec_lsite *total = tt_lsite_find(tt_lock_find(given), TAKEN_AT);
 	ok(total && total->hold_samples >= 8, "the first holds were timed");
 	tt_died(tt_enter(), given, TTREC_SITE(0x2000, TTREC_OP_NONE));
 
