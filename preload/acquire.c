@@ -26,7 +26,10 @@ void tt_wait_begin_for(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lo
 void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
 	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like)
 {
-	*w = (struct tt_wait_for){.object = object, .site = site, .birth = birth, .caller = tt_caller_of(site, cfa)};
+	w->object = object;
+	w->site = site;
+	w->birth = birth;
+	w->caller = tt_caller_of(site, cfa);
 	struct tt_birth b = *birth;
 	b.site = site;
 	tt_busy_begin(s);

@@ -40,8 +40,10 @@ void tt_cond_begin(
 {
 	k->m = m;
 	k->acquired = 0;
-	k->w = (struct tt_wait_for){
-		.object = (uintptr_t)c, .site = site, .birth = &tt_cond_birth, .caller = tt_caller_of(site, cfa)};
+	k->w.object = (uintptr_t)c;
+	k->w.site = site;
+	k->w.birth = &tt_cond_birth;
+	k->w.caller = tt_caller_of(site, cfa);
 	const struct tt_caller *caller = &k->w.caller;
 	uint32_t at = tt_held_find(s, (uintptr_t)m);
 	tt_busy_begin(s);
@@ -51,6 +53,7 @@ void tt_cond_begin(
 		cond_used_after(s, c, site, caller);
 	struct ttrec_lock *l = tt_lock_get(s, (uintptr_t)c, &b);
 	if (l) {
+		tt_block_ask(s, l, site);
 		uint64_t before = tt_load_relaxed(&l->other);
 		if (before != (uintptr_t)m) {
 			/* While some wait, all must use one mutex. */

@@ -122,7 +122,8 @@ TT_NOINLINE int tt_mutex_lock_slow(
 {
 	if (r == EOWNERDEAD)
 		return tt_mutex_got(s, m, site, cfa, r);
-	struct tt_wait_for w = {0};
+	struct tt_wait_for w;
+	w.s = NULL;
 	if (r == EBUSY)
 		mutex_wait_begin(&w, s, m, site, cfa);
 	r = mutex_real_wait(m, u);

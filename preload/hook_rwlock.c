@@ -85,7 +85,8 @@ static int rwlock_real_wait(pthread_rwlock_t *rw, const struct rwlock_until *u)
 static TT_NOINLINE int rwlock_slow(
 	struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, int r, const struct rwlock_until *u)
 {
-	struct tt_wait_for w = {0};
+	struct tt_wait_for w;
+	w.s = NULL;
 	if (r == EBUSY) {
 		uint32_t tid = (uint32_t)tt_load_relaxed(&rw->__data.__cur_writer);
 		struct ttrec_thread *holder = tid == s->tid ? s->t : tt_thread_by_tid(tid);

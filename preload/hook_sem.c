@@ -426,6 +426,22 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 	return r;
 }
 
+/* One that was guessed to be no lock at its birth: counted, if no entry says where. */
+static bool guess_post(struct tt_self *s, sem_t *sem, uint64_t site)
+{
+	struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
+	if (!l || l->kind != TTREC_KIND_SEM || !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_GUESSED) || tt_lock_counted(s, l))
+		return false;
+	bool counted = true;
+	tt_busy_begin(s);
+	if (sem_is_guess(l))
+		guess_posted(s, l, site);
+	else
+		counted = tt_count_direct(s, l, site);
+	tt_busy_end(s);
+	return counted;
+}
+
 static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = tt_enter();
@@ -433,13 +449,8 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		return REAL(sem_post)(sem);
 	uint32_t depth = s->t->held_depth;
 	bool held = tt_release_is_plain(s, (uintptr_t)sem);
-	struct ttrec_lock *guess = held ? NULL : guess_find((uintptr_t)sem);
-	if (guess) {
-		tt_busy_begin(s);
-		guess_posted(s, guess, site);
-		tt_busy_end(s);
+	if (!held && guess_post(s, sem, site))
 		return sem_post_any(sem);
-	}
 	struct ttrec_count *e = held || tt_held_find(s, (uintptr_t)sem) ? NULL : tt_count_probe(s, (uintptr_t)sem, site);
 	if (!held && (!e || !(e->gap & GAP_FOREIGN)))
 		return sem_post_slow(s, sem, site, cfa);

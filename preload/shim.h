@@ -264,6 +264,7 @@ struct tt_block {
 	uint8_t wait_class;
 	bool rare, chosen; /* one of the pair's first; one that is to have a stack */
 };
+void tt_block_ask(const struct tt_self *s, const struct ttrec_lock *lock, uint64_t site);
 void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lock, enum ttrec_kind kind, uint64_t object,
 	uint64_t site, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, const struct tt_caller *c);
 uint64_t tt_block_end(struct tt_self *s, struct tt_block *b); /* clears waiting-on; returns now */

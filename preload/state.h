@@ -207,7 +207,7 @@ struct tt_self {
 	uint64_t creating;                /* unused slot kept for the next create of this thread; slot + 1 */
 	struct tt_spare_dep spare[TT_SPARE_DEPS];
 	uint32_t locks_near[TT_LOCKS_NEAR]; /* index + 1 of locks found before: hints, for tt_lock_find() */
-	uint64_t last_attempt;              /* key of a dependency that is known; order.c */
+	uint64_t last_attempt[2];           /* keys of dependencies that are known; order.c */
 	uint32_t outer_uid;                 /* outermost lock that was held in the last wait */
 	uint32_t outer_waits;               /* waits in a row with that, up to TT_OUTER_USUAL */
 } __attribute__((aligned(64)));

@@ -131,10 +131,22 @@ void tt_waiting_timed(struct tt_self *s)
 	tt_busy_end(s);
 }
 
+static struct ttrec_hint *hint_place(const struct tt_self *s, uint32_t lock, uint64_t waiter, uint64_t holder)
+{
+	return &s->t->hints[(tt_mix(waiter + lock, holder) >> 40) % TTREC_HINTS];
+}
+
+/* A wait of which no holder is known is about to begin: what it needs first is asked for. */
+void tt_block_ask(const struct tt_self *s, const struct ttrec_lock *lock, uint64_t site)
+{
+	tt_prefetch_write((uintptr_t)hint_place(s, lock->index, site, 0));
+	tt_prefetch_write((uintptr_t)&s->t->waiting);
+}
+
 /* The thread's own memory of (lock, waiter site, holder site); NULL: no space for the pair (counted). */
 static struct ttrec_hint *hint_get(struct tt_self *s, uint32_t lock, uint64_t waiter, uint64_t holder)
 {
-	struct ttrec_hint *k = &s->t->hints[(tt_mix(waiter + lock, holder) >> 40) % TTREC_HINTS];
+	struct ttrec_hint *k = hint_place(s, lock, waiter, holder);
 	if (likely(k->waiter_site == waiter && k->holder_site == holder && k->lock == lock && k->pair))
 		return k;
 	struct ttrec_wait *w = tt_wait_get(lock, waiter, holder);
@@ -183,12 +195,14 @@ static uint32_t block_stack(struct tt_self *s, const struct tt_block *b, struct 
 void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lock, enum ttrec_kind kind, uint64_t object,
 	uint64_t site, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, const struct tt_caller *c)
 {
-	*b = (struct tt_block){.object = object, .site = site, .wait_class = (uint8_t) class};
+	/* Field by field: to clear all of it first would be an instruction that takes longer than the rest. */
+	b->object = object;
+	b->site = site;
+	b->wait_class = (uint8_t) class;
 	b->uid = lock ? tt_lock_uid(lock) : 0xffffffffu;
-	if (holder && holder != s->t) {
-		b->holder = holder->serial;
-		b->holder_site = holder_site(holder, object, false);
-	}
+	bool other_has_it = holder && holder != s->t;
+	b->holder = other_has_it ? holder->serial : 0;
+	b->holder_site = other_has_it ? holder_site(holder, object, false) : 0;
 	struct ttrec_hint *k = hint_get(s, lock ? lock->index : TTREC_NO_LOCK, site, b->holder_site);
 	uint32_t n = k ? k->n++ : STACKS_FIRST + 1;
 	b->pair = k ? k->pair : 0;
@@ -219,8 +233,12 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 /* The real call returned. Adds to the thread's own totals; returns the time. */
 uint64_t tt_block_end(struct tt_self *s, struct tt_block *b)
 {
-	uint64_t now = tt_now();
 	struct ttrec_thread *t = s->t;
+	/* Others ran meanwhile: what is written next comes while the clock is read. */
+	tt_prefetch_write((uintptr_t)&t->waiting);
+	tt_prefetch_write((uintptr_t)&t->waits[b->wait_class]);
+	tt_prefetch_write((uintptr_t)&t->logged[t->logged_next % TTREC_LOGGED_MAX]);
+	uint64_t now = tt_now();
 	waiting_clear(t);
 	struct ttrec_total *w = &t->waits[b->wait_class];
 	w->ns += now - b->t0;

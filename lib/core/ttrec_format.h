@@ -541,9 +541,9 @@ struct ttrec_thread {
 	uint32_t logged_next;    /* stored last */
 	uint64_t reserved[2];
 	struct ttrec_held held[TTREC_HELD_INLINE];
-	struct ttrec_count table[TTREC_TABLE_INLINE] __attribute__((aligned(64)));
+	struct ttrec_hint hints[TTREC_HINTS] __attribute__((aligned(64)));
 	struct ttrec_event logged[TTREC_LOGGED_MAX];
-	struct ttrec_hint hints[TTREC_HINTS];
+	struct ttrec_count table[TTREC_TABLE_INLINE];
 };
 _Static_assert(sizeof(struct ttrec_thread) % TTREC_ALIGN == 0, "thread chunk");
 _Static_assert(__builtin_offsetof(struct ttrec_thread, table) % 64 == 0, "table line");
