@@ -29,9 +29,7 @@ static void mutex_describe(struct tt_birth *b, uint64_t object)
 		b->flags |= TTREC_LOCK_PSHARED;
 }
 
-int tt_mutex_inline_kind = -2;
-bool tt_mutex_inline_ok;
-struct tt_sem_inline tt_sem_inline;
+struct tt_inline tt_inline = {.mutex_kind = -2};
 const struct tt_mutex_until tt_mutex_for_ever;
 
 /* Does the library do to a mutex of that kind what mutex.h thinks it does, and does it accept what mutex.h does? */
@@ -57,7 +55,7 @@ void tt_mutex_check(bool wanted)
 {
 	if (!wanted || !inline_agrees(0) || !inline_agrees(TT_MUTEX_NO_ELISION))
 		return;
-	tt_store_relaxed(&tt_mutex_inline_kind, 0);
+	tt_store_relaxed(&tt_inline.mutex_kind, 0);
 	/* Likewise semaphores: struct new_sem, 64-bit: value in the low half of the first word, waiters in the high half. */
 	sem_t sem;
 	uint64_t data;
@@ -66,14 +64,14 @@ void tt_mutex_check(bool wanted)
 	same = same && data == 2 && REAL(sem_trywait)(&sem) == 0;
 	__builtin_memcpy(&data, &sem, sizeof(data));
 	same = same && data == 1;
-	tt_store_relaxed(&tt_mutex_inline_ok, same);
+	tt_store_relaxed(&tt_inline.sem, same);
 	if (same) {
-		tt_store_relaxed(&tt_sem_inline.try, UINT32_MAX);
-		tt_store_relaxed(&tt_sem_inline.post_below, SEM_VALUE_MAX);
+		tt_store_relaxed(&tt_inline.sem_try, UINT32_MAX);
+		tt_store_relaxed(&tt_inline.sem_post_below, SEM_VALUE_MAX);
 		/* pthread_cancel stores in the other order: either it clears what is set here, or is seen here. */
-		__atomic_store_n(&tt_sem_inline.wait, UINT32_MAX, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&tt_inline.sem_wait, UINT32_MAX, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&tt_cancel_used, __ATOMIC_SEQ_CST))
-			tt_store_relaxed(&tt_sem_inline.wait, 0u);
+			tt_store_relaxed(&tt_inline.sem_wait, 0u);
 	}
 	tt_rwlock_check();
 }

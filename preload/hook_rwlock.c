@@ -30,8 +30,6 @@ static const struct tt_birth rwlock_birth = {.kind = TTREC_KIND_RWLOCK, .describ
 #define RW_READER 8u
 #define RW_MANY   (1u << 30) /* far below glibc's limit on readers */
 
-bool tt_rwlock_inline_ok;
-
 /* A reader comes or goes; false: that is not all there is to it, or another thread was faster. */
 TT_INLINE bool rwlock_come(pthread_rwlock_t *rw)
 {
@@ -60,7 +58,7 @@ void tt_rwlock_check(void)
 	pthread_rwlock_t fresh = PTHREAD_RWLOCK_INITIALIZER;
 	same = same && rw.__data.__readers == RW_READER && __builtin_memcmp(&rest, &fresh, sizeof(rest)) == 0;
 	if (same)
-		tt_store_relaxed(&tt_rwlock_inline_ok, true);
+		tt_store_relaxed(&tt_inline.rwlock, true);
 }
 
 /* ------------------------------------------------------------------ locking */
@@ -140,7 +138,7 @@ static int rwlock_try(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, ui
 /* pthread_rwlock_rdlock when there is nothing special about it, without a call. False: nothing was done. */
 TT_INLINE bool rwlock_read(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site)
 {
-	if (!tt_entered(s) || unlikely(!tt_rwlock_inline_ok))
+	if (!tt_entered(s) || unlikely(!tt_inline.rwlock))
 		return false;
 	struct tt_ready ready;
 	struct ttrec_count *e = tt_near_entry(tt_near(s, (uintptr_t)rw), (uintptr_t)rw, site);
@@ -274,7 +272,7 @@ static TT_NOINLINE int rwlock_unlock_out(pthread_rwlock_t *rw, uint64_t site, ui
 TT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *rw)
 {
 	struct tt_self *s = &tt_self;
-	if (tt_entered(s) && likely(tt_rwlock_inline_ok && tt_release_is_plain(s, (uintptr_t)rw)) &&
+	if (tt_entered(s) && likely(tt_inline.rwlock && tt_release_is_plain(s, (uintptr_t)rw)) &&
 		TTREC_SITE_OP(s->held[s->t->held_depth - 1].site) == TTREC_OP_RDLOCK && likely(rwlock_go(rw))) {
 		tt_release_plain(s);
 		return 0;

@@ -231,7 +231,7 @@ static TT_NOINLINE int sem_slow(
 /* As sem_trywait, but leaves errno alone. */
 TT_INLINE bool sem_try(sem_t *sem)
 {
-	if (likely(tt_mutex_inline_ok)) {
+	if (likely(tt_inline.sem)) {
 		struct glibc_sem *g = (void *)sem;
 		uint64_t d = tt_load_relaxed(&g->data);
 		while ((uint32_t)d)
@@ -245,7 +245,7 @@ TT_INLINE bool sem_try(sem_t *sem)
 	return got;
 }
 
-/* A unit, if there is one and no other thread is at it. ok: of tt_sem_inline. */
+/* A unit, if there is one and no other thread is at it. ok: of tt_inline. */
 TT_INLINE bool sem_unit(sem_t *sem, const uint32_t *ok)
 {
 	struct glibc_sem *g = (void *)sem;
@@ -307,7 +307,7 @@ static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 TT_EXPORT int sem_wait(sem_t *sem)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT);
-	return likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_WAIT, &tt_sem_inline.wait))
+	return likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait))
 	               ? 0
 	               : sem_wait_out(sem, site, HOOK_CFA());
 }
@@ -324,9 +324,9 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	bool none = tt_mutex_inline_ok && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	bool none = tt_inline.sem && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
 	struct ttrec_lock *guess = guess_find((uintptr_t)sem);
-	if (guess && tt_mutex_inline_ok) {
+	if (guess && tt_inline.sem) {
 		bool got = !none && sem_try(sem);
 		guess_counted(s, guess, site, got);
 		return got ? 0 : sem_try_again();
@@ -334,7 +334,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_ready ready = {.e = NULL};
 	if (!none)
 		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
-	int r = !none && tt_mutex_inline_ok && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
+	int r = !none && tt_inline.sem && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
 	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, site))
@@ -345,7 +345,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 /* CPython asks in this way whether a lock is its own, as often as it takes one. True: there is no unit, and that is counted. */
 TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 {
-	if (!tt_entered(s) || unlikely(!tt_load_relaxed(&tt_sem_inline.try)))
+	if (!tt_entered(s) || unlikely(!tt_load_relaxed(&tt_inline.sem_try)))
 		return false;
 	struct ttrec_count *e = tt_count_probe(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED));
 	if (unlikely(!e))
@@ -358,7 +358,7 @@ TT_EXPORT int sem_trywait(sem_t *sem)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
 	if ((uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data)) {
-		if (likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT, &tt_sem_inline.try)))
+		if (likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try)))
 			return 0;
 	} else if (likely(sem_none(&tt_self, sem, site))) {
 		return sem_try_again();
@@ -395,7 +395,7 @@ TT_INLINE bool sem_post_fast(sem_t *sem)
 {
 	struct glibc_sem *g = (void *)sem;
 	uint64_t d = tt_load_relaxed(&g->data);
-	return likely(d < tt_load_relaxed(&tt_sem_inline.post_below)) &&
+	return likely(d < tt_load_relaxed(&tt_inline.sem_post_below)) &&
 	       __atomic_compare_exchange_n(&g->data, &d, d + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
@@ -503,7 +503,7 @@ TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)
 TT_EXPORT int sem_destroy(sem_t *sem)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t data = s && tt_mutex_inline_ok ? tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data) : 0;
+	uint64_t data = s && tt_inline.sem ? tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data) : 0;
 	if (data >> 32 && !(uint32_t)data) { /* waiters, and no unit on its way to them */
 		struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
 		tt_busy_begin(s);

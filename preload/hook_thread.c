@@ -367,7 +367,7 @@ TT_EXPORT int pthread_cancel(pthread_t thread)
 	struct tt_self *s = tt_enter();
 	struct ttrec_thread *t = s ? tt_thread_by_pthread((uint64_t)thread) : NULL;
 	tt_store_relaxed(&tt_cancel_used, true);
-	tt_store_relaxed(&tt_sem_inline.wait, 0u);
+	tt_store_relaxed(&tt_inline.sem_wait, 0u);
 	int r = REAL(pthread_cancel)(thread);
 	if (r == 0 && t)
 		tt_or_relaxed(&t->flags, TTREC_THREAD_CANCELLED);

@@ -14,14 +14,17 @@
 /* The living lock at this address, NULL if none is known. The thread finds what it found before without the chain. */
 struct ttrec_lock *tt_lock_find(uint64_t address)
 {
-	uint32_t *near = &tt_self.locks_near[tt_lock_hash(address) % TT_LOCKS_NEAR], hint = tt_load_relaxed(near);
+	struct ttrec_thread *t = tt_self.t;
+	uint32_t *near = t ? &t->locks_near[(tt_lock_hash(address) >> 5) % TTREC_LOCKS_NEAR] : NULL;
+	uint32_t hint = near ? tt_load_relaxed(near) : 0;
 	struct ttrec_lock *l = hint ? tt_lock_by_index(hint - 1) : NULL;
 	if (l && l->address == address && !tt_lock_is_dead(l))
 		return l;
 	for (uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]); i; i = l->chain) {
 		l = tt_lock_by_index(i - 1);
 		if (l->address == address && !tt_lock_is_dead(l)) {
-			tt_store_relaxed(near, i);
+			if (near)
+				tt_store_relaxed(near, i);
 			return l;
 		}
 	}
@@ -222,11 +225,17 @@ static uint32_t *lsite_head(uint32_t lock, uint64_t site)
 	return &tt_g.p->lsite_heads[(tt_mix(lock, site) >> 20) & (TT_LSITE_HEADS - 1)];
 }
 
-/* Where the lock remembers the record of a site that was used last: a hint, which anybody may write over. */
+/*
+ * Where the lock remembers the record of a site that was used last: a hint, which anybody may write over. The four operations
+ * of semaphores have a place each.
+ */
 static uint32_t *lsite_near(struct ttrec_lock *l, uint64_t site)
 {
-	return &l->totals[(site >> 56 ^ site >> 2) % TTREC_LOCK_TOTALS];
+	return &l->totals[(l->kind == TTREC_KIND_SEM ? TTREC_SITE_OP(site) >> 1 : site >> 2) % TTREC_LOCK_TOTALS];
 }
+_Static_assert(TTREC_OP_SEM_WAIT >> 1 == 3 && TTREC_OP_SEM_TRYWAIT >> 1 == 4 && TTREC_OP_SEM_POST >> 1 == 5 &&
+		       TTREC_OP_TRY_FAILED >> 1 == 10,
+	"different modulo 4");
 
 static struct ttrec_lsite *lsite_scan(uint32_t ref, uint32_t lock, uint64_t site)
 {

@@ -33,23 +33,22 @@ int tt_mutex_unlock_slow(struct tt_self *s, pthread_mutex_t *m, uint64_t site, u
 void tt_mutex_destroyed(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, uint32_t owner, int r);
 void tt_mutex_reinit(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa);
 
-/* The kind that is locked inline: 0 when the check passed, else one that no mutex has. */
-extern int tt_mutex_inline_kind __attribute__((visibility("hidden")));
-extern bool tt_mutex_inline_ok __attribute__((visibility("hidden"))); /* semaphores likewise */
-extern bool tt_rwlock_inline_ok __attribute__((visibility("hidden")));
+/* What is done without a call: nothing until the checks passed at the start. One cache line, which every fast path reads. */
+extern struct tt_inline {
+	int mutex_kind; /* the kind that is locked inline: 0, else one that no mutex has */
+	bool sem, rwlock;
+	/*
+	 * What the value of a semaphore is asked with before it is changed without a call. All 0 until the check: then no value
+	 * passes. wait goes back to 0 once somebody called pthread_cancel.
+	 */
+	uint32_t sem_wait, sem_try; /* bits of the value of which one must be set */
+	uint64_t sem_post_below;    /* the value must be lower, and nobody waiting */
+} tt_inline __attribute__((visibility("hidden"), aligned(64)));
 void tt_rwlock_check(void);
 void tt_mutex_check(bool wanted);
 
 /* Somebody called pthread_cancel: from then on hooks of cancellation points that need not wait ask whether they are to act. */
 extern bool tt_cancel_used __attribute__((visibility("hidden")));
-/*
- * What the value of a semaphore is asked with before it is changed without a call. All 0 until tt_mutex_check() found
- * semaphores to be what they should be: then no value passes. wait goes back to 0 once somebody called pthread_cancel.
- */
-extern struct tt_sem_inline {
-	uint32_t wait, try;  /* bits of the value of which one must be set */
-	uint64_t post_below; /* the value must be lower, and nobody waiting */
-} tt_sem_inline __attribute__((visibility("hidden")));
 
 /*
  * The try before a lock, for kinds that are not locked inline. A robust mutex that is not recoverable must not be tried:
@@ -73,7 +72,7 @@ static inline int tt_mutex_try_other(pthread_mutex_t *m)
 /* Locked inline? What pthread_mutexattr_settype(NORMAL) and mtx_init leave is just as plain. */
 TT_INLINE bool tt_mutex_is_plain(const pthread_mutex_t *m)
 {
-	return likely((tt_load_relaxed(&m->__data.__kind) & ~TT_MUTEX_NO_ELISION) == tt_mutex_inline_kind);
+	return likely((tt_load_relaxed(&m->__data.__kind) & ~TT_MUTEX_NO_ELISION) == tt_inline.mutex_kind);
 }
 
 /* A plain mutex that is free, as the library would take it. */

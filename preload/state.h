@@ -171,7 +171,6 @@ struct tt_spare_dep {
 };
 #define TT_SPARE_VOID 0xffffffffu
 #define TT_SPARE_DEPS 3u
-#define TT_LOCKS_NEAR 16u
 
 /*
  * A thread that has waited so often with the same outermost lock held does it always, as CPython's do with the lock that says
@@ -206,10 +205,9 @@ struct tt_self {
 	struct tt_stack_last *stack_last; /* stacks.c; NULL: it has captured few */
 	uint64_t creating;                /* unused slot kept for the next create of this thread; slot + 1 */
 	struct tt_spare_dep spare[TT_SPARE_DEPS];
-	uint32_t locks_near[TT_LOCKS_NEAR]; /* index + 1 of locks found before: hints, for tt_lock_find() */
-	uint64_t last_attempt[2];           /* keys of dependencies that are known; order.c */
-	uint32_t outer_uid;                 /* outermost lock that was held in the last wait */
-	uint32_t outer_waits;               /* waits in a row with that, up to TT_OUTER_USUAL */
+	uint64_t last_attempt[2]; /* keys of dependencies that are known; order.c */
+	uint32_t outer_uid;       /* outermost lock that was held in the last wait */
+	uint32_t outer_waits;     /* waits in a row with that, up to TT_OUTER_USUAL */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct tt_self) <= 256, "TLS budget");
 _Static_assert(__builtin_offsetof(struct tt_self, random) == 64, "the hot words fill one line");

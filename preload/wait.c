@@ -278,6 +278,10 @@ void tt_log_charge(struct ttrec_thread *t)
 {
 	for (uint32_t n = t->logged_first; n != t->logged_next; n++) {
 		const struct ttrec_event *e = &t->logged[n % TTREC_LOGGED_MAX];
+		/* The next one's records, which other threads write, too: asked for now. */
+		const struct ttrec_event *next = &t->logged[(n + 1) % TTREC_LOGGED_MAX];
+		tt_prefetch_write(
+			(uintptr_t)tt_at(TTREC_LOGGED_PAIR(next->seq)) + __builtin_offsetof(struct ttrec_wait, total_ns));
 		tt_store_release(&t->logged_first, n + 1);
 		charge(e);
 		tt_event_of(e->thread, TTREC_EVENT_WAIT, e);

@@ -492,7 +492,8 @@ struct ttrec_hint {
 	uint32_t stack; /* ref: of some such wait, 0 not known yet */
 	uint32_t n;     /* waits of the pair, as far as this thread knows */
 };
-#define TTREC_HINTS 8u
+#define TTREC_HINTS      8u
+#define TTREC_LOCKS_NEAR 64u
 
 #define TTREC_HELD_INLINE  16u
 #define TTREC_TABLE_INLINE 64u
@@ -526,9 +527,6 @@ struct ttrec_thread {
 	char name[TTREC_NAME_MAX];
 	struct ttrec_waiting waiting;
 	struct ttrec_total waits[TTREC_WAIT_SLOTS];
-	/* held stack: depth entries at held_ref (0: inline below) */
-	uint32_t held_depth, held_cap;
-	uint32_t held_ref, held_seq; /* held_seq odd: the stack is being rearranged */
 	/* lock x site table */
 	uint32_t table_ref, table_mask; /* ref of the first ttrec_count (0: inline below); number of entries - 1 */
 	uint64_t evicted, base;
@@ -539,12 +537,17 @@ struct ttrec_thread {
 	uint32_t table_epoch;    /* shim: deaths of locks that the table has seen */
 	uint32_t logged_first;   /* advanced before that wait is charged: a kill in between loses it */
 	uint32_t logged_next;    /* stored last */
-	uint64_t reserved[2];
+	/* held stack: depth entries at held_ref (0: inline below). One cache line with the first of them: every release looks
+	 * here. */
+	uint32_t held_depth, held_cap;
+	uint32_t held_ref, held_seq; /* held_seq odd: the stack is being rearranged */
 	struct ttrec_held held[TTREC_HELD_INLINE];
 	struct ttrec_hint hints[TTREC_HINTS] __attribute__((aligned(64)));
+	uint32_t locks_near[TTREC_LOCKS_NEAR]; /* shim: index + 1 of locks that were looked for by their addresses */
 	struct ttrec_event logged[TTREC_LOGGED_MAX];
 	struct ttrec_count table[TTREC_TABLE_INLINE];
 };
+_Static_assert(__builtin_offsetof(struct ttrec_thread, held_depth) % 64 == 0, "held line");
 _Static_assert(sizeof(struct ttrec_thread) % TTREC_ALIGN == 0, "thread chunk");
 _Static_assert(__builtin_offsetof(struct ttrec_thread, table) % 64 == 0, "table line");
 

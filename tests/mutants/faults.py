@@ -220,7 +220,7 @@ FAULTS = {
         "caught_by": ["cancel"],
     },
     "cancellation-point-lost-at-once": {
-        "edits": {"preload/hook_thread.c": [("	tt_store_relaxed(&tt_sem_inline.wait, 0u);\n", "")]},
+        "edits": {"preload/hook_thread.c": [("	tt_store_relaxed(&tt_inline.sem_wait, 0u);\n", "")]},
         "caught_by": ["cancel"],
     },
     "cancellation-point-added": {
