@@ -162,6 +162,80 @@ everywhere()
 	done
 }
 
+@test "a semaphore that was a signal in all its lives before is a lock as soon as it is used as one, and all is counted" {
+	cd "$BATS_TEST_TMPDIR" || return
+	cat >guess.c <<-'C'
+		#include <pthread.h>
+		#include <semaphore.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		static sem_t s;
+		static pthread_mutex_t inner = PTHREAD_MUTEX_INITIALIZER;
+		static pthread_barrier_t b;
+		__attribute__((noinline)) void make(void) { sem_init(&s, 0, 1); __asm__(""); }
+		static void *poster(void *n)
+		{
+			for (long i = 0; i < (long)n; i++) {
+				pthread_barrier_wait(&b);
+				sem_post(&s);
+				pthread_barrier_wait(&b);
+			}
+			return 0;
+		}
+		__attribute__((noinline)) void holder(void) { sem_wait(&s); __asm__(""); }
+		__attribute__((noinline)) void *waiter(void *arg) { sem_wait(&s); sem_post(&s); return arg; }
+		static void contended(void)
+		{
+			pthread_t t;
+			int waiting = 0;
+			holder();
+			pthread_create(&t, 0, waiter, 0);
+			while (((unsigned *)&s)[1] == 0)
+				usleep(1000);
+			sem_post(&s);
+			pthread_join(t, 0);
+		}
+		int main(int argc, char **argv)
+		{
+			pthread_t t;
+			long lives = atoi(argv[1]);
+			pthread_barrier_init(&b, 0, 2);
+			pthread_create(&t, 0, poster, (void *)lives);
+			for (long i = 0; i < lives; i++) {
+				make();
+				sem_wait(&s);
+				pthread_barrier_wait(&b);
+				sem_wait(&s);
+				pthread_barrier_wait(&b);
+				sem_destroy(&s);
+			}
+			pthread_join(t, 0);
+			make();
+			contended();
+			contended();
+			for (int i = 0; i < 1000; i++) {
+				holder();
+				pthread_mutex_lock(&inner);
+				pthread_mutex_unlock(&inner);
+				sem_post(&s);
+			}
+			return 0;
+		}
+	C
+	cc -g -O1 -w -pthread -o guess guess.c
+	local lives sem='.locks[] | select(.kind == "sem")' waiter='.waits[] | select(.waiter == "waiter")'
+	for lives in 0 5 40 200; do
+		"$BIN/threadcheck" --fail-on never --report json=guess.json -- ./guess $lives
+		assert_json guess.json "[$sem | .use, .acquisitions, .generations] == [\"lock\", $((2 * lives + 1004)), $((lives + 1))]"
+		# The first time it is taken after many lives, where it was taken is not known, but by whom it was.
+		assert_json guess.json "[$waiter | .count] | add == 2"
+		assert_json guess.json "[$waiter | .max_holder.serial] == [$waiter | 1]"
+		assert_json guess.json "[$waiter | select(.holder == \"holder\")] | length == 1"
+	done
+	# What is taken inside it later is an order like any other.
+	assert_json guess.json "[$waiter | select(.holder == \"not known\") | .count] == [1]"
+}
+
 @test "a lock is over with its memory, wherever it lies in a block of any size, and other frees around it change nothing" {
 	cd "$BATS_TEST_TMPDIR" || return
 	cat >blocks.c <<-'C'

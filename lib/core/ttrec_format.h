@@ -493,7 +493,7 @@ struct ttrec_hint {
 	uint32_t n;     /* waits of the pair, as far as this thread knows */
 };
 #define TTREC_HINTS      8u
-#define TTREC_LOCKS_NEAR 64u
+#define TTREC_LOCKS_NEAR 32u
 
 #define TTREC_HELD_INLINE  16u
 #define TTREC_TABLE_INLINE 64u

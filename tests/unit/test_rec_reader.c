@@ -60,7 +60,8 @@ static void test_sample(void)
 	is_int(count_all(rec, TTREC_CHUNK_VAR, TTREC_VAR_STRING), 1, "strings");
 	is_int(count_all(rec, TTREC_CHUNK_VAR, TTREC_VAR_DEP), 1, "lock-order facts");
 	is_int(count_all(rec, TTREC_CHUNK_VAR, TTREC_VAR_MISUSE), 1, "misuse");
-	is_int(tt_rec_event_count(rec), 5, "events");
+	is_int(tt_rec_event_count(rec), 6, "events, with the one that a thread has logged");
+	is_u64(tt_rec_events_lost(rec), 0, "which has no number yet");
 	is_str(tt_rec_string(rec, tt_rec_lock(rec, 0)->name), "big lock", "a lock's name");
 	is_int(tt_rec_stack(rec, tt_rec_lock(rec, 0)->birth_stack)->count, 3, "a lock's birth stack");
 	is_u64(tt_rec_end_ns(rec, NULL), 1000000001, "the end");
@@ -423,6 +424,45 @@ static void test_events(void)
 	rb_destroy(rb);
 }
 
+/* Waits that threads have logged, and no ring has. */
+static void test_logged(void)
+{
+	struct recbuild *rb = rb_create("x", 1);
+	struct ttrec_thread *a = rb_thread(rb, 1, TTREC_THREAD_RUNNING), *b = rb_thread(rb, 2, TTREC_THREAD_RUNNING);
+	struct ttrec_lock *l = rb_lock(rb, TTREC_KIND_MUTEX, 0x10, RB_SITE(1, LOCK));
+	uint64_t pc[] = {1, 2};
+	uint32_t stack = rb_stack(rb, pc, 2);
+	a->logged_first = a->logged_next = UINT32_MAX - 3; /* numbers wrap */
+	for (uint64_t i = 0; i < TTREC_LOGGED_MAX; i++)
+		rb_logged(a, l, RB_SITE(1, LOCK), 0, 5000 - i, 7)->seq = TTREC_LOGGED(0, stack, i == 1);
+	rb_logged(b, l, RB_SITE(1, LOCK), 0, 3000, 7)->seq = TTREC_LOGGED(0, stack + 1, false);
+	rb_event(rb, TTREC_EVENT_START, 1, 4990, 0);
+	struct tt_rec *rec = rb_open(rb);
+	is_u64(tt_rec_event_count(rec), TTREC_LOGGED_MAX + 2, "they are among the events");
+	is_u64(tt_rec_event(rec, 0)->end_ns, 3000, "which come in the order of their ends");
+	bool sorted = true;
+	for (size_t i = 1; i < tt_rec_event_count(rec); i++)
+		sorted &= tt_rec_event(rec, i)->end_ns >= tt_rec_event(rec, i - 1)->end_ns;
+	ok(sorted && tt_rec_event(rec, TTREC_LOGGED_MAX + 1)->end_ns == 5000, "whatever their numbers say");
+	is_u64(tt_rec_events_lost(rec), 0, "and none is lost");
+	is_u64(TTREC_LOGGED_STACK(tt_rec_event(rec, 0)->seq), 0, "a stack that is none is taken away");
+	uint64_t timed = tt_rec_event(rec, TTREC_LOGGED_MAX)->seq;
+	ok(TTREC_LOGGED_TIMED_OUT(timed) && TTREC_LOGGED_STACK(timed) == stack,
+		"another, and the deadline that passed, are kept");
+	tt_rec_close(rec);
+
+	struct ttrec_event good = a->logged[0];
+	a->logged[0].type = TTREC_EVENT_FORK;
+	a->logged[1].op = 200;
+	b->logged_next += TTREC_LOGGED_MAX;
+	rec = rb_open(rb);
+	is_u64(tt_rec_event_count(rec), TTREC_LOGGED_MAX - 1, "what cannot have been logged is left out");
+	ok(tt_rec_partial(rec) || tt_rec_problem(rec, 0), "and said");
+	tt_rec_close(rec);
+	a->logged[0] = good;
+	rb_destroy(rb);
+}
+
 static void test_end(void)
 {
 	struct recbuild *rb = rb_create("x", 1);
@@ -525,6 +565,7 @@ int main(void)
 	test_waiting();
 	test_lock_index();
 	test_events();
+	test_logged();
 	test_end();
 	test_live();
 	test_sparse();

@@ -297,9 +297,75 @@ static void taken_lives(void)
 	ok(without && !still_held, "who holds one hears of its end by another thread, %u times without an entry", without);
 }
 
+/* Waits that were charged, and those that are only logged. */
+static uint64_t charged_waits(uint64_t lock, uint64_t site)
+{
+	struct ttrec_lock *l = tt_lock_find(lock);
+	return l ? tt_load_relaxed(&tt_wait_get(l->index, site, 0)->count) : 0;
+}
+static uint32_t logged_waits(const struct tt_self *s)
+{
+	return s->t->logged_next - s->t->logged_first;
+}
+
+static void wait_once(struct tt_self *s, uint64_t lock, uint64_t site)
+{
+	struct tt_wait_for w;
+	tt_wait_begin(&w, s, lock, site, TT_STACK_CFA(), &birth, TTREC_WAIT_SEM, NULL, 0, false);
+	tt_wait_over(&w, false, TTREC_OP_NONE);
+}
+
+static void *waits_a_little(void *lock)
+{
+	for (int i = 0; i < 7; i++)
+		wait_once(tt_enter(), (uint64_t)(uintptr_t)lock, TTREC_SITE(0x720000, TTREC_OP_LOCK));
+	tt_log_charge(tt_enter()->t);
+	return NULL;
+}
+
+/* At any moment each wait is charged or logged, never both: so the reader counts it once, whenever the process is killed. */
+static void logging(void)
+{
+	enum { WAITS = 200 };
+	struct tt_self *s = tt_enter();
+	uint64_t lock = lock_address(32000), outer = lock_address(32001), site = TTREC_SITE(0x720000, TTREC_OP_LOCK);
+	uint64_t wrong = 0, most = 0, late = 0, events = tt_g.h->event_next;
+	tt_log_charge(s->t);
+	for (unsigned i = 0; i < WAITS; i++) {
+		wait_once(s, lock, site);
+		wrong += charged_waits(lock, site) + logged_waits(s) != i + 1;
+		late += i < 4 && logged_waits(s);
+		most = logged_waits(s) > most ? logged_waits(s) : most;
+	}
+	is_u64(wrong, 0, "each wait is charged or logged");
+	is_u64(late, 0, "the first ones of a pair are charged at once");
+	ok(most >= 4 && most < TTREC_LOGGED_MAX, "later ones together: up to %u are logged while nothing is held",
+		(unsigned)most);
+	acquire(s, outer, site);
+	for (unsigned i = 0; i < 30; i++) {
+		wait_once(s, lock, site);
+		wrong += charged_waits(lock, site) + logged_waits(s) != WAITS + i + 1;
+		most = logged_waits(s) > most ? logged_waits(s) : most;
+	}
+	ok(!wrong && most == TTREC_LOGGED_MAX, "while a lock is held, none is charged before the log is full");
+	struct ttrec_event kept = s->t->logged[s->t->logged_first % TTREC_LOGGED_MAX];
+	ok(kept.thread == s->t->serial && kept.site == TTREC_SITE_PC(site) && kept.op == TTREC_OP_LOCK && kept.end_ns,
+		"what is logged says all that an event says");
+	release(s, outer);
+	tt_log_charge(s->t);
+	is_u64(charged_waits(lock, site), WAITS + 30, "at the end all are charged");
+	is_u64(tt_g.h->event_next - events, WAITS + 30, "each is one event");
+	pthread_t t[4];
+	for (unsigned i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, waits_a_little, (void *)(uintptr_t)lock);
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	is_u64(charged_waits(lock, site), WAITS + 30 + 4 * 7, "threads charge to one pair");
+}
+
 int main(void)
 {
-	plan(26);
+	plan(34);
 	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
@@ -310,6 +376,7 @@ int main(void)
 	places();
 	short_lives();
 	taken_lives();
+	logging();
 
 	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
 	ok(l && l->sharers != 0, "a lock that all used is found");
