@@ -20,7 +20,6 @@
 #define tt_sub_relaxed(p, v)      __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
 #define tt_or_relaxed(p, v)       __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)
 #define tt_and_relaxed(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
-#define tt_exchange_acq_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
 /* old is a pointer to the expected value, updated on failure */
 #define tt_cas_acq_rel(p, old, v) __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define tt_cas_relaxed(p, old, v) __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)

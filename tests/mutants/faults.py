@@ -80,9 +80,9 @@ FAULTS = {
         "caught_by": ["minstack"],
     },
     "16-kib-of-thread-storage": {
-        "edits": {"preload/arena.c": [("struct tt_global tt_g;",
+        "edits": {"preload/arena.c": [("struct tt_global tt_g = {.clock = clock_gettime};",
                                        "__thread char tt_room[16 << 10] __attribute__((tls_model(\"initial-exec\"), used));\n"
-                                       "struct tt_global tt_g;")]},
+                                       "struct tt_global tt_g = {.clock = clock_gettime};")]},
         "caught_by": ["layers: thread-local storage"],
     },
     # ---------------------------------------------------------------- inside lock calls
@@ -224,7 +224,7 @@ FAULTS = {
         "caught_by": ["cancel"],
     },
     "cancellation-point-added": {
-        "edits": {"preload/hook_mutex.c": [("	struct tt_wait_for w = {0};\n	if (r == EBUSY)\n", "	struct tt_wait_for w = {0};\n	pthread_testcancel();\n	if (r == EBUSY)\n")]},
+        "edits": {"preload/hook_mutex.c": [("	w.s = NULL;\n	if (r == EBUSY)\n", "	w.s = NULL;\n	pthread_testcancel();\n	if (r == EBUSY)\n")]},
         "caught_by": ["cancel"],
     },
     # ---------------------------------------------------------------- processes, surroundings
