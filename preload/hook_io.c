@@ -66,7 +66,7 @@ static void io_end(struct io_wait *w)
 	tt_busy_begin(s);
 	uint64_t ns = tt_now() - w->t0;
 	if (w->published)
-		tt_waiting_call(s->t, 0, TTREC_CALL_NONE, 0);
+		tt_waiting_over(s->t);
 	tt_held_while_blocked(s, w->call, w->site, ns, &w->caller);
 	tt_busy_end(s);
 }

@@ -56,7 +56,7 @@ static void loop_end(struct loop_wait *w)
 	struct ttrec_thread *t = s->t;
 	tt_busy_begin(s);
 	uint64_t now = tt_now();
-	tt_waiting_loop(t, 0, 0);
+	tt_waiting_over(t);
 	t->waits[TTREC_WAIT_LOOP].count++;
 	t->waits[TTREC_WAIT_LOOP].ns += now - w->t0;
 	if (t->loop) {

@@ -273,9 +273,10 @@ void tt_block_got(struct tt_self *s, struct tt_block *b, uint64_t now, struct tt
 void tt_log_charge(struct ttrec_thread *t);
 void tt_log_relieve(struct tt_self *s);
 uint64_t tt_log_flag(const struct tt_self *s);
-void tt_waiting_timed(struct tt_self *s);                                /* the join that begins has a deadline */
-void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now); /* pc == 0: no more */
-void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now); /* site == 0: no more */
+void tt_waiting_timed(struct tt_self *s); /* the join that begins has a deadline */
+void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now);
+void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now);
+void tt_waiting_over(struct ttrec_thread *t);
 struct ttrec_wait *tt_wait_get(uint32_t lock, uint64_t waiter_site, uint64_t holder_site);
 uint64_t tt_holder_site(struct ttrec_thread *holder, uint64_t lock); /* where it acquired the lock; 0 unknown, or holder NULL */
 

@@ -98,7 +98,7 @@ static void waiting_set(struct ttrec_thread *t, const struct ttrec_waiting *to)
 }
 
 /* The thread waits no more: `op` says it, the other fields are what they were. */
-TT_INLINE void waiting_clear(struct ttrec_thread *t)
+void tt_waiting_over(struct ttrec_thread *t)
 {
 	struct ttrec_waiting *w = &t->waiting;
 	uint32_t seq = w->seq & ~1u;
@@ -109,16 +109,16 @@ TT_INLINE void waiting_clear(struct ttrec_thread *t)
 
 void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now)
 {
-	struct ttrec_waiting w = {.site = pc, .since_ns = now, .uid = pc ? 0xffffffffu : 0};
-	w.op = pc ? TTREC_OP_LOOP_WAIT : TTREC_OP_NONE;
-	waiting_set(t, &w);
+	waiting_set(t, &(struct ttrec_waiting){.op = TTREC_OP_LOOP_WAIT, .site = pc, .since_ns = now, .uid = 0xffffffffu});
 }
 
 void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now)
 {
-	struct ttrec_waiting w = {.site = TTREC_SITE_PC(site), .since_ns = now, .object = call, .uid = site ? 0xffffffffu : 0};
-	w.op = (uint8_t)TTREC_SITE_OP(site);
-	waiting_set(t, &w);
+	waiting_set(t, &(struct ttrec_waiting){.op = (uint8_t)TTREC_SITE_OP(site),
+			       .site = TTREC_SITE_PC(site),
+			       .since_ns = now,
+			       .object = call,
+			       .uid = 0xffffffffu});
 }
 
 /* The join that is published has a deadline. */
@@ -239,7 +239,7 @@ uint64_t tt_block_end(struct tt_self *s, struct tt_block *b)
 	tt_prefetch_write((uintptr_t)&t->waits[b->wait_class]);
 	tt_prefetch_write((uintptr_t)&t->logged[t->logged_next % TTREC_LOGGED_MAX]);
 	uint64_t now = tt_now();
-	waiting_clear(t);
+	tt_waiting_over(t);
 	struct ttrec_total *w = &t->waits[b->wait_class];
 	w->ns += now - b->t0;
 	w->count++;
