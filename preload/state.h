@@ -58,7 +58,7 @@ extern union tt_epoch_mem {
 #define TT_RULE_BYTES        (256u << 10)
 #define TT_DEP_SIZES         3u /* of the dependency caches: order.c */
 #define TT_FREE_CLASSES      9u
-#define TT_HOLD_PERIOD_USUAL 256u
+#define TT_HOLD_PERIOD_USUAL 512u
 #define TT_HOLD_PERIOD_MAX   16384u /* twice that fits below the flag in ttrec_count.gap: hook_sem.c */
 
 struct tt_death {
