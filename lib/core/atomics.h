@@ -11,15 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define tt_load_relaxed(p)        __atomic_load_n((p), __ATOMIC_RELAXED)
-#define tt_load_acquire(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define tt_store_relaxed(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELAXED)
-#define tt_store_release(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define tt_add_relaxed(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
-#define tt_add_acq_rel(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
-#define tt_sub_relaxed(p, v)      __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
-#define tt_or_relaxed(p, v)       __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)
-#define tt_and_relaxed(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
+#define tt_load_relaxed(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
+#define tt_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define tt_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define tt_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define tt_add_relaxed(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define tt_add_acq_rel(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
+#define tt_sub_relaxed(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
+#define tt_or_relaxed(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)
+#define tt_and_relaxed(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
 /* old is a pointer to the expected value, updated on failure */
 #define tt_cas_acq_rel(p, old, v) __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define tt_cas_relaxed(p, old, v) __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
