@@ -113,7 +113,11 @@ static const struct rwlock_until read_for_ever = {.write = false}, write_for_eve
 TT_INLINE int rwlock_lock(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site, uintptr_t cfa, const struct rwlock_until *u)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)rw, site, true);
-	int r = u->write ? REAL(pthread_rwlock_trywrlock)(rw) : REAL(pthread_rwlock_tryrdlock)(rw);
+	int r = 0;
+	if (u->write)
+		r = REAL(pthread_rwlock_trywrlock)(rw);
+	else if (unlikely(!tt_inline.rwlock || !rwlock_come(rw)))
+		r = REAL(pthread_rwlock_tryrdlock)(rw);
 	if (unlikely(r))
 		return rwlock_slow(s, rw, site, cfa, r, u);
 	if (likely(ready.e))
@@ -141,7 +145,9 @@ TT_INLINE bool rwlock_read(struct tt_self *s, pthread_rwlock_t *rw, uint64_t sit
 	if (!tt_entered(s) || unlikely(!tt_inline.rwlock))
 		return false;
 	struct tt_ready ready;
-	struct ttrec_count *e = tt_near_entry(tt_near(s, (uintptr_t)rw), (uintptr_t)rw, site);
+	struct ttrec_count *home = tt_near(s, (uintptr_t)rw), *e = tt_near_entry(home, (uintptr_t)rw, site);
+	if (unlikely(!e))
+		e = tt_near_entry(tt_beside_pair(s, home), (uintptr_t)rw, site);
 	if (unlikely(!e || !tt_near_held(s, e, site, TTREC_OP_RDLOCK, &ready)) || unlikely(!rwlock_come(rw)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)rw, site);
@@ -261,8 +267,15 @@ static TT_NOINLINE int rwlock_unlock_out(pthread_rwlock_t *rw, uint64_t site, ui
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(pthread_rwlock_unlock)(rw);
-	if (unlikely(!tt_release_is_plain(s, (uintptr_t)rw)))
-		return rwlock_unlock_slow(s, rw, site, cfa);
+	if (unlikely(!tt_release_is_plain(s, (uintptr_t)rw))) {
+		uint32_t at = tt_inline.rwlock ? tt_held_find(s, (uintptr_t)rw) : 0;
+		uint64_t word = at ? tt_load_relaxed(&s->held[at - 1].site) : 0;
+		/* A reader that took others after it, and nothing else to be done. */
+		if (!at || TTREC_HELD_FLAGS(word) || TTREC_SITE_OP(word) != TTREC_OP_RDLOCK || !rwlock_go(rw))
+			return rwlock_unlock_slow(s, rw, site, cfa);
+		tt_release_under(s, (uintptr_t)rw);
+		return 0;
+	}
 	int r = REAL(pthread_rwlock_unlock)(rw);
 	if (likely(r == 0))
 		tt_release_plain(s);
