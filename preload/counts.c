@@ -334,40 +334,61 @@ struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, co
 }
 
 /*
- * Counts one operation where evicted ones go. For a short life this is less than an entry, which would have to be made, given
- * up, and made known to whoever ends the lock; but an operation that is done often needs one: so one in 64 says no, as does
- * a site that is new to the lock. An atomic addition needs no journal, and leaves the tag of the last eviction alone.
+ * Counts one operation where readers look beside all tables: in the lock's own record, which is at hand, or in the total of the
+ * (lock, site). One atomic addition needs no journal.
  */
-#define DIRECT_OF 64u
-static struct ttrec_lsite *direct_total(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
-{
-	if (tt_load_relaxed(&l->gen) < TT_MANY_LIVES || tt_random(s) % DIRECT_OF == 0)
-		return NULL;
-	return tt_lsite_find(l, site);
-}
-
 static void direct_add(struct tt_self *s, struct ttrec_lsite *total)
 {
 	tt_add_relaxed(&total->count, UINT64_C(1) << TAG_BITS);
 	s->t->evicted++;
 }
 
+#define TALLY_MAX (1u << 31) /* far from a number that wraps: then the total counts on */
+
+/* make: also where that site has not been counted before. Returns whether it was counted. */
+static bool tally(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool make)
+{
+	struct ttrec_tally *t = &l->tally[ttrec_tally_slot(l->kind, site)];
+	uint32_t tag = ttrec_tally_tag(site), has = tt_load_relaxed(&t->tag);
+	if (unlikely(has != tag)) {
+		/* The total is made first: without it nobody knows what the tag stands for. */
+		struct ttrec_lsite *total = make ? tt_lsite_get(l, site) : tt_lsite_find(l, site);
+		if (!total)
+			return false;
+		if (has || (!tt_cas_acq_rel(&t->tag, &has, tag) && has != tag)) {
+			direct_add(s, total);
+			return true;
+		}
+	} else if (unlikely(tt_load_relaxed(&t->n) >= TALLY_MAX)) {
+		struct ttrec_lsite *total = tt_lsite_find(l, site);
+		if (total)
+			direct_add(s, total);
+		return total;
+	}
+	tt_add_relaxed(&t->n, 1);
+	s->t->evicted++;
+	return true;
+}
+
+/*
+ * For a short life this is less than an entry, which would have to be made, given up, and made known to whoever ends the lock;
+ * but an operation that is done often needs one: so one in 64 says no, as does a site that is new to the lock.
+ */
+#define DIRECT_OF 64u
+static bool is_direct(struct tt_self *s, const struct ttrec_lock *l)
+{
+	return tt_load_relaxed(&l->gen) >= TT_MANY_LIVES && tt_random(s) % DIRECT_OF;
+}
+
 bool tt_count_direct(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 {
-	struct ttrec_lsite *total = direct_total(s, l, site);
-	if (!total)
-		return false;
-	direct_add(s, total);
-	return true;
+	return is_direct(s, l) && tally(s, l, site, false);
 }
 
 /* The same in any case. */
 void tt_count_total_of(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 {
-	struct ttrec_lsite *total = tt_lsite_get(l, site);
-	if (total)
-		direct_add(s, total);
-	else
+	if (!tally(s, l, site, true))
 		tt_drop(TTREC_DROP_COUNT);
 }
 
@@ -408,7 +429,7 @@ struct ttrec_count *tt_count_taken(struct tt_self *s, uint64_t lock, uint64_t si
 	struct ttrec_lock *l = NULL;
 	struct ttrec_count *e = tt_count_seek(s, lock, site, &l);
 	if (!e && l && l->kind == TTREC_KIND_SEM && birth->kind == TTREC_KIND_SEM) {
-		struct ttrec_lsite *total = direct_total(s, l, site);
+		struct ttrec_lsite *total = is_direct(s, l) ? tt_lsite_find(l, site) : NULL;
 		if (total && rarely_timed(total)) {
 			uint32_t own = s->t->slot + 1, taker = 0;
 			if (!tt_cas_acq_rel(&l->owner, &taker, own) && taker != own)

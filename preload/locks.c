@@ -112,7 +112,6 @@ static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const
 	l->other = b->other;
 	if (s->t) {
 		l->birth_thread = s->t->serial;
-		l->birth_thread_slot = s->t->slot;
 		if (address >= s->t->stack_low && address < s->t->stack_high)
 			l->flags |= TTREC_LOCK_ON_STACK;
 	}
@@ -193,7 +192,6 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	if (tt_or_relaxed(&l->flags, add) & TTREC_LOCK_DEAD)
 		return;
 	tt_store_relaxed(&l->death_site, site);
-	tt_store_relaxed(&l->death_ns, tt_now());
 	tt_add_relaxed(&tt_g.h->lock_deaths, 1);
 
 	uint64_t own = s->t ? tt_own_bit(s) : 0, sharers = tt_lock_users(l);
@@ -225,18 +223,6 @@ static uint32_t *lsite_head(uint32_t lock, uint64_t site)
 	return &tt_g.p->lsite_heads[(tt_mix(lock, site) >> 20) & (TT_LSITE_HEADS - 1)];
 }
 
-/*
- * Where the lock remembers the record of a site that was used last: a hint, which anybody may write over. The four operations
- * of semaphores have a place each.
- */
-static uint32_t *lsite_near(struct ttrec_lock *l, uint64_t site)
-{
-	return &l->totals[(l->kind == TTREC_KIND_SEM ? TTREC_SITE_OP(site) >> 1 : site >> 2) % TTREC_LOCK_TOTALS];
-}
-_Static_assert(TTREC_OP_SEM_WAIT >> 1 == 3 && TTREC_OP_SEM_TRYWAIT >> 1 == 4 && TTREC_OP_SEM_POST >> 1 == 5 &&
-		       TTREC_OP_TRY_FAILED >> 1 == 10,
-	"different modulo 4");
-
 static struct ttrec_lsite *lsite_scan(uint32_t ref, uint32_t lock, uint64_t site)
 {
 	while (ref) {
@@ -248,20 +234,13 @@ static struct ttrec_lsite *lsite_scan(uint32_t ref, uint32_t lock, uint64_t site
 	return NULL;
 }
 
-struct ttrec_lsite *tt_lsite_find(struct ttrec_lock *l, uint64_t site)
+struct ttrec_lsite *tt_lsite_find(const struct ttrec_lock *l, uint64_t site)
 {
-	uint32_t *near = lsite_near(l, site), ref = tt_load_acquire(near);
-	struct ttrec_lsite *ls = ref ? tt_at(ref) : NULL;
-	if (likely(ls && ls->site == site && ls->lock == l->index))
-		return ls;
-	ls = lsite_scan(tt_load_acquire(lsite_head(l->index, site)), l->index, site);
-	if (ls)
-		tt_store_release(near, tt_ref(ls));
-	return ls;
+	return lsite_scan(tt_load_acquire(lsite_head(l->index, site)), l->index, site);
 }
 
 /* NULL: no space (counted). */
-struct ttrec_lsite *tt_lsite_get(struct ttrec_lock *l, uint64_t site)
+struct ttrec_lsite *tt_lsite_get(const struct ttrec_lock *l, uint64_t site)
 {
 	struct ttrec_lsite *ls = tt_lsite_find(l, site);
 	if (ls)
@@ -283,7 +262,6 @@ struct ttrec_lsite *tt_lsite_get(struct ttrec_lock *l, uint64_t site)
 		}
 		ls->chain = first;
 	} while (!tt_cas_acq_rel(head, &first, tt_ref(ls)));
-	tt_store_release(lsite_near(l, site), tt_ref(ls));
 	return ls;
 }
 

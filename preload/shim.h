@@ -164,8 +164,8 @@ TT_INLINE uint64_t tt_lock_users(const struct ttrec_lock *l)
 	uint32_t taker = l->kind == TTREC_KIND_SEM ? tt_load_relaxed(&l->owner) : 0;
 	return tt_load_relaxed(&l->sharers) | (taker ? UINT64_C(1) << ((taker - 1) & 63) : 0);
 }
-struct ttrec_lsite *tt_lsite_get(struct ttrec_lock *l, uint64_t site);
-struct ttrec_lsite *tt_lsite_find(struct ttrec_lock *l, uint64_t site);
+struct ttrec_lsite *tt_lsite_get(const struct ttrec_lock *l, uint64_t site);
+struct ttrec_lsite *tt_lsite_find(const struct ttrec_lock *l, uint64_t site);
 void tt_stat_add(uint32_t *ref, uint32_t lock, uint32_t mode, uint64_t ns, uint64_t now);
 
 /* ------------------------------------------------------------------ freed.c: memory given back */

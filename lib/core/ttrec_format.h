@@ -553,7 +553,15 @@ _Static_assert(__builtin_offsetof(struct ttrec_thread, table) % 64 == 0, "table 
 
 /* ------------------------------------------------------------------ locks */
 
-#define TTREC_LOCK_TOTALS 4u
+/*
+ * Operations of one site that were counted in the lock's own record, as those of locks of many short lives are: they belong to
+ * the ttrec_lsite of the lock and that site. The tag is set once, n only grows.
+ */
+struct ttrec_tally {
+	uint32_t tag; /* ttrec_tally_tag() of the site; 0: not used */
+	uint32_t n;   /* (atomic add) */
+};
+#define TTREC_TALLIES 4u
 
 /*
  * One synchronisation object: (address, birth site). Its counts run over all generations that had the same birth site;
@@ -567,26 +575,40 @@ struct ttrec_lock {
 	uint16_t flags; /* enum ttrec_lock_flag (atomic or) */
 	uint32_t index;
 	uint64_t address;
-	uint32_t gen;     /* (atomic) */
-	uint32_t chain;   /* shim: next lock of the same hash bucket, index + 1 */
-	uint32_t owner;   /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
-	uint32_t signals; /* shim: sem: former lives in a row that were no locks */
+	uint32_t gen;         /* (atomic) */
+	uint32_t chain;       /* shim: next lock of the same hash bucket, index + 1 */
+	uint32_t name;        /* ref of a ttrec_string, 0 none */
+	uint32_t birth_stack; /* ref */
 
-	uint64_t sharers;                   /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
-	uint64_t other;                     /* cond: mutex of the last wait; barrier: parties; sem: initial value */
-	uint32_t totals[TTREC_LOCK_TOTALS]; /* shim: refs of ttrec_lsite records that were used last */
-	uint32_t stat_wait, stat_rdwait, stat_hold; /* refs of ttrec_stat, 0 until needed (atomic) */
-	uint32_t birth_stack;                       /* ref */
-	uint64_t birth_site;                        /* site word: init call, or first use */
-	uint32_t birth_thread_slot;
-	uint32_t name; /* ref of a ttrec_string, 0 none */
+	uint64_t sharers;                        /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
+	uint64_t other;                          /* cond: mutex of the last wait; barrier: parties; sem: initial value */
+	struct ttrec_tally tally[TTREC_TALLIES]; /* of a site: ttrec_tally_slot() */
+	uint32_t stat_wait, stat_hold;           /* refs of ttrec_stat, 0 until needed (atomic) */
+	union {
+		uint32_t stat_rdwait; /* rwlock: likewise */
+		uint32_t signals;     /* shim: sem: former lives in a row that were no locks */
+	};
+	uint32_t owner; /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
 
+	uint64_t birth_site; /* site word: init call, or first use */
 	uint64_t birth_ns;
 	uint64_t birth_thread; /* serial */
 	uint64_t death_site;   /* destroy call or free, of the last death */
-	uint64_t death_ns;
 };
 _Static_assert(sizeof(struct ttrec_lock) == 128, "lock record");
+
+static inline uint32_t ttrec_tally_tag(uint64_t site)
+{
+	return (uint32_t)(site * UINT64_C(0x9e3779b97f4a7c15) >> 32) | 1u;
+}
+/* The four operations of semaphores have a place each. */
+static inline unsigned ttrec_tally_slot(uint8_t kind, uint64_t site)
+{
+	return (unsigned)(kind == TTREC_KIND_SEM ? TTREC_SITE_OP(site) >> 1 : site >> 2) % TTREC_TALLIES;
+}
+_Static_assert(TTREC_OP_SEM_WAIT >> 1 == 3 && TTREC_OP_SEM_TRYWAIT >> 1 == 4 && TTREC_OP_SEM_POST >> 1 == 5 &&
+		       TTREC_OP_TRY_FAILED >> 1 == 10,
+	"different modulo 4");
 
 /* A wait or hold histogram. count is written last of an update. All fields atomic adds, max by compare and swap. */
 struct ttrec_stat {

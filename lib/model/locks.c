@@ -45,7 +45,6 @@ static void lock_fill(struct tt_model *m, struct model_process *mp, struct tt_lo
 	l->birth_stack = model_stack(m, mp, r->birth_stack);
 	l->birth_thread = tt_hmap_ptr(&mp->threads, r->birth_thread);
 	l->birth_ns = r->birth_ns;
-	l->death_ns = r->death_ns;
 	l->death_site = model_site(m, mp, r->death_site);
 	l->other = l->kind == TTREC_KIND_COND ? 0 : r->other;
 }

@@ -365,7 +365,7 @@ struct tt_lock {
 	const struct tt_site *birth_site;
 	const struct tt_stack *birth_stack;
 	struct tt_thread *birth_thread;
-	uint64_t birth_ns, death_ns;
+	uint64_t birth_ns;
 	const struct tt_site *death_site;
 	uint64_t other;          /* barrier: parties; sem: initial value */
 	struct tt_lock *mutex;   /* cond: mutex of the last wait */

@@ -218,10 +218,11 @@ static void check_lock(struct tt_rec *rec, struct ttrec_lock *l, uint64_t index)
 	}
 	fix_stack(rec, &l->birth_stack);
 	fix_record(rec, &l->stat_wait, TTREC_CHUNK_STAT);
+	if (l->kind == TTREC_KIND_SEM)
+		l->stat_rdwait = 0;
 	fix_record(rec, &l->stat_rdwait, TTREC_CHUNK_STAT);
 	fix_record(rec, &l->stat_hold, TTREC_CHUNK_STAT);
 	rec_saw_time(rec, l->birth_ns);
-	rec_saw_time(rec, l->death_ns);
 }
 
 static int check_locks(struct tt_rec *rec)
@@ -243,9 +244,24 @@ static int check_locks(struct tt_rec *rec)
 
 /* ------------------------------------------------------------------ the other slabs */
 
+/* What was counted in the lock's own record. One that has no lsite is damage, and is lost. */
+static void fold_tally(const struct tt_rec *rec, struct ttrec_lsite *l)
+{
+	const struct ttrec_lock *lock = tt_rec_lock(rec, l->lock);
+	if (!lock)
+		return;
+	struct ttrec_tally *t = &((struct ttrec_lock *)rec_at(rec, ttrec_ref_offset(tt_rec_ref(rec, lock))))
+	                                 ->tally[ttrec_tally_slot(lock->kind, l->site)];
+	if (t->tag != ttrec_tally_tag(l->site))
+		return;
+	l->count += (uint64_t)t->n << 20;
+	t->n = 0;
+}
+
 static void check_lsite(struct tt_rec *rec, struct ttrec_lsite *l)
 {
 	check_lock_index(rec, l->lock);
+	fold_tally(rec, l);
 	fix_stack(rec, &l->release_stack);
 	fix_stack(rec, &l->first_stack);
 }

@@ -463,6 +463,33 @@ static void test_logged(void)
 	rb_destroy(rb);
 }
 
+/* Operations that were counted in a lock's record belong to the total of their site. */
+static void test_tally(void)
+{
+	struct recbuild *rb = rb_create("x", 1);
+	uint64_t post = RB_SITE(0x100, SEM_POST), try = RB_SITE(0x200, SEM_TRYWAIT), other = RB_SITE(0x300, SEM_POST);
+	struct ttrec_lock *l = rb_lock(rb, TTREC_KIND_SEM, 0x10, post), *m = rb_lock(rb, TTREC_KIND_MUTEX, 0x20, post);
+	m->stat_rdwait = 12345; /* of a mutex it is a ref; of a semaphore it is none */
+	l->signals = 12345;
+	rb_lsite(rb, l, post, 200);
+	rb_lsite(rb, l, other, 7);
+	rb_lsite(rb, l, try, 30);
+	l->tally[ttrec_tally_slot(l->kind, post)] = (struct ttrec_tally){ttrec_tally_tag(post), 5};
+	l->tally[ttrec_tally_slot(l->kind, try)] = (struct ttrec_tally){ttrec_tally_tag(try), UINT32_MAX};
+	l->tally[ttrec_tally_slot(l->kind, RB_SITE(1, SEM_WAIT))] = (struct ttrec_tally){77, 1000};
+	struct tt_rec *rec = rb_open(rb);
+	struct tt_rec_iter it;
+	const struct ttrec_lsite *s;
+	uint64_t sum[3] = {0};
+	rec_for_each_lsite(it, s, rec) sum[s->site == post ? 0 : s->site == try ? 1 : 2] += tt_rec_lsite_count(s);
+	is_u64(sum[0], 205, "what a lock's record counted is in the site's total");
+	is_u64(sum[1], 30 + (uint64_t)UINT32_MAX, "however much it is");
+	is_u64(sum[2], 7, "and in no other's");
+	ok(has_problem(rec, "1 references lead nowhere"), "a semaphore has no histogram of readers");
+	tt_rec_close(rec);
+	rb_destroy(rb);
+}
+
 static void test_end(void)
 {
 	struct recbuild *rb = rb_create("x", 1);
@@ -566,6 +593,7 @@ int main(void)
 	test_lock_index();
 	test_events();
 	test_logged();
+	test_tally();
 	test_end();
 	test_live();
 	test_sparse();

@@ -99,6 +99,9 @@ static uint64_t counted(void)
 		const struct ttrec_lsite *l = (const void *)(c + 1);
 		for (uint32_t i = 0; c->type == TTREC_CHUNK_LSITE && i < TTREC_SLAB_LSITES; i++)
 			sum += l[i].count >> 20;
+		const struct ttrec_lock *lock = (const void *)(c + 1);
+		for (uint32_t i = 0; c->type == TTREC_CHUNK_LOCK && i < TTREC_SLAB_LOCKS * TTREC_TALLIES; i++)
+			sum += lock[i / TTREC_TALLIES].tally[i % TTREC_TALLIES].n;
 		at += c->size;
 	}
 	return sum;
