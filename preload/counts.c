@@ -304,6 +304,8 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 	if (e->lock)
 		count_evict(s, e);
 	tt_or_relaxed(&l->sharers, tt_own_bit(s));
+	if (unlikely(l->kind == TTREC_KIND_SEM && tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_GUESSED))
+		tt_filter_set(lock); /* it was light until now */
 	tt_module_seen(TTREC_SITE_PC(site));
 	struct ttrec_lsite *ls = tt_lsite_find(l, site);
 	e->site = site;

@@ -49,6 +49,7 @@ static bool bit_has_lock(uint64_t bit)
 		const struct ttrec_lock *l = tt_lock_by_index(i - 1);
 		uint16_t flags = tt_load_relaxed(&l->flags);
 		bool over = flags & TTREC_LOCK_DEAD && (!(flags & TTREC_LOCK_DESTROYED) || tt_lock_tells_death(l));
+		over |= tt_lock_is_light(l);
 		if (tt_filter_bit(l->address) == bit && !over)
 			return true;
 		i = l->chain;
@@ -97,6 +98,8 @@ static void freed_locked(struct tt_self *s, struct ttrec_lock *l, uint64_t site,
 /* readable: the memory is still there. */
 static void lock_freed(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool readable)
 {
+	if (tt_lock_is_light(l))
+		return;
 	if (tt_lock_is_dead(l)) {
 		if (!tt_lock_tells_death(l))
 			tt_and_relaxed(&l->flags, (uint16_t)~TTREC_LOCK_DESTROYED);
@@ -139,7 +142,7 @@ void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t 
 			if (l->address >= start && l->address < end) {
 				lock_freed(s, l, site, readable);
 				found = true;
-				many |= tt_load_relaxed(&l->gen) >= TT_MANY_LIVES;
+				many |= tt_load_relaxed(&l->gen) >= TT_MANY_LIVES && !tt_lock_is_light(l);
 			}
 			i = l->chain;
 		}

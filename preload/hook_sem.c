@@ -55,6 +55,7 @@ static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 	tt_store_relaxed(&l->signals, 0u);
 	tt_and_relaxed(&l->flags, (uint16_t)~TTREC_LOCK_SEM_GUESSED);
 	tt_lock_mark(l, TTREC_LOCK_SEM_LOCKED);
+	tt_filter_set(l->address); /* from now on its memory's end is its own */
 }
 
 /* Such a one, at this address; else NULL. */

@@ -176,10 +176,24 @@ struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct
 	return lock_begin(s, address, b);
 }
 
+/* The next life of one whose last one did not end for us. */
+static void light_again(const struct tt_self *s, struct ttrec_lock *l, const struct tt_birth *b)
+{
+	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_ON_STACK | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_GUESSED;
+	tt_add_relaxed(&l->gen, 1);
+	tt_store_relaxed(&l->owner, 0u);
+	tt_store_relaxed(&l->birth_thread, s->t ? s->t->serial : 0);
+	tt_store_release(&l->flags, (uint16_t)((tt_load_relaxed(&l->flags) & keep) | b->flags));
+}
+
 /* An init call: whatever lived there is over. */
 void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *b)
 {
-	lock_begin(s, address, b);
+	struct ttrec_lock *l = b->flags & TTREC_LOCK_SEM_BINARY ? tt_lock_find(address) : NULL;
+	if (l && tt_lock_is_light(l) && l->birth_site == b->site)
+		light_again(s, l, b);
+	else
+		lock_begin(s, address, b);
 }
 
 /*

@@ -135,6 +135,16 @@ TT_INLINE void tt_lock_mark(struct ttrec_lock *l, uint16_t flag)
  * What they show together is known by then, and what is done for each of them adds up.
  */
 #define TT_MANY_LIVES 16u
+/*
+ * A semaphore that is guessed to be no lock, and of which no table has entries: its deaths and births are of no account. Its
+ * record stays alive from one to the next, and nobody is told of its end.
+ */
+TT_INLINE bool tt_lock_is_light(const struct ttrec_lock *l)
+{
+	uint16_t flags = tt_load_relaxed(&l->flags);
+	return l->kind == TTREC_KIND_SEM && (flags & (TTREC_LOCK_SEM_GUESSED | TTREC_LOCK_DEAD)) == TTREC_LOCK_SEM_GUESSED &&
+	       !tt_load_relaxed(&l->sharers);
+}
 /* What destroy calls leave in the memory of these says so, and their use after it fails, or is seen there. */
 TT_INLINE bool tt_lock_tells_death(const struct ttrec_lock *l)
 {

@@ -575,10 +575,9 @@ struct ttrec_lock {
 	uint16_t flags; /* enum ttrec_lock_flag (atomic or) */
 	uint32_t index;
 	uint64_t address;
-	uint32_t gen;         /* (atomic) */
-	uint32_t chain;       /* shim: next lock of the same hash bucket, index + 1 */
-	uint32_t name;        /* ref of a ttrec_string, 0 none */
-	uint32_t birth_stack; /* ref */
+	uint32_t gen;        /* (atomic) */
+	uint32_t chain;      /* shim: next lock of the same hash bucket, index + 1 */
+	uint64_t birth_site; /* site word: init call, or first use */
 
 	uint64_t sharers;                        /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
 	uint64_t other;                          /* cond: mutex of the last wait; barrier: parties; sem: initial value */
@@ -590,7 +589,8 @@ struct ttrec_lock {
 	};
 	uint32_t owner; /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
 
-	uint64_t birth_site; /* site word: init call, or first use */
+	uint32_t name;        /* ref of a ttrec_string, 0 none */
+	uint32_t birth_stack; /* ref */
 	uint64_t birth_ns;
 	uint64_t birth_thread; /* serial */
 	uint64_t death_site;   /* destroy call or free, of the last death */

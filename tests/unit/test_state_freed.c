@@ -96,6 +96,46 @@ static void destroyed(void)
 	}
 }
 
+/* A semaphore that shows in each life that it is no lock, until it is guessed to be none. */
+static void light(void)
+{
+	static const struct tt_birth sem = {.kind = TTREC_KIND_SEM};
+	struct tt_self *s = tt_enter();
+	uint64_t at = BASE + 0x20000;
+	struct ttrec_lock *l = NULL;
+	unsigned lives = 0;
+	do {
+		tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+		l = tt_lock_find(at);
+		if (tt_lock_is_light(l))
+			break;
+		tt_lock_mark(l, TTREC_LOCK_SEM_FOREIGN);
+		tt_died(s, at, SITE);
+		given_back(at);
+	} while (++lives < 1000);
+	ok(lives >= TT_MANY_LIVES && lives < 2 * TT_MANY_LIVES, "after %u such lives it is guessed", lives);
+	uint32_t uid = tt_lock_uid(l), sharers = (uint32_t)tt_lock_users(l);
+	tt_died(s, at, SITE);
+	given_back(at);
+	ok(!tt_lock_is_dead(l) && filter_is(at, false, false, false),
+		"from then on its end is of no account, and frees do not ask");
+	tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	ok(tt_lock_find(at) == l && tt_lock_uid(l) == uid + (1u << 20) && !sharers, "its next life is one all the same");
+	struct ttrec_count *e;
+	tt_busy_begin(s);
+	e = tt_count_at(s, NULL, at, SITE, &sem);
+	tt_busy_end(s);
+	ok(e && e->uid == tt_lock_uid(l) && filter_is(at, true, true, true),
+		"once a table has an entry of it, its memory's end is asked for");
+	given_back(at);
+	ok(tt_lock_is_dead(l) && !tt_count_find(s, at, SITE), "and the entry goes with it");
+	tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	tt_born(s, at, SITE + 64, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	ok(tt_lock_is_dead(l) && tt_lock_find(at) != l, "another code's semaphore there is another");
+	tt_died(s, at, SITE);
+	given_back(at);
+}
+
 static pthread_barrier_t together;
 static unsigned wrong;
 
@@ -146,11 +186,12 @@ static void races(void)
 
 int main(void)
 {
-	plan(18);
+	plan(24);
 	if (!staterec_begin())
 		return 1;
 	alone();
 	destroyed();
+	light();
 	races();
 	staterec_end();
 	return done();
