@@ -128,6 +128,8 @@ void tt_released(struct tt_self *s, uint64_t object, uint32_t at, uint64_t now, 
 	}
 	uint64_t since = s->held[at - 1].since_ns;
 	uint64_t word = tt_held_remove(s, at);
+	if (TTREC_HELD_FLAGS(word) & TTREC_HELD_WAITED)
+		tt_log_relieve(s);
 	if (TTREC_HELD_FLAGS(word))
 		tt_hold_charge(s, object, word, since, now ? now : tt_now(), &c);
 	/* By a destructor of thread data, after the thread's routine had left: all is well. */
@@ -165,7 +167,7 @@ void tt_held_fact(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns,
 	for (uint32_t i = d; i && d - i < 8; i--) {
 		const struct ttrec_held *h = &s->held[i - 1];
 		unsigned times = 1;
-		if (i == 1 && tt_held_usual(s)) {
+		if (i == 1 && tt_blocked_as_usual(s, site, ns)) {
 			if (d > 1 && tt_random(s) % TT_USUAL_OF)
 				continue;
 			times = TT_USUAL_OF;

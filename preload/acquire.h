@@ -29,9 +29,9 @@ void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, ui
 /* The same between the caller's brackets, for a lock that was looked up; w is filled but for `s`, which says that it began. */
 void tt_wait_begin_for(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lock *l, enum ttrec_wait_class class,
 	struct ttrec_thread *holder, uint64_t other, bool lock_like);
-/* It was acquired: count, push, charge after the release. extra: a second operation to count (owner died), 0 none. */
+/* It was acquired: count, push, log the wait. extra: a second operation to count (owner died), 0 none. */
 void tt_wait_got(struct tt_wait_for *w, enum ttrec_op extra);
-/* It ended without an acquisition that could be held: charged at once. counted: the operation to count, 0 none. Returns when.
+/* It ended without an acquisition that could be held: logged. counted: the operation to count, 0 none. Returns when.
  */
 uint64_t tt_wait_over(struct tt_wait_for *w, bool timed_out, enum ttrec_op counted);
 /* The call failed: only a deadline is a wait that counts; EDEADLK never waited, and EINTR ends in another attempt. */
@@ -78,14 +78,23 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site);
  * of a condition, which is not meant; enum ttrec_call; 0.
  */
 #define TT_BLOCKED_NS 20000u
-#define TT_USUAL_OF   16u /* of waits with a lock held as always (tt_held_usual), one stands for so many */
+/*
+ * Of what is short and often, with a lock held as always (tt_held_usual), one stands for so many. Not of forks, which are to be
+ * known however short.
+ */
+#define TT_USUAL_OF 16u
+#define TT_USUAL_NS 1000000u
+TT_INLINE bool tt_blocked_as_usual(const struct tt_self *s, uint64_t site, uint64_t ns)
+{
+	return ns < TT_USUAL_NS && TTREC_SITE_OP(site) != TTREC_OP_FORK && tt_held_usual(s);
+}
 void tt_held_fact(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c);
 TT_INLINE void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
 {
 	uint32_t d = s->t->held_depth;
 	if (!d || (ns < TT_BLOCKED_NS && TTREC_SITE_OP(site) != TTREC_OP_LOOP_WAIT))
 		return;
-	if (d > 1 || !tt_held_usual(s) || tt_random(s) % TT_USUAL_OF == 0)
+	if (d > 1 || !tt_blocked_as_usual(s, site, ns) || tt_random(s) % TT_USUAL_OF == 0)
 		tt_held_fact(s, other, site, ns, c);
 }
 /* Some thread that holds `object`, found by looking at all held stacks; NULL none. For objects that keep no owner. */

@@ -174,8 +174,6 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 {
 	uint64_t site = TTREC_SITE_WORD(word);
 	unsigned flags = TTREC_HELD_FLAGS(word);
-	if (flags & TTREC_HELD_WAITED)
-		tt_log_relieve(s);
 	if (!(flags & (TTREC_HELD_TIMED | TTREC_HELD_WANT)))
 		return;
 	struct ttrec_count *e = tt_count_find(s, lock, site);

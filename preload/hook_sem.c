@@ -9,7 +9,8 @@
  *
  * CPython makes a semaphore for each wait for a condition, takes it, and waits for another thread's post. Where that was so
  * with all of the last 16 lives of a record, the next one is guessed to be no lock either (TTREC_LOCK_SEM_GUESSED): who took it
- * is noted, and if he gives it back himself it is a lock from then on. Its operations get no entries in tables meanwhile.
+ * is noted, and if he gives it back himself it is a lock from then on. Meanwhile its operations get no entries in tables, but
+ * for deadlines that pass.
  *
  * sem_post is async-signal-safe: no lock, no allocation that could wait; a handler that interrupts the recorder is a nested
  * event. sem_wait is a cancellation point, also when it need not wait.
@@ -194,8 +195,10 @@ static TT_NOINLINE int sem_slow(
 	struct ttrec_thread *holder = NULL;
 	if (guess) {
 		uint32_t taker = tt_load_relaxed(&guess->owner);
-		lock_like = taker && taker != s->t->slot + 1;
-		holder = lock_like ? tt_thread_by_slot(taker - 1) : NULL;
+		holder = taker && taker != s->t->slot + 1 ? tt_thread_by_slot(taker - 1) : NULL;
+		if (holder && tt_load_relaxed(&holder->state) != TTREC_THREAD_RUNNING)
+			holder = NULL; /* he ended with it */
+		lock_like = holder;
 	} else {
 		const struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
 		lock_like = l && !sem_is_foreign(l);
@@ -291,7 +294,8 @@ TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr
 		REAL(pthread_testcancel)();
 	if (unlikely(!sem_try(sem)))
 		return sem_slow(s, sem, guess, site, cfa, u);
-	if (guess)
+	/* Asked again: who gave it back may have shown that it is a lock. */
+	if (guess && sem_is_guess(guess))
 		guess_counted(s, guess, site, true);
 	else if (unlikely(!sem_got_fast(s, &ready, (uintptr_t)sem, site)))
 		sem_got(s, sem, site, cfa);
@@ -327,9 +331,12 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		return REAL(sem_trywait)(sem);
 	bool none = tt_inline.sem && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
 	struct ttrec_lock *guess = guess_find((uintptr_t)sem);
-	if (guess && tt_inline.sem) {
+	if (guess) {
 		bool got = !none && sem_try(sem);
-		guess_counted(s, guess, site, got);
+		if (got && !sem_is_guess(guess))
+			sem_got(s, sem, site, cfa);
+		else
+			guess_counted(s, guess, site, got);
 		return got ? 0 : sem_try_again();
 	}
 	struct tt_ready ready = {.e = NULL};
@@ -431,7 +438,9 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 static bool guess_post(struct tt_self *s, sem_t *sem, uint64_t site)
 {
 	struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
-	if (!l || l->kind != TTREC_KIND_SEM || !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_GUESSED) || tt_lock_counted(s, l))
+	if (!l || l->kind != TTREC_KIND_SEM || !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_GUESSED))
+		return false;
+	if (!sem_is_guess(l) && tt_lock_counted(s, l))
 		return false;
 	bool counted = true;
 	tt_busy_begin(s);

@@ -79,11 +79,12 @@ static void lock_revive(struct tt_self *s, struct ttrec_lock *l, const struct tt
 	tt_store_relaxed(&l->birth_thread, s->t ? s->t->serial : 0);
 	uint16_t now = (was & (TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_ON_STACK)) | b->flags;
 	if (l->kind == TTREC_KIND_SEM) {
-		bool was_lock = !(was & (TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_SEM_GUESSED));
-		uint32_t signals = was_lock ? 0 : l->signals + 1;
+		/* What began with another value than 1 says nothing of those that begin with 1. */
+		bool showed = was & TTREC_LOCK_SEM_BINARY && was & (TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_SEM_GUESSED);
+		uint32_t signals = showed ? l->signals + 1 : 0;
 		tt_store_relaxed(&l->signals, signals);
 		now |= was & TTREC_LOCK_SEM_LOCKED;
-		if (signals >= TT_MANY_LIVES && now & TTREC_LOCK_SEM_BINARY)
+		if (signals >= TT_MANY_LIVES && now & TTREC_LOCK_SEM_BINARY && tt_g.hold_period > 1)
 			now |= TTREC_LOCK_SEM_GUESSED;
 	} else {
 		now |= was & (TTREC_LOCK_SIGNALLED | TTREC_LOCK_WAITED);
@@ -182,6 +183,7 @@ static void light_again(const struct tt_self *s, struct ttrec_lock *l, const str
 	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_ON_STACK | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_GUESSED;
 	tt_add_relaxed(&l->gen, 1);
 	tt_store_relaxed(&l->owner, 0u);
+	tt_store_relaxed(&l->birth_ns, tt_now());
 	tt_store_relaxed(&l->birth_thread, s->t ? s->t->serial : 0);
 	tt_store_release(&l->flags, (uint16_t)((tt_load_relaxed(&l->flags) & keep) | b->flags));
 }

@@ -438,7 +438,12 @@ void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, ui
 	if (top->lock == lock && tt_site_is_sem(site))
 		return; /* as below; nor does a hook ask whether that is known */
 	bool late = tt_order_is_late_try(uid, site), usual = depth == 1 && tt_held_usual(s);
-	bool passes = !late && !usual && is_passing(s, depth);
+	bool passes = !late && is_passing(s, depth);
+	if (passes && usual) {
+		/* One that the thread always holds: a fact of it is one like all others, and may be known as such. */
+		passes = false;
+		s->spare_kept = true;
+	}
 	uint32_t tag = tt_dep_tag(s, below, uid, site);
 	if (!passes) {
 		if (tt_dep_known(s, top, tt_dep_near(s, lock), lock, tag))

@@ -265,8 +265,11 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 	s->table_lines = (t->table_mask + 1) * (uint32_t)sizeof(struct ttrec_count) - 64;
 	s->held = t->held_ref ? tt_at(t->held_ref) : t->held;
 	s->pressure = s->deps_misses = 0;
+	/* In a forked child these speak of another recording. */
 	__builtin_memset(s->spare, 0, sizeof(s->spare));
-	s->spare_kept = 0;
+	s->spare_kept = s->log_due = 0;
+	s->last_attempt[0] = s->last_attempt[1] = 0;
+	s->outer_uid = s->outer_waits = 0;
 	if (!s->deps)
 		s->deps = tt_no_deps;
 	s->refused = 0;

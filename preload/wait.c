@@ -267,7 +267,7 @@ static void charge(const struct ttrec_event *e)
 		}
 		tt_add_relaxed(&pair->count, 1);
 	}
-	struct ttrec_lock *l = e->op == TTREC_OP_JOIN ? NULL : tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+	struct ttrec_lock *l = e->uid == 0xffffffffu ? NULL : tt_lock_by_index(TTREC_UID_INDEX(e->uid));
 	bool shared = e->op == TTREC_OP_RDLOCK || e->op == TTREC_OP_TIMEDRDLOCK;
 	if (l)
 		tt_stat_add(shared ? &l->stat_rdwait : &l->stat_wait, l->index, shared, dur, e->end_ns);
@@ -276,13 +276,17 @@ static void charge(const struct ttrec_event *e)
 /* All that t has logged: by t itself, between its brackets, or by who gives its slot back. */
 void tt_log_charge(struct ttrec_thread *t)
 {
-	for (uint32_t n = t->logged_first; n != t->logged_next; n++) {
+	/* Two that write one record, such as a parent and a child that was forked within a wait, must not make this endless. */
+	if (unlikely(t->logged_next - t->logged_first > TTREC_LOGGED_MAX))
+		t->logged_first = t->logged_next;
+	for (uint32_t n = t->logged_first, end = t->logged_next; n != end; n++) {
 		const struct ttrec_event *e = &t->logged[n % TTREC_LOGGED_MAX];
 		/* The next one's records, which other threads write, too: asked for now. */
 		const struct ttrec_event *next = &t->logged[(n + 1) % TTREC_LOGGED_MAX];
 		tt_prefetch_write(
 			(uintptr_t)tt_at(TTREC_LOGGED_PAIR(next->seq)) + __builtin_offsetof(struct ttrec_wait, total_ns));
 		tt_store_release(&t->logged_first, n + 1);
+		tt_barrier();
 		charge(e);
 		tt_event_of(e->thread, TTREC_EVENT_WAIT, e);
 	}
@@ -310,7 +314,7 @@ static void log_add(struct tt_self *s, const struct tt_block *b, uint64_t now, b
 {
 	struct ttrec_thread *t = s->t;
 	uint32_t n = t->logged_next;
-	if (unlikely(n - t->logged_first == TTREC_LOGGED_MAX))
+	if (unlikely(n - t->logged_first >= TTREC_LOGGED_MAX))
 		tt_log_charge(t);
 	t->logged[n % TTREC_LOGGED_MAX] = (struct ttrec_event){
 		.seq = TTREC_LOGGED(b->pair, b->stack, timed_out),

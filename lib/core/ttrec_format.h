@@ -28,7 +28,7 @@
 
 #define TTREC_MAGIC       "TTREC\r\n\x1a" /* 8 bytes; the CR LF and ^Z show text-mode damage, as in PNG */
 #define TTREC_MAJOR       0 /* 0: before release 1.0, no promise; readers refuse any other major they do not know */
-#define TTREC_MINOR       1
+#define TTREC_MINOR       2
 #define TTREC_ENDIAN      0x01020304u
 #define TTREC_HEADER_SIZE 8192u       /* header page plus command line, options, event directory */
 #define TTREC_CHUNK_MAGIC 0x4b435454u /* "TTCK" little endian */
@@ -443,7 +443,8 @@ struct ttrec_total {
 };
 
 /*
- * What the thread waits for now. Written by the thread: seq odd, fields, seq even (release), kind != 0 while it waits.
+ * What the thread waits for now. Written by the thread: seq odd, fields, seq even (release), op != 0 while it waits, else the
+ * other fields are those of its last wait.
  * Read by anybody: take seq, fields, seq again; differing or odd means look again.
  */
 struct ttrec_waiting {
@@ -482,7 +483,7 @@ struct ttrec_journal {
 #define TTREC_LOGGED(pair, stack, timed_out) ((uint64_t)(timed_out) << 63 | (uint64_t)(stack) << 32 | (pair))
 #define TTREC_LOGGED_PAIR(seq)               ((uint32_t)(seq))
 #define TTREC_LOGGED_STACK(seq)              ((uint32_t)((seq) >> 32) & 0x7fffffffu)
-#define TTREC_LOGGED_TIMED_OUT(seq)          ((bool)((seq) >> 63))
+#define TTREC_LOGGED_TIMED_OUT(seq)          ((seq) >> 63 != 0)
 
 /* Shim: where the thread's last waits of some (lock, waiter, holder) are counted. Records stay, so it never goes stale. */
 struct ttrec_hint {

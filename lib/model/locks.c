@@ -21,7 +21,7 @@ static enum tt_use use_of(const struct ttrec_lock *r)
 	case TTREC_KIND_SPIN:
 		return TT_USE_LOCK;
 	case TTREC_KIND_SEM:
-		if ((r->flags & TTREC_LOCK_SEM_FOREIGN) || !(r->flags & TTREC_LOCK_SEM_BINARY))
+		if ((r->flags & (TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_SEM_GUESSED)) || !(r->flags & TTREC_LOCK_SEM_BINARY))
 			return TT_USE_SIGNAL;
 		return r->flags & TTREC_LOCK_SEM_LOCKED ? TT_USE_LOCK : TT_USE_UNKNOWN;
 	default:

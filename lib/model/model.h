@@ -343,8 +343,8 @@ struct tt_wait {
  * took it gave it back itself (SEM_LOCKED), and no thread gave back what another had taken (not SEM_FOREIGN): so are CPython's
  * locks. One that a thread takes when it begins and gives back when it ends is none (is_life): so CPython joins threads.
  * Nor is one that a thread took and waits for again: it waits for another's post.
- * SEM_FOREIGN or not SEM_BINARY: a signal. Else (taken, never given back) unknown. Only objects of TT_USE_LOCK have
- * holds and holder sites that mean something, and enter rankings of contention.
+ * SEM_FOREIGN, SEM_GUESSED or not SEM_BINARY: a signal. Else (taken, never given back) unknown. Only objects of TT_USE_LOCK
+ * have holds and holder sites that mean something, and enter rankings of contention.
  */
 struct tt_lock {
 	unsigned id; /* position in model->locks: by process, then index */

@@ -172,25 +172,30 @@ static int wait_for_lock(struct build *b, struct tt_waitfor_thread *t, const str
 	return 0;
 }
 
+static int by_serial(const void *a, const void *b)
+{
+	const struct tt_waitfor_thread *x = a, *y = b;
+	return (x->serial > y->serial) - (x->serial < y->serial);
+}
+
 /* Who took its only unit is to give it back, as long as nobody else ever did. */
 static int wait_for_semaphore(struct build *b, struct tt_waitfor_thread *t, const struct ttrec_lock *l)
 {
 	const struct tie *holds;
 	if (!l || !(l->flags & TTREC_LOCK_SEM_BINARY) || (l->flags & (TTREC_LOCK_SEM_FOREIGN | TTREC_LOCK_PSHARED)))
 		return 0;
-	if (holders_of(b, t, &holds) != 1)
+	size_t known;
+	ties_of(&b->holds, t->waiting.object, &known);
+	const struct tt_waitfor_thread *holder = NULL, key = {.serial = t->waiting.other};
+	if (holders_of(b, t, &holds) == 1)
+		holder = &b->w->threads.data[holds[0].thread];
+	else if (!known && l->flags & TTREC_LOCK_SEM_GUESSED &&
+		 key.serial) /* nobody's held stack has it, but who took it was seen */
+		holder = bsearch(&key, b->w->threads.data, b->w->threads.len, sizeof(key), by_serial);
+	if (!holder || holder == t || holder->gone) /* it waits for another's post */
 		return 0;
-	const struct tt_waitfor_thread *holder = &b->w->threads.data[holds[0].thread];
-	if (holder == t || holder->gone) /* it waits for another's post */
-		return 0;
-	t->soft = l->flags & TTREC_LOCK_SEM_LOCKED ? 1 : 2;
-	return add_target(b, t, holds[0].thread);
-}
-
-static int by_serial(const void *a, const void *b)
-{
-	const struct tt_waitfor_thread *x = a, *y = b;
-	return (x->serial > y->serial) - (x->serial < y->serial);
+	t->soft = l->flags & TTREC_LOCK_SEM_LOCKED && !(l->flags & TTREC_LOCK_SEM_GUESSED) ? 1 : 2;
+	return add_target(b, t, (uint32_t)(holder - b->w->threads.data));
 }
 
 /* The thread that is joined, by its serial, or by its handle when the joiner did not know that. NULL: not known. */

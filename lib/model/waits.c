@@ -123,7 +123,7 @@ static void dist_of_wait(struct tt_model *m, struct tt_lock *l, const struct tt_
 /* NULL: of no lock that is known. */
 static struct tt_lock *logged_lock(const struct model_process *mp, const struct ttrec_event *e)
 {
-	uint32_t index = e->type && e->op != TTREC_OP_JOIN ? TTREC_UID_INDEX(e->uid) : UINT32_MAX;
+	uint32_t index = e->type && e->uid != 0xffffffffu ? TTREC_UID_INDEX(e->uid) : UINT32_MAX;
 	return index < mp->lock_limit ? mp->locks[index] : NULL;
 }
 

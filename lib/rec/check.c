@@ -150,7 +150,7 @@ static void check_logged(struct tt_rec *rec, struct ttrec_thread *t)
 		struct ttrec_event *e = &t->logged[(t->logged_first + i) % TTREC_LOGGED_MAX];
 		uint32_t stack = TTREC_LOGGED_STACK(e->seq);
 		if (e->type != TTREC_EVENT_WAIT || !e->op || e->op >= TTREC_OP_MAX) {
-			rec->bad_records++;
+			rec->bad_records += !rec->copied_live;
 			memset(e, 0, sizeof(*e));
 			continue;
 		}

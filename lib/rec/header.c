@@ -45,7 +45,8 @@ static int check_identity(uint64_t file_size, const struct ttrec_header *h, stru
 		return tt_err_set(err, ENOTSUP, "recorded on a machine of the other byte order");
 	if (h->endian != TTREC_ENDIAN)
 		return tt_err_set(err, EINVAL, "the header is damaged: byte order mark 0x%08x", h->endian);
-	if (h->major != TTREC_MAJOR)
+	/* Before the first release, records of an earlier minor version were laid out in another way. */
+	if (h->major != TTREC_MAJOR || (TTREC_MAJOR == 0 && h->minor < TTREC_MINOR))
 		return tt_err_set(err, ENOTSUP,
 			"the recording has format version %u.%u, this program reads version %u (up to %u.%u)", h->major,
 			h->minor, TTREC_MAJOR, TTREC_MAJOR, TTREC_MINOR);

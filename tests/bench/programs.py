@@ -14,8 +14,9 @@ from contextlib import ExitStack
 
 from common import HERE, Missing, median
 
-STARTS = 5
-WARM_UP = 4
+STARTS = 11  # one start tells the figure within five points, and two in one direction are no rarity
+TURNS = 5
+WARM_UP = 3
 
 
 def need(*names):
@@ -219,7 +220,7 @@ def run(bench):
         try:
             begin = MAKERS[figure.case](bench)
             for _ in range(STARTS):
-                starts.append(turns(bench, begin, bench.rounds(9)))
+                starts.append(turns(bench, begin, bench.rounds(TURNS)))
         except Missing as why:
             bench.skip(figure.case, why)
             continue
@@ -227,5 +228,5 @@ def run(bench):
         cpu = median([100 * cpu_per_work(native) / cpu_per_work(shim) for native, shim in starts])
         bench.result(figure, median(kept), median([n[0] for native, _ in starts for n in native]),
                      median([s[0] for _, shim in starts for s in shim]), kept_by_start_pct=kept, kept_cpu_pct=cpu,
-                     rounds=STARTS * bench.rounds(9),
+                     rounds=STARTS * bench.rounds(TURNS),
                      note="starts %s, cpu %.1f %%" % (" ".join("%.1f" % k for k in kept), cpu))

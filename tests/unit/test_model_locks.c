@@ -106,13 +106,15 @@ static void test_semaphores(void)
 		{TTREC_LOCK_SEM_BINARY | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_FOREIGN, TT_USE_SIGNAL,
 			"once given back by another"},
 		{TTREC_LOCK_SEM_LOCKED, TT_USE_SIGNAL, "more than one unit"},
+		{TTREC_LOCK_SEM_BINARY | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_GUESSED, TT_USE_SIGNAL,
+			"guessed to be no lock, though former lives were"},
 		{TTREC_LOCK_SEM_BINARY, TT_USE_UNKNOWN, "never given back"},
 	};
 	struct recbuild *rb = rb_create("x", 1);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		rb_lock(rb, TTREC_KIND_SEM, 0x9000 + i * 64, A)->flags = (uint16_t)cases[i].flags;
 	struct tt_model *m = rb_model(rb, NULL);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		is_int(m->locks.data[i].use, cases[i].use, "a semaphore with %s", cases[i].why);
 	is_int(m->classes.len, 3, "semaphores of one birth site that are used differently are not one class");
 	tt_model_destroy(m);

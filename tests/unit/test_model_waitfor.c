@@ -456,6 +456,22 @@ static void test_semaphores(void)
 	joins(1, 2);
 	solve(0, "semaphores that others posted are no locks");
 	end();
+
+	/* Guessed to be no locks: on nobody's held stack, but who took them is known. */
+	for (int known = 0; known < 2; known++) {
+		begin(3);
+		for (int i = 0; i < 2; i++) {
+			struct ttrec_lock *s = rb_lock(x.rb, TTREC_KIND_SEM, 0x5000 + (unsigned)i * 0x100, LOCK);
+			s->flags = TTREC_LOCK_SEM_BINARY | TTREC_LOCK_SEM_GUESSED;
+			wants(3 - i, s, SEM);
+			x.t[3 - i]->waiting.other = known ? (uint64_t)(i + 2) : 0;
+		}
+		joins(1, 2);
+		k = solve((size_t)known,
+			known ? "and it is known who took them" : "guessed to be no locks, and nobody took them");
+		ok(!known || (k && k->certain), "and nobody runs");
+		end();
+	}
 }
 
 /* ------------------------------------------------------------------ running processes */

@@ -114,6 +114,16 @@ static void light(void)
 		given_back(at);
 	} while (++lives < 1000);
 	ok(lives >= TT_MANY_LIVES && lives < 2 * TT_MANY_LIVES, "after %u such lives it is guessed", lives);
+	uint64_t other = BASE + 0x21000;
+	for (unsigned i = 0; i < 2 * TT_MANY_LIVES; i++) {
+		tt_born(s, other, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_FOREIGN, 0);
+		tt_died(s, other, SITE);
+		given_back(other);
+	}
+	tt_born(s, other, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	ok(!tt_lock_is_light(tt_lock_find(other)), "not after lives that began with another value");
+	tt_died(s, other, SITE);
+	given_back(other);
 	uint32_t uid = tt_lock_uid(l), sharers = (uint32_t)tt_lock_users(l);
 	tt_died(s, at, SITE);
 	given_back(at);
@@ -186,7 +196,7 @@ static void races(void)
 
 int main(void)
 {
-	plan(24);
+	plan(25);
 	if (!staterec_begin())
 		return 1;
 	alone();
