@@ -345,6 +345,10 @@ static void direct_add(struct tt_self *s, struct ttrec_lsite *total)
 	s->t->evicted++;
 }
 
+_Static_assert(TTREC_OP_SEM_WAIT >> 1 == 3 && TTREC_OP_SEM_TRYWAIT >> 1 == 4 && TTREC_OP_SEM_POST >> 1 == 5 &&
+		       TTREC_OP_TRY_FAILED >> 1 == 10,
+	"different modulo 4");
+
 #define TALLY_MAX (1u << 31) /* far from a number that wraps: then the total counts on */
 
 /* make: also where that site has not been counted before. Returns whether it was counted. */

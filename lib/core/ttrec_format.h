@@ -569,8 +569,7 @@ struct ttrec_tally {
  * for lock order, each generation is another lock (uid). Published by `kind`, last.
  */
 struct ttrec_lock {
-	/* What is looked at when a lock is looked for; then what is used with it; then what it was. Chunks hold such records
-	 * from half a cache line on. */
+	/* What a lock is looked for by; what is used with it; what it was. Chunks hold these from half a cache line on. */
 	uint8_t kind;   /* enum ttrec_kind; 0: not published */
 	uint8_t type;   /* enum ttrec_type */
 	uint16_t flags; /* enum ttrec_lock_flag (atomic or) */
@@ -607,9 +606,6 @@ static inline unsigned ttrec_tally_slot(uint8_t kind, uint64_t site)
 {
 	return (unsigned)(kind == TTREC_KIND_SEM ? TTREC_SITE_OP(site) >> 1 : site >> 2) % TTREC_TALLIES;
 }
-_Static_assert(TTREC_OP_SEM_WAIT >> 1 == 3 && TTREC_OP_SEM_TRYWAIT >> 1 == 4 && TTREC_OP_SEM_POST >> 1 == 5 &&
-		       TTREC_OP_TRY_FAILED >> 1 == 10,
-	"different modulo 4");
 
 /* A wait or hold histogram. count is written last of an update. All fields atomic adds, max by compare and swap. */
 struct ttrec_stat {
