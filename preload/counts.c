@@ -115,13 +115,6 @@ struct ttrec_count *tt_count_window(const struct tt_self *s, uint64_t lock, uint
 	return e && e->n % PROMOTE_EVERY ? e : NULL;
 }
 
-/* May the thread have entries for the lock? */
-bool tt_count_any(const struct tt_self *s, uint64_t lock)
-{
-	const struct ttrec_lock *l = tt_lock_find(lock);
-	return l && tt_lock_counted(s, l);
-}
-
 /* As tt_count_find(), where there may well be none: the lock knows who has any. NULL: *l is its record. */
 struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site, struct ttrec_lock **l)
 {

@@ -42,7 +42,7 @@ static bool sem_is_guess(const struct ttrec_lock *l)
 }
 
 /*
- * One that is guessed to be no lock is posted, and is not on the thread's held stack. Its taker gives it back himself: the
+ * One that is guessed to be no lock is posted, and is not on the thread's held stack. If its taker gives it back himself, the
  * guess was wrong, and from the next time on it is a lock.
  */
 static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
@@ -59,10 +59,11 @@ static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 	tt_filter_set(l->address); /* from now on its memory's end is its own */
 }
 
-/* Such a one, at this address; else NULL. */
-static struct ttrec_lock *guess_find(uint64_t sem)
+/* The record at this address, if it is such a one; else NULL, and *counted says whether the thread may have entries for it. */
+static struct ttrec_lock *guess_find(const struct tt_self *s, uint64_t sem, bool *counted)
 {
 	struct ttrec_lock *l = tt_lock_find(sem);
+	*counted = l && tt_lock_counted(s, l);
 	return l && l->kind == TTREC_KIND_SEM && sem_is_guess(l) ? l : NULL;
 }
 
@@ -285,10 +286,11 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 
 TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
-	struct ttrec_lock *guess = guess_find((uintptr_t)sem);
+	bool counted;
+	struct ttrec_lock *guess = guess_find(s, (uintptr_t)sem, &counted);
 	struct tt_ready ready = {.e = NULL};
 	if (!guess)
-		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
+		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, counted);
 	/* glibc's sem_clockwait is a cancellation point only when it waits. */
 	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();
@@ -330,7 +332,8 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
 	bool none = tt_inline.sem && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
-	struct ttrec_lock *guess = guess_find((uintptr_t)sem);
+	bool counted;
+	struct ttrec_lock *guess = guess_find(s, (uintptr_t)sem, &counted);
 	if (guess) {
 		bool got = !none && sem_try(sem);
 		if (got && !sem_is_guess(guess))
@@ -341,7 +344,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	}
 	struct tt_ready ready = {.e = NULL};
 	if (!none)
-		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, tt_count_any(s, (uintptr_t)sem));
+		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, counted);
 	int r = !none && tt_inline.sem && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);

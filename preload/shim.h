@@ -189,7 +189,6 @@ struct ttrec_count *tt_count_find(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* in all places that it may be in; NULL */
 struct ttrec_count *tt_count_window(
 	const struct tt_self *s, uint64_t lock, uint64_t site); /* beyond where it is looked for first */
-bool tt_count_any(const struct tt_self *s, uint64_t lock);
 struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64_t site, struct ttrec_lock **l);
 struct ttrec_count *tt_count_at(
 	struct tt_self *s, struct ttrec_count *e, uint64_t lock, uint64_t site, const struct tt_birth *birth);

@@ -189,8 +189,7 @@ static int wait_for_semaphore(struct build *b, struct tt_waitfor_thread *t, cons
 	const struct tt_waitfor_thread *holder = NULL, key = {.serial = t->waiting.other};
 	if (holders_of(b, t, &holds) == 1)
 		holder = &b->w->threads.data[holds[0].thread];
-	else if (!known && l->flags & TTREC_LOCK_SEM_GUESSED &&
-		 key.serial) /* nobody's held stack has it, but who took it was seen */
+	else if (!known && l->flags & TTREC_LOCK_SEM_GUESSED && key.serial) /* on no held stack, but its taker was seen */
 		holder = bsearch(&key, b->w->threads.data, b->w->threads.len, sizeof(key), by_serial);
 	if (!holder || holder == t || holder->gone) /* it waits for another's post */
 		return 0;
