@@ -176,7 +176,7 @@ struct tt_spare_dep {
  * A thread that has waited so often with the same outermost lock held does it always, as CPython's do with the lock that says
  * that they live: what is recorded of each wait because a lock is held is then recorded of some.
  */
-#define TT_OUTER_USUAL 64u
+#define TT_OUTER_USUAL 16u
 
 struct tt_self {
 	/* One cache line of what every hook needs. */
