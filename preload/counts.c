@@ -343,6 +343,7 @@ _Static_assert(TTREC_OP_SEM_WAIT >> 1 == 3 && TTREC_OP_SEM_TRYWAIT >> 1 == 4 && 
 	"different modulo 4");
 
 #define TALLY_MAX (1u << 31) /* far from a number that wraps: then the total counts on */
+#define TALLY_OF  8u         /* a place is given for good: to who comes often rather than to who comes first */
 
 /* make: also where that site has not been counted before. Returns whether it was counted. */
 static bool tally(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool make)
@@ -354,7 +355,7 @@ static bool tally(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool m
 		struct ttrec_lsite *total = make ? tt_lsite_get(l, site) : tt_lsite_find(l, site);
 		if (!total)
 			return false;
-		if (has || (!tt_cas_acq_rel(&t->tag, &has, tag) && has != tag)) {
+		if (has || tt_random(s) % TALLY_OF || (!tt_cas_acq_rel(&t->tag, &has, tag) && has != tag)) {
 			direct_add(s, total);
 			return true;
 		}

@@ -28,6 +28,8 @@ struct glibc_sem {
 	int private;
 };
 
+_Static_assert(sizeof(sem_t) == 32, "freed.c, SMALLEST");
+
 static const struct tt_birth sem_birth = {.kind = TTREC_KIND_SEM};
 
 static bool sem_is_foreign(const struct ttrec_lock *l)
@@ -194,6 +196,7 @@ static TT_NOINLINE int sem_slow(
 	w.s = NULL;
 	bool lock_like = false;
 	struct ttrec_thread *holder = NULL;
+	struct ttrec_lock *known = guess;
 	if (guess) {
 		uint32_t taker = tt_load_relaxed(&guess->owner);
 		holder = taker && taker != s->t->slot + 1 ? tt_thread_by_slot(taker - 1) : NULL;
@@ -201,13 +204,24 @@ static TT_NOINLINE int sem_slow(
 			holder = NULL; /* he ended with it */
 		lock_like = holder;
 	} else {
-		const struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
-		lock_like = l && !sem_is_foreign(l);
+		known = tt_lock_find((uintptr_t)sem);
+		lock_like = known && !sem_is_foreign(known);
 		if (lock_like && !tt_held_find(s, (uintptr_t)sem))
 			holder = tt_holder_scan(s, (uintptr_t)sem);
 	}
-	tt_wait_begin(&w, s, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM, holder, 0,
-		lock_like);
+	enum ttrec_wait_class class = lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM;
+	if (likely(known && known->kind == TTREC_KIND_SEM)) {
+		w.object = (uintptr_t)sem;
+		w.site = site;
+		w.birth = &sem_birth;
+		w.caller = tt_caller_of(site, cfa);
+		tt_busy_begin(s);
+		tt_wait_begin_for(&w, s, known, class, holder, 0, lock_like);
+		tt_busy_end(s);
+		w.s = s;
+	} else {
+		tt_wait_begin(&w, s, (uintptr_t)sem, site, cfa, &sem_birth, class, holder, 0, lock_like);
+	}
 	int r = sem_real_wait(sem, u);
 	if (r == 0) {
 		tt_busy_begin(s);

@@ -120,6 +120,9 @@ static struct ttrec_lock *lock_insert(struct tt_self *s, uint64_t address, const
 	if (b->caller)
 		l->birth_stack = tt_stack_capture(s, b->caller);
 
+	if (b->kind == TTREC_KIND_SPIN || b->kind == TTREC_KIND_ONCE || b->kind == TTREC_KIND_FUTEX)
+		tt_store_relaxed(&tt_g.p->small, UINT64_C(1));
+
 	/* Published for readers of the file before it is found by other threads, who look at the kind. */
 	tt_store_release(&l->kind, (uint8_t)b->kind);
 	uint32_t *head = &tt_g.p->lock_heads[tt_lock_bucket(address)];

@@ -110,7 +110,8 @@ struct tt_private {
 	uint64_t dep_block;   /* current block of dependency caches: see order.c */
 	uint64_t dep_free[TT_DEP_SIZES];
 	uint64_t stack_last_free; /* see stacks.c */
-	uint64_t reserved[6];     /* else the compiler would pad: `rules` begins a cache line, and clang-tidy wants that said */
+	uint64_t small;           /* not 0: some lock is but a word, and may lie beside another in any block */
+	uint64_t reserved[5];     /* else the compiler would pad: `rules` begins a cache line, and clang-tidy wants that said */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));

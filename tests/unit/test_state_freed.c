@@ -96,24 +96,31 @@ static void destroyed(void)
 	}
 }
 
-/* A semaphore that shows in each life that it is no lock, until it is guessed to be none. */
-static void light(void)
+static const struct tt_birth sem = {.kind = TTREC_KIND_SEM};
+static unsigned lives_before;
+
+/* A semaphore that shows in each life that it is no lock, until it is guessed to be none; lives. */
+static uint64_t light_one(struct tt_self *s, uint64_t at)
 {
-	static const struct tt_birth sem = {.kind = TTREC_KIND_SEM};
-	struct tt_self *s = tt_enter();
-	uint64_t at = BASE + 0x20000;
-	struct ttrec_lock *l = NULL;
-	unsigned lives = 0;
-	do {
+	for (lives_before = 0; lives_before < 1000; lives_before++) {
 		tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
-		l = tt_lock_find(at);
+		struct ttrec_lock *l = tt_lock_find(at);
 		if (tt_lock_is_light(l))
 			break;
 		tt_lock_mark(l, TTREC_LOCK_SEM_FOREIGN);
 		tt_died(s, at, SITE);
 		given_back(at);
-	} while (++lives < 1000);
-	ok(lives >= TT_MANY_LIVES && lives < 2 * TT_MANY_LIVES, "after %u such lives it is guessed", lives);
+	}
+	return at;
+}
+
+static void light(void)
+{
+	struct tt_self *s = tt_enter();
+	uint64_t at = light_one(s, BASE + 0x20000);
+	struct ttrec_lock *l = tt_lock_find(at);
+	ok(lives_before >= TT_MANY_LIVES && lives_before < 2 * TT_MANY_LIVES, "after %u such lives it is guessed",
+		lives_before);
 	uint64_t other = BASE + 0x21000;
 	for (unsigned i = 0; i < 2 * TT_MANY_LIVES; i++) {
 		tt_born(s, other, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_FOREIGN, 0);
@@ -125,12 +132,16 @@ static void light(void)
 	tt_died(s, other, SITE);
 	given_back(other);
 	uint32_t uid = tt_lock_uid(l), sharers = (uint32_t)tt_lock_users(l);
-	tt_died(s, at, SITE);
-	given_back(at);
+	ok(filter_is(at, true, true, true), "its memory's end is asked for");
+	for (unsigned i = 0; i < TT_MANY_LIVES; i++) {
+		tt_died(s, at, SITE);
+		given_back(at);
+		tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	}
 	ok(!tt_lock_is_dead(l) && filter_is(at, false, false, false),
-		"from then on its end is of no account, and frees do not ask");
-	tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
-	ok(tt_lock_find(at) == l && tt_lock_uid(l) == uid + (1u << 20) && !sharers, "its next life is one all the same");
+		"from then on its end is of no account, and frees soon do not ask");
+	ok(tt_lock_find(at) == l && tt_lock_uid(l) == uid + (TT_MANY_LIVES << 20) && !sharers,
+		"its lives are told apart all the same");
 	struct ttrec_count *e;
 	tt_busy_begin(s);
 	e = tt_count_at(s, NULL, at, SITE, &sem);
@@ -144,6 +155,18 @@ static void light(void)
 	ok(tt_lock_is_dead(l) && tt_lock_find(at) != l, "another code's semaphore there is another");
 	tt_died(s, at, SITE);
 	given_back(at);
+	static const struct tt_birth spin = {.kind = TTREC_KIND_SPIN, .site = SITE};
+	at = light_one(s, BASE + 0x22000);
+	uint64_t gone = 0;
+	for (unsigned i = 0; i < 2 * TT_MANY_LIVES; i++) {
+		tt_busy_begin(s);
+		l = tt_lock_get(s, at + 32, &spin);
+		tt_busy_end(s);
+		given_back(at);
+		gone += tt_lock_is_dead(l);
+		tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	}
+	is_int((int)gone, 2 * TT_MANY_LIVES, "a spin lock beside one in its block ends with the block each time");
 }
 
 static pthread_barrier_t together;
@@ -196,7 +219,7 @@ static void races(void)
 
 int main(void)
 {
-	plan(25);
+	plan(27);
 	if (!staterec_begin())
 		return 1;
 	alone();
