@@ -200,10 +200,12 @@ remove()
 	assert_json "$BATS_TEST_TMPDIR/t.json" '.limits.throttling | .stall_max_ns <= 50000000 and .stall_min_ns <= .stall_max_ns'
 }
 
-@test "Rust and the JDK choose what the table of runtimes says, also below an ancestor's quota" {
-	require java
+@test "Rust chooses what the table of runtimes says, also below an ancestor's quota" {
+	require rustc
 	built "$PROGRAMS/rustcpus"
-	local quota
+	local quota version
+	version=$(rustc --version | cut -d' ' -f2)
+	[ "$(printf '%s\n' 1.64 "$version" | sort -V | head -1)" = 1.64 ] || skip "rustc $version is older than 1.64, of which the table speaks"
 	group "tt-size-$$" -1
 	group "tt-size-$$/inner" -1
 	for quota in 50000 150000; do
@@ -211,6 +213,13 @@ remove()
 		inside "$BIN/threadsize" --json >"$BATS_TEST_TMPDIR/c.json"
 		assert_equal "$(inside "$PROGRAMS/rustcpus")" "$(json "$BATS_TEST_TMPDIR/c.json" .runtimes.rust.cpus)" "Rust at $quota"
 	done
+}
+
+@test "the JDK chooses what the table of runtimes says, also below an ancestor's quota" {
+	require java
+	group "tt-size-$$" -1
+	group "tt-size-$$/inner" -1
+	echo 150000 >"${groups[0]}/cpu.cfs_quota_us"
 	echo 50000 >"$group/cpu.cfs_quota_us"
 	inside "$BIN/threadsize" --json >"$BATS_TEST_TMPDIR/c.json"
 	assert_equal "$(inside java -XshowSettings:system -version 2>&1 | sed -n 's/.*Effective CPU Count: *//p')" "$(json "$BATS_TEST_TMPDIR/c.json" .runtimes.jdk_17.cpus)" "the JDK"

@@ -620,7 +620,8 @@ as_nobody()
 	run threaddump "$bg_pid"
 	assert_status 0
 	assert_contains "$output" "spinsHere"
-	assert_matches "$output" "JavaScript (runtime|interpreter)"
+	# Debian's node has them in a library that is stripped.
+	ldd "$(command -v node)" | grep -q libnode || assert_matches "$output" "JavaScript (runtime|interpreter)"
 	rm -f "/tmp/perf-$bg_pid.map"
 	require_file /usr/bin/python3
 	bg /usr/bin/python3 -c 'print("{}", flush=True); import time; time.sleep(1000)' >"$TRUTH"
