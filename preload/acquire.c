@@ -156,7 +156,9 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site)
 {
 	tt_busy_begin(s);
 	struct ttrec_lock *l = tt_lock_find(object);
-	if (l && !tt_lock_is_light(l))
+	bool light = l && tt_lock_is_light(l);
+	s->light_gone = light ? object : 0;
+	if (l && !light)
 		tt_lock_death(s, l, site, true);
 	tt_busy_end(s);
 }

@@ -82,8 +82,8 @@ static void filter_clear(uint64_t bit)
 }
 
 #define SMALLEST 32 /* sem_t and pthread_barrier_t: of all that are no `small` ones (tt_private) */
-#define LIGHT_OF 16 /* lives */
-#define OWNER_AT 8  /* glibc, struct __pthread_mutex_s.__owner; checked in hook_mutex.c */
+#define LIGHT_OF 16
+#define OWNER_AT 8 /* glibc, struct __pthread_mutex_s.__owner; checked in hook_mutex.c */
 
 /* A mutex whose memory is given back while its owner, by its own word, is inside; the thread's held stack must agree. */
 static void freed_locked(struct tt_self *s, struct ttrec_lock *l, uint64_t site, uint64_t own_word)
@@ -118,14 +118,13 @@ static void lock_freed(struct tt_self *s, struct ttrec_lock *l, uint64_t site, b
 void tt_memory_death(struct tt_self *s, uint64_t start, uint64_t size, uint64_t site, bool readable)
 {
 	/*
-	 * Most of CPython's: a block with room for nothing but a semaphore whose end is of no account, beside a lock that the
-	 * bit is set for. Now and then it is looked whether that is still there.
+	 * Most of CPython's: a block with room for nothing but the semaphore that was just destroyed, whose end is of no
+	 * account, beside a lock that the bit is set for. Now and then it is looked whether that is still there.
 	 */
-	if (size < 2 * SMALLEST && !tt_load_relaxed(&tt_g.p->small)) {
-		const struct ttrec_lock *l = tt_lock_find(start);
-		if (l && tt_lock_is_light(l) && tt_load_relaxed(&l->gen) % LIGHT_OF)
-			return;
-	}
+	bool light = s->light_gone == start;
+	s->light_gone = 0;
+	if (light && size < SMALLEST + 16 && !tt_load_relaxed(&tt_g.p->small) && tt_random(s) % LIGHT_OF)
+		return;
 	uint64_t end = start + size;
 	uint32_t locks = tt_load_relaxed(&tt_g.h->locks);
 	if (size >> 8 >= TT_FILTER_BITS || size >> 17 > locks) {

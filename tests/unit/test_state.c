@@ -358,7 +358,7 @@ static void logging(void)
 	ok(most >= 4 && most < TTREC_LOGGED_MAX, "later ones together: up to %u are logged while nothing is held",
 		(unsigned)most);
 	acquire(s, outer, site);
-	for (unsigned i = 0; i < 30; i++) {
+	for (unsigned i = 0; i < TTREC_LOGGED_MAX; i++) {
 		wait_once(s, lock, site);
 		wrong += charged_waits(lock, site) + logged_waits(s) != WAITS + i + 1;
 		most = logged_waits(s) > most ? logged_waits(s) : most;
@@ -390,15 +390,15 @@ static void logging(void)
 		"what is logged says all that an event says");
 	release(s, outer);
 	tt_log_charge(s->t);
-	is_u64(charged_waits(lock, site), WAITS + 30 + more, "at the end all are charged");
-	uint64_t beside = tt_g.h->event_next - events - (WAITS + 30 + more);
+	is_u64(charged_waits(lock, site), WAITS + TTREC_LOGGED_MAX + more, "at the end all are charged");
+	uint64_t beside = tt_g.h->event_next - events - (WAITS + TTREC_LOGGED_MAX + more);
 	ok(beside == 3 || beside == 4, "each is one event, beside three facts and perhaps a long hold");
 	pthread_t t[4];
 	for (unsigned i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, waits_a_little, (void *)(uintptr_t)lock);
 	for (unsigned i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
-	is_u64(charged_waits(lock, site), WAITS + 30 + more + 4 * 7, "threads charge to one pair");
+	is_u64(charged_waits(lock, site), WAITS + TTREC_LOGGED_MAX + more + 4 * 7, "threads charge to one pair");
 }
 
 int main(void)
