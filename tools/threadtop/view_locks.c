@@ -59,6 +59,8 @@ static int make_graph(struct graph *g, const struct tt_top_frame *f, size_t edge
 		if (!owner)
 			continue;
 		size_t waiter = node_of(g, *t), holder = node_of(g, owner);
+		if (g->nodes[waiter].owner != NONE)
+			continue; /* a damaged recording has the thread twice: it is in one list of waiters */
 		g->nodes[waiter].owner = holder;
 		g->nodes[waiter].next_waiter = g->nodes[holder].first_waiter;
 		g->nodes[holder].first_waiter = waiter;
