@@ -23,8 +23,9 @@ void tt_wait_begin_for(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lo
 	tt_block_begin(s, &w->b, l, w->birth->kind, w->object, w->site, class, holder, other, &w->caller);
 }
 
-void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
-	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like)
+void tt_wait_begin_at(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lock *l, uint64_t object, uint64_t site,
+	uintptr_t cfa, const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other,
+	bool lock_like)
 {
 	w->object = object;
 	w->site = site;
@@ -33,7 +34,8 @@ void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, ui
 	struct tt_birth b = *birth;
 	b.site = site;
 	tt_busy_begin(s);
-	struct ttrec_lock *l = tt_lock_get(s, object, &b);
+	if (!l || l->kind != birth->kind)
+		l = tt_lock_get(s, object, &b);
 	tt_wait_begin_for(w, s, l, class, holder, other, lock_like);
 	tt_busy_end(s);
 	w->s = s;
@@ -148,6 +150,7 @@ void tt_born(struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, c
 	b.other = other;
 	b.caller = &c;
 	tt_busy_begin(s);
+	s->light_gone = 0;
 	tt_lock_init_seen(s, object, &b);
 	tt_busy_end(s);
 }
@@ -157,7 +160,7 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site)
 	tt_busy_begin(s);
 	struct ttrec_lock *l = tt_lock_find(object);
 	bool light = l && tt_lock_is_light(l);
-	s->light_gone = light ? object : 0;
+	s->light_gone = light ? object : 0; /* until the thread makes another, or its memory is given back */
 	if (l && !light)
 		tt_lock_death(s, l, site, true);
 	tt_busy_end(s);

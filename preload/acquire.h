@@ -22,10 +22,16 @@ struct tt_wait_for {
 
 /*
  * holder: slot of the thread that has it, NULL unknown or nobody. other: see struct ttrec_waiting, 0: the holder. lock_like: it
- * can be part of a lock order.
+ * can be part of a lock order. l: what was found at `object`, NULL: not looked for.
  */
-void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
-	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like);
+void tt_wait_begin_at(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lock *l, uint64_t object, uint64_t site,
+	uintptr_t cfa, const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other,
+	bool lock_like);
+TT_INLINE void tt_wait_begin(struct tt_wait_for *w, struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa,
+	const struct tt_birth *birth, enum ttrec_wait_class class, struct ttrec_thread *holder, uint64_t other, bool lock_like)
+{
+	tt_wait_begin_at(w, s, NULL, object, site, cfa, birth, class, holder, other, lock_like);
+}
 /* The same between the caller's brackets, for a lock that was looked up; w is filled but for `s`, which says that it began. */
 void tt_wait_begin_for(struct tt_wait_for *w, struct tt_self *s, struct ttrec_lock *l, enum ttrec_wait_class class,
 	struct ttrec_thread *holder, uint64_t other, bool lock_like);

@@ -209,19 +209,8 @@ static TT_NOINLINE int sem_slow(
 		if (lock_like && !tt_held_find(s, (uintptr_t)sem))
 			holder = tt_holder_scan(s, (uintptr_t)sem);
 	}
-	enum ttrec_wait_class class = lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM;
-	if (likely(known && known->kind == TTREC_KIND_SEM)) {
-		w.object = (uintptr_t)sem;
-		w.site = site;
-		w.birth = &sem_birth;
-		w.caller = tt_caller_of(site, cfa);
-		tt_busy_begin(s);
-		tt_wait_begin_for(&w, s, known, class, holder, 0, lock_like);
-		tt_busy_end(s);
-		w.s = s;
-	} else {
-		tt_wait_begin(&w, s, (uintptr_t)sem, site, cfa, &sem_birth, class, holder, 0, lock_like);
-	}
+	tt_wait_begin_at(&w, s, known, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM,
+		holder, 0, lock_like);
 	int r = sem_real_wait(sem, u);
 	if (r == 0) {
 		tt_busy_begin(s);

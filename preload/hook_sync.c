@@ -4,6 +4,7 @@
 
 /* ------------------------------------------------------------------ barriers */
 
+_Static_assert(sizeof(pthread_barrier_t) == 32, "freed.c, SMALLEST");
 static const struct tt_birth barrier_birth = {.kind = TTREC_KIND_BARRIER};
 
 TT_EXPORT int pthread_barrier_init(pthread_barrier_t *b, const pthread_barrierattr_t *attr, unsigned count)

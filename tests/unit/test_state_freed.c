@@ -101,12 +101,12 @@ static void destroyed(void)
 }
 
 static const struct tt_birth sem = {.kind = TTREC_KIND_SEM};
-static unsigned lives_before;
 
-/* A semaphore that shows in each life that it is no lock, until it is guessed to be none; lives. */
-static uint64_t light_one(struct tt_self *s, uint64_t at)
+/* A semaphore that shows in each life that it is no lock, until it is guessed to be none, and lives: after how many? */
+static unsigned light_one(struct tt_self *s, uint64_t at)
 {
-	for (lives_before = 0; lives_before < 1000; lives_before++) {
+	unsigned lives = 0;
+	for (; lives < 1000; lives++) {
 		tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
 		struct ttrec_lock *l = tt_lock_find(at);
 		if (tt_lock_is_light(l))
@@ -115,16 +115,16 @@ static uint64_t light_one(struct tt_self *s, uint64_t at)
 		tt_died(s, at, SITE);
 		given_back(at);
 	}
-	return at;
+	return lives;
 }
 
 static void light(void)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t at = light_one(s, BASE + 0x20000);
+	uint64_t at = BASE + 0x20000;
+	unsigned before = light_one(s, at);
 	struct ttrec_lock *l = tt_lock_find(at);
-	ok(lives_before >= TT_MANY_LIVES && lives_before < 2 * TT_MANY_LIVES, "after %u such lives it is guessed",
-		lives_before);
+	ok(before >= TT_MANY_LIVES && before < 2 * TT_MANY_LIVES, "after %u such lives it is guessed", before);
 	uint64_t other = BASE + 0x21000;
 	for (unsigned i = 0; i < 2 * TT_MANY_LIVES; i++) {
 		tt_born(s, other, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_FOREIGN, 0);
@@ -159,15 +159,28 @@ static void light(void)
 	tt_died(s, at, SITE);
 	given_back(at);
 	/* Its record stays, whatever its memory is used for next. */
-	tt_died(s, light_one(s, BASE + 0x23000), SITE);
-	given_back(BASE + 0x23000);
-	born(BASE + 0x23000 + 8, 0);
-	struct ttrec_lock *inside = tt_lock_find(BASE + 0x23000 + 8);
-	block_given_back(BASE + 0x23000, 56);
+	at = BASE + 0x23000;
+	light_one(s, at);
+	tt_died(s, at, SITE);
+	given_back(at);
+	born(at + 8, 0);
+	struct ttrec_lock *inside = tt_lock_find(at + 8);
+	block_given_back(at, 56);
 	ok(inside && tt_lock_is_dead(inside), "a mutex in a block that begins where such a semaphore was ends with the block");
-	static const struct tt_birth spin = {.kind = TTREC_KIND_SPIN, .site = SITE};
-	at = light_one(s, BASE + 0x22000);
 	uint64_t gone = 0;
+	for (unsigned i = 0; i < 2 * TT_MANY_LIVES; i++) {
+		tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+		tt_died(s, at, SITE);
+		tt_born(s, at + 8, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_FOREIGN, 0);
+		inside = tt_lock_find(at + 8);
+		given_back(at);
+		gone += tt_lock_is_dead(inside);
+	}
+	is_int((int)gone, 2 * TT_MANY_LIVES, "so does a semaphore that has as much room, each time");
+	static const struct tt_birth spin = {.kind = TTREC_KIND_SPIN, .site = SITE};
+	at = BASE + 0x22000;
+	light_one(s, at);
+	gone = 0;
 	for (unsigned i = 0; i < 2 * TT_MANY_LIVES; i++) {
 		tt_busy_begin(s);
 		l = tt_lock_get(s, at + 32, &spin);
@@ -230,7 +243,7 @@ static void races(void)
 
 int main(void)
 {
-	plan(28);
+	plan(29);
 	if (!staterec_begin())
 		return 1;
 	alone();
