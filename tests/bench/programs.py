@@ -5,6 +5,7 @@
 # Beside throughput, the processor time of the program itself is compared. Servers listen on the loopback only.
 import csv
 import glob
+import math
 import os
 import shutil
 import socket
@@ -14,8 +15,12 @@ from contextlib import ExitStack
 
 from common import HERE, Missing, median
 
-STARTS = 11  # one start tells the figure within five points, and two in one direction are no rarity
-TURNS = 5
+# A turn of python3's threads differs from the next by a fifth and more, a start of any of these from the next by some points. So a
+# program is started anew until the figure is known well enough: within CLOSE points, or surely on one side of what it must reach.
+STARTS = 11
+START_S = 4  # of work, both together
+LIMIT_S = 240
+CLOSE = 1.0
 WARM_UP = 3
 
 
@@ -200,33 +205,60 @@ MAKERS = {
 }
 
 
-def turns(bench, begin, count):
-    """One start: what measured() said of the native one and of the shim's, in turns."""
+def start(bench, begin, rounds):
+    """One start: what measured() said of the native one and of the shim's, in turns: so many rounds, None: for START_S."""
+    native, shim = [], []
     with ExitStack() as alive:
         programs = [alive.enter_context(begin(preload)) for preload in (None, bench.shim)]
         for _ in range(WARM_UP):
             for program in programs:
                 program.measured()
-        return bench.interleave(count, lambda program: program.measured(), programs)
+        since = time.monotonic()
+        while len(native) < (rounds or 2) or (not rounds and time.monotonic() - since < START_S):
+            for values, more in zip((native, shim), bench.interleave(2, lambda program: program.measured(), programs)):
+                values += more
+    return native, shim
+
+
+def per_time(measured):
+    return sum(m[1] for m in measured) / sum(m[1] / m[0] for m in measured)
 
 
 def cpu_per_work(measured):
     return sum(m[2] for m in measured) / sum(m[1] for m in measured)
 
 
+def known(values):
+    """Where their true median lies, 95 times of 100, however they are distributed: between two of them, by rank."""
+    values, n, rank, below = sorted(values), len(values), 0, 1
+    while below <= 0.025 * 2 ** n:
+        rank += 1
+        below += math.comb(n, rank)
+    return (values[rank - 1], values[n - rank]) if rank else (-math.inf, math.inf)
+
+
+def is_enough(figure, kept, since):
+    low, high = known(kept)
+    sure = high - low <= 2 * CLOSE or not low < figure.must < high
+    return len(kept) >= STARTS and (sure or time.monotonic() - since > LIMIT_S)
+
+
 def run(bench):
     for figure in bench.wanted("programs"):
-        starts = []
+        starts, kept, since = [], [], time.monotonic()
+        rounds = bench.args.rounds or (3 if bench.args.quick else None)
         try:
             begin = MAKERS[figure.case](bench)
-            for _ in range(STARTS):
-                starts.append(turns(bench, begin, bench.rounds(TURNS)))
+            while not is_enough(figure, kept, since) and not (rounds and len(kept) == STARTS):
+                starts.append(start(bench, begin, rounds))
+                native, shim = starts[-1]
+                kept.append(100 * per_time(shim) / per_time(native))
         except Missing as why:
             bench.skip(figure.case, why)
             continue
-        kept = [100 * median([s[0] / n[0] for n, s in zip(native, shim)]) for native, shim in starts]
+        low, high = known(kept)
         cpu = median([100 * cpu_per_work(native) / cpu_per_work(shim) for native, shim in starts])
-        bench.result(figure, median(kept), median([n[0] for native, _ in starts for n in native]),
-                     median([s[0] for _, shim in starts for s in shim]), kept_by_start_pct=kept, kept_cpu_pct=cpu,
-                     rounds=STARTS * bench.rounds(TURNS),
-                     note="starts %s, cpu %.1f %%" % (" ".join("%.1f" % k for k in kept), cpu))
+        bench.result(figure, median(kept), median([per_time(native) for native, _ in starts]),
+                     median([per_time(shim) for _, shim in starts]), kept_by_start_pct=kept, kept_cpu_pct=cpu,
+                     known_pct=[low, high], rounds=sum(len(native) for native, _ in starts),
+                     note="%.1f to %.1f, %d starts, cpu %.1f %%" % (low, high, len(kept), cpu))
