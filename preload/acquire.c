@@ -168,7 +168,7 @@ void tt_died(struct tt_self *s, uint64_t object, uint64_t site)
 
 void tt_held_fact(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
 {
-	uint32_t d = s->t->held_depth;
+	uint32_t d = tt_held_beside(s, other);
 	for (uint32_t i = d; i && d - i < 8; i--) {
 		const struct ttrec_held *h = &s->held[i - 1];
 		unsigned times = 1;

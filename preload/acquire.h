@@ -94,10 +94,16 @@ TT_INLINE bool tt_blocked_as_usual(const struct tt_self *s, uint64_t site, uint6
 {
 	return ns < TT_USUAL_NS && TTREC_SITE_OP(site) != TTREC_OP_FORK && tt_held_usual(s);
 }
+/* How many are held beside `other`, which may be the innermost. */
+TT_INLINE uint32_t tt_held_beside(const struct tt_self *s, uint64_t other)
+{
+	uint32_t d = s->t->held_depth;
+	return d && s->held[d - 1].lock == other ? d - 1 : d;
+}
 void tt_held_fact(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c);
 TT_INLINE void tt_held_while_blocked(struct tt_self *s, uint64_t other, uint64_t site, uint64_t ns, const struct tt_caller *c)
 {
-	uint32_t d = s->t->held_depth;
+	uint32_t d = tt_held_beside(s, other);
 	if (!d || (ns < TT_BLOCKED_NS && TTREC_SITE_OP(site) != TTREC_OP_LOOP_WAIT))
 		return;
 	if (d > 1 || !tt_blocked_as_usual(s, site, ns) || tt_random(s) % TT_USUAL_OF == 0)

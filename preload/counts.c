@@ -15,7 +15,6 @@
 #define FIRST_SAMPLES     8u     /* the first holds of a (lock, site) are all timed */
 #define MANY_SAMPLES      64u    /* so many tell the mean within an eighth: from then on, */
 #define MANY_FACTOR       4u     /* holds are timed that much more rarely */
-#define PROMOTE_EVERY     16u    /* operations after which an entry may deserve a better place */
 
 /* ------------------------------------------------------------------ eviction */
 
@@ -112,7 +111,7 @@ struct ttrec_count *tt_count_find(const struct tt_self *s, uint64_t lock, uint64
 struct ttrec_count *tt_count_window(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	struct ttrec_count *e = window_find(s, tt_window(s, tt_lock_hash(lock)), lock, site);
-	return e && e->n % PROMOTE_EVERY ? e : NULL;
+	return e && e->n % TT_PROMOTE ? e : NULL;
 }
 
 /* As tt_count_find(), where there may well be none: the lock knows who has any. NULL: *l is its record. */
@@ -316,7 +315,7 @@ struct ttrec_count *tt_count_at(
 {
 	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
 		return NULL;
-	if (unlikely(!(e->n % PROMOTE_EVERY)))
+	if (unlikely(!(e->n % TT_PROMOTE)))
 		e = promote(s, e);
 	tt_own_add(&e->n, 1);
 	return e;

@@ -32,20 +32,21 @@ void tt_held_grow(struct tt_self *s)
 	s->held = held;
 }
 
-void tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site, uint32_t uid)
+struct ttrec_held *tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site, uint32_t uid)
 {
 	struct ttrec_thread *t = s->t;
 	uint32_t d = t->held_depth;
 	if (d >= t->held_cap) {
 		tt_held_grow(s);
 		if (d >= t->held_cap)
-			return;
+			return NULL;
 	}
 	struct ttrec_held *h = s->held + d;
 	tt_store_relaxed(&h->lock, lock);
 	tt_store_relaxed(&h->site, site);
 	h->hash = tt_held_hash(d ? h[-1].hash : 0, tt_held_own(uid, site));
 	tt_store_release(&t->held_depth, d + 1);
+	return h;
 }
 
 uint32_t tt_held_find(const struct tt_self *s, uint64_t lock)

@@ -35,6 +35,26 @@ static TT_NOINLINE void cond_used_after(struct tt_self *s, pthread_cond_t *c, ui
 		tt_misuse(s, TTREC_MISUSE_USE_AFTER_DESTROY, dead, site, 0, dead->death_site, 0, caller);
 }
 
+/*
+ * Whoever wants the mutex waits for what is done here and in tt_cond_end(): a thread that signals may well come just then. So
+ * the usual case is short. Nothing but the mutex is held, or else what always is; and nothing is to be done at its release.
+ */
+static bool cond_begin_again(struct tt_cond_wait *k, struct tt_self *s)
+{
+	uint64_t m = (uintptr_t)k->m;
+	uint32_t d = s->t->held_depth;
+	if (!tt_release_is_plain(s, m) || d > 2)
+		return false;
+	struct ttrec_held *h = s->held + d - 1;
+	uint32_t uid = tt_held_uid(s, d - 1);
+	if (d == 2 && (!tt_held_usual(s) || !tt_order_is_last(s, h[-1].hash, uid, k->w.site)))
+		return false;
+	/* Before it is said that the thread waits: it would be seen to wait with its mutex held. */
+	k->uid = uid;
+	k->acquired = TTREC_SITE_WORD(tt_held_remove(s, d));
+	return tt_block_again(s, &k->w.b, k->w.object, k->w.site, m);
+}
+
 void tt_cond_begin(
 	struct tt_cond_wait *k, struct tt_self *s, pthread_cond_t *c, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 {
@@ -45,8 +65,13 @@ void tt_cond_begin(
 	k->w.birth = &tt_cond_birth;
 	k->w.caller = tt_caller_of(site, cfa);
 	const struct tt_caller *caller = &k->w.caller;
-	uint32_t at = tt_held_find(s, (uintptr_t)m);
 	tt_busy_begin(s);
+	if (likely(!cond_is_destroyed(c) && cond_begin_again(k, s))) {
+		tt_busy_end(s);
+		k->w.s = s;
+		return;
+	}
+	uint32_t at = k->acquired ? 0 : tt_held_find(s, (uintptr_t)m);
 	struct tt_birth b = tt_cond_birth;
 	b.site = site;
 	if (cond_is_destroyed(c))
@@ -74,7 +99,8 @@ void tt_cond_begin(
 		/* Taking the mutex again below locks that are still held is an order like any other. */
 		if (k->uid != TTREC_NO_LOCK)
 			tt_order_attempt(s, (uintptr_t)m, k->uid, site, caller);
-	} else if ((uint32_t)tt_load_relaxed(&m->__data.__owner) != s->tid && !(s->t->flags & TTREC_THREAD_FORKED)) {
+	} else if (!k->acquired && (uint32_t)tt_load_relaxed(&m->__data.__owner) != s->tid &&
+		   !(s->t->flags & TTREC_THREAD_FORKED)) {
 		tt_misuse(s, TTREC_MISUSE_WAIT_WITHOUT_LOCK, l, site, (uintptr_t)m, 0, 0, caller);
 	}
 	tt_wait_begin_for(&k->w, s, l, TTREC_WAIT_COND, NULL, (uintptr_t)m, false);
@@ -82,17 +108,19 @@ void tt_cond_begin(
 	k->w.s = s;
 }
 
-/* The mutex is held again, whatever r says. */
+/* The mutex is held again, whatever r says: that is said first, so that who waits for it by now knows for whom. */
 void tt_cond_end(struct tt_cond_wait *k, int r)
 {
 	struct tt_self *s = k->w.s;
-	uint64_t t0 = k->w.b.t0;
-	uint64_t now = tt_wait_over(&k->w, r == ETIMEDOUT, r == ETIMEDOUT ? TTREC_OP_TIMED_OUT : TTREC_OP_NONE);
+	k->w.s = NULL;
 	tt_busy_begin(s);
-	if (s->t->held_depth)
-		tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, now - t0, &k->w.caller);
-	if (k->acquired)
-		tt_held_push(s, (uintptr_t)k->m, k->acquired | tt_log_flag(s), k->uid);
+	struct ttrec_held *h = k->acquired ? tt_held_push(s, (uintptr_t)k->m, k->acquired, k->uid) : NULL;
+	uint64_t now = tt_block_woken(s, &k->w.b, r == ETIMEDOUT);
+	if (r == ETIMEDOUT)
+		tt_count(s, k->w.object, tt_site_as(k->w.site, TTREC_OP_TIMED_OUT), &tt_cond_birth);
+	tt_held_while_blocked(s, (uintptr_t)k->m, k->w.site, now - k->w.b.t0, &k->w.caller);
+	if (h && tt_log_is_due(s))
+		tt_or_relaxed(&h->site, TTREC_HELD_FLAG(TTREC_HELD_WAITED));
 	tt_busy_end(s);
 }
 
@@ -144,6 +172,12 @@ TT_EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, cloc
 /* Before the real call: the condition may be gone after it. */
 void tt_cond_notify(struct tt_self *s, pthread_cond_t *c, uint64_t site, uintptr_t cfa)
 {
+	/* Often with the mutex held: as short as can be. The first time it is to be said of the condition. */
+	struct ttrec_count *known = cond_is_destroyed(c) ? NULL : tt_count_probe(s, (uintptr_t)c, site);
+	if (likely(known && known->n % TT_PROMOTE)) {
+		tt_own_add(&known->n, 1);
+		return;
+	}
 	tt_busy_begin(s);
 	if (cond_is_destroyed(c)) {
 		struct tt_caller caller = tt_caller_of(site, cfa);

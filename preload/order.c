@@ -491,12 +491,9 @@ void tt_order_attempt(struct tt_self *s, uint64_t lock, uint32_t uid, uint64_t s
 	if (!depth)
 		return;
 	const struct ttrec_held *top = &s->held[depth - 1];
-	/* Most threads that hold something always when they wait wait for the same. */
-	uint64_t key = tt_order_key(top->hash ^ s->deps_salt, uid, site);
-	uint64_t *last = &s->last_attempt[site >> 3 & 1];
-	if (key == *last)
+	if (tt_order_is_last(s, top->hash, uid, site))
 		return;
 	tt_order(s, depth, lock, uid, site, c);
 	bool known = tt_dep_known(s, top, tt_dep_near(s, lock), lock, tt_dep_tag(s, top->hash, uid, site));
-	*last = known ? key : 0;
+	*tt_order_last(s, site) = known ? tt_order_key(top->hash ^ s->deps_salt, uid, site) : 0;
 }

@@ -224,12 +224,12 @@ TT_INLINE bool tt_order_is_late_try(uint32_t uid, uint64_t site)
 	return is_try && TTREC_UID_GEN(uid) >= TT_MANY_LIVES;
 }
 void tt_held_grow(struct tt_self *s);
-void tt_held_push(
-	struct tt_self *s, uint64_t lock, uint64_t site, uint32_t uid); /* not counted: taken again in the C library */
-struct ttrec_lock *tt_held_lock(const struct tt_self *s, uint32_t i);   /* what entry i holds; NULL: it is gone */
-uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);          /* index + 1 of the innermost entry, 0: not held */
-uint64_t tt_held_remove(struct tt_self *s, uint32_t at);                /* index + 1; returns its site word with the flags */
-void tt_held_forget_sem(struct tt_self *s, uint64_t sem); /* a semaphore was destroyed: nobody holds it as a lock */
+/* Not counted: taken again in the C library. The entry; NULL: the held stack is full. */
+struct ttrec_held *tt_held_push(struct tt_self *s, uint64_t lock, uint64_t site, uint32_t uid);
+struct ttrec_lock *tt_held_lock(const struct tt_self *s, uint32_t i); /* what entry i holds; NULL: it is gone */
+uint32_t tt_held_find(const struct tt_self *s, uint64_t lock);        /* index + 1 of the innermost entry, 0: not held */
+uint64_t tt_held_remove(struct tt_self *s, uint32_t at);              /* index + 1; returns its site word with the flags */
+void tt_held_forget_sem(struct tt_self *s, uint64_t sem);             /* a semaphore was destroyed: nobody holds it as a lock */
 void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t since, uint64_t now, const struct tt_caller *c);
 void tt_order(struct tt_self *s, uint32_t depth, uint64_t lock, uint32_t uid, uint64_t site, const struct tt_caller *c);
 void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t below, uint64_t hash);
@@ -281,7 +281,9 @@ void tt_block_over(struct tt_self *s, struct tt_block *b, uint64_t now, bool tim
 void tt_block_got(struct tt_self *s, struct tt_block *b, uint64_t now, struct ttrec_held *h);
 void tt_log_charge(struct ttrec_thread *t);
 void tt_log_relieve(struct tt_self *s);
-uint64_t tt_log_flag(const struct tt_self *s);
+bool tt_block_again(struct tt_self *s, struct tt_block *b, uint64_t object, uint64_t site, uint64_t other);
+uint64_t tt_block_woken(struct tt_self *s, struct tt_block *b, bool timed_out);
+bool tt_log_is_due(const struct tt_self *s);
 void tt_waiting_timed(struct tt_self *s); /* the join that begins has a deadline */
 void tt_waiting_loop(struct ttrec_thread *t, uint64_t pc, uint64_t now);
 void tt_waiting_call(struct ttrec_thread *t, uint64_t site, enum ttrec_call call, uint64_t now);
@@ -345,7 +347,8 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
 
 /* ------------------------------------------------------------------ the hot path */
 
-#define TT_WINDOW 16u /* entries among which sites of one lock are looked for first */
+#define TT_WINDOW  16u /* entries among which sites of one lock are looked for first */
+#define TT_PROMOTE 16u /* operations after which an entry may deserve a better place */
 
 /*
  * The window of a lock; in it the pair of entries, one cache line, where its first two sites go: a thread that takes one of
@@ -431,6 +434,15 @@ TT_INLINE uint64_t tt_order_key(uint64_t below, uint32_t uid, uint64_t site)
 {
 	uint64_t x = below * TT_HASH_BELOW + site * TT_HASH_MULTIPLIER + uid * UINT64_C(0xc2b2ae3d27d4eb4f);
 	return x ^ x >> 32;
+}
+/* Most threads that hold something always when they wait wait for the same: is it that? below: hash of what is held. */
+TT_INLINE uint64_t *tt_order_last(struct tt_self *s, uint64_t site)
+{
+	return &s->last_attempt[site >> 3 & 1];
+}
+TT_INLINE bool tt_order_is_last(struct tt_self *s, uint64_t below, uint32_t uid, uint64_t site)
+{
+	return tt_order_key(below ^ s->deps_salt, uid, site) == *tt_order_last(s, site);
 }
 
 /*

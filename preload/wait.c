@@ -9,8 +9,9 @@
  */
 #include "preload/shim.h"
 
-#define STACKS_FIRST 4u  /* the first waits of a (lock, waiter, holder) all capture their stack */
-#define STACKS_EVERY 64u /* later ones now and then, and whenever one is the longest so far (by its site's last stack) */
+#define STACKS_FIRST 4u    /* the first waits of a (lock, waiter, holder) all capture their stack */
+#define STACKS_EVERY 64u   /* later ones now and then, and whenever one is the longest so far (by its site's last stack) */
+#define STACKS_RARE  1024u /* so many, and then one of so many, if the mutex of a condition is held meanwhile */
 
 static struct ttrec_wait *wait_scan(uint32_t ref, uint32_t lock, uint64_t waiter, uint64_t holder)
 {
@@ -161,6 +162,13 @@ static struct ttrec_hint *hint_get(struct tt_self *s, uint32_t lock, uint64_t wa
 	return k;
 }
 
+/* n: waits of that (lock, waiter, holder) before this one. */
+static bool is_chosen(uint32_t n, enum ttrec_wait_class class)
+{
+	uint32_t every = class == TTREC_WAIT_COND && n >= STACKS_RARE ? STACKS_RARE : STACKS_EVERY;
+	return n < STACKS_FIRST || n % every == 0;
+}
+
 /*
  * Is more held than the one lock that the thread always holds when it waits? Whoever waits while holding something may be a
  * member of a deadlock, and then the stack of this wait tells the story.
@@ -207,7 +215,7 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 	uint32_t n = k ? k->n++ : STACKS_FIRST + 1;
 	b->pair = k ? k->pair : 0;
 	b->rare = n < STACKS_FIRST;
-	b->chosen = b->rare || n % STACKS_EVERY == 0;
+	b->chosen = is_chosen(n, class);
 	b->stack = block_stack(s, b, holder, c);
 	uint32_t stack = b->stack;
 	if (k) {
@@ -228,6 +236,48 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 				  .stack = stack,
 				  .uid = b->uid,
 			  });
+}
+
+/*
+ * The thread is about to wait for a condition as it did before: with the same mutex, at the same site, and nothing held, or
+ * only what it holds always (tt_held_usual). Its mutex is still held, and whoever wants it waits for this: so counting and
+ * publishing are done with what all of tt_lock_get(), tt_count() and tt_block_begin() would find. False: nothing was done.
+ */
+bool tt_block_again(struct tt_self *s, struct tt_block *b, uint64_t object, uint64_t site, uint64_t other)
+{
+	/* Where it is looked for first it needs no better place. */
+	struct ttrec_count *e = tt_of_pair(tt_home(s, tt_lock_hash(object)), object, site);
+	if (!e && (e = tt_count_probe(s, object, site)) && e->n % TT_PROMOTE == 0)
+		return false;
+	const struct ttrec_lock *l = e ? tt_entry_lock(e) : NULL;
+	if (!l || tt_load_relaxed(&l->other) != other)
+		return false;
+	struct ttrec_hint *k = hint_place(s, l->index, site, 0);
+	if (k->waiter_site != site || k->holder_site || k->lock != l->index || is_chosen(k->n, TTREC_WAIT_COND))
+		return false;
+	tt_own_add(&e->n, 1);
+	k->n++;
+	b->object = object;
+	b->site = site;
+	b->wait_class = TTREC_WAIT_COND;
+	b->uid = e->uid;
+	b->holder = b->holder_site = 0;
+	b->pair = k->pair;
+	b->rare = b->chosen = false;
+	b->stack = 0;
+	b->t0 = tt_now();
+	waiting_set(s->t, &(struct ttrec_waiting){
+				  .op = (uint8_t)TTREC_SITE_OP(site),
+				  .kind = TTREC_KIND_COND,
+				  .object = object,
+				  .site = TTREC_SITE_PC(site),
+				  .since_ns = b->t0,
+				  .other = other,
+				  .flags = k->stack ? TTREC_WAITING_BORROWED : 0,
+				  .stack = k->stack,
+				  .uid = e->uid,
+			  });
+	return true;
 }
 
 /* The real call returned. Adds to the thread's own totals; returns the time. */
@@ -296,7 +346,7 @@ void tt_log_charge(struct ttrec_thread *t)
  * Enough was logged for it to be charged. The first waits of a pair are charged soon: those of programs that wait seldom are to
  * be seen as such.
  */
-static bool log_is_due(const struct tt_self *s)
+bool tt_log_is_due(const struct tt_self *s)
 {
 	return s->log_due || s->t->logged_next - s->t->logged_first >= TTREC_LOGGED_MAX / 2;
 }
@@ -304,7 +354,7 @@ static bool log_is_due(const struct tt_self *s)
 /* After a release, or when nothing is held. */
 void tt_log_relieve(struct tt_self *s)
 {
-	if (!log_is_due(s))
+	if (!tt_log_is_due(s))
 		return;
 	s->log_due = false;
 	tt_log_charge(s->t);
@@ -332,19 +382,21 @@ static void log_add(struct tt_self *s, const struct tt_block *b, uint64_t now, b
 	s->log_due |= b->rare;
 }
 
-/* Nothing is held by it. Of a condition: its mutex is, and the caller has it charged later (tt_log_flag). */
+/* Nothing is held by it. */
 void tt_block_over(struct tt_self *s, struct tt_block *b, uint64_t now, bool timed_out)
 {
 	log_add(s, b, now, timed_out);
 	uint32_t d = s->t->held_depth;
-	if (b->wait_class != TTREC_WAIT_COND && (!d || (d == 1 && tt_held_usual(s))))
+	if (!d || (d == 1 && tt_held_usual(s)))
 		tt_log_relieve(s);
 }
 
-/* What the held entry's site word is to say if its lock was taken after a wait. */
-uint64_t tt_log_flag(const struct tt_self *s)
+/* For a condition: its mutex is held again, so that this is all there is time for. Returns now. */
+uint64_t tt_block_woken(struct tt_self *s, struct tt_block *b, bool timed_out)
 {
-	return log_is_due(s) ? TTREC_HELD_FLAG(TTREC_HELD_WAITED) : 0;
+	uint64_t now = tt_block_end(s, b);
+	log_add(s, b, now, timed_out);
+	return now;
 }
 
 /* The lock was got after a wait: its hold is timed from now on. h NULL: it could not be pushed. */

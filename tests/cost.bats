@@ -71,6 +71,11 @@ at_most()
 	at_most write-held 415
 }
 
+@test "a signal that nobody waits for costs at most 61 instructions more, a turn of two threads through conditions 1,014" {
+	at_most cond-signal 61
+	at_most cond-pingpong 1014
+}
+
 @test "an event in the steady state makes no system call" {
 	require strace
 	local case

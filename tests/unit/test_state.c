@@ -401,9 +401,63 @@ static void logging(void)
 	is_u64(charged_waits(lock, site), WAITS + TTREC_LOGGED_MAX + more + 4 * 7, "threads charge to one pair");
 }
 
+/* As a hook of a condition's wait. Did all lie where it did the last time? wrong: is told what is not published as it should
+ * be. */
+static bool waits_for(struct tt_self *s, uint64_t cond, uint64_t site, uint64_t mutex, unsigned *wrong)
+{
+	static const struct tt_birth cond_birth = {.kind = TTREC_KIND_COND};
+	struct tt_caller c = tt_caller_of(site, TT_STACK_CFA());
+	struct tt_birth b = cond_birth;
+	struct tt_block block;
+	tt_busy_begin(s);
+	bool again = tt_block_again(s, &block, cond, site, mutex);
+	if (!again) {
+		struct ttrec_lock *l = tt_lock_get(s, cond, &b);
+		l->other = mutex;
+		tt_count(s, cond, site, &cond_birth);
+		tt_block_begin(s, &block, l, TTREC_KIND_COND, cond, site, TTREC_WAIT_COND, NULL, mutex, &c);
+	}
+	const struct ttrec_waiting *w = &s->t->waiting;
+	bool right = w->object == cond && w->other == mutex && w->site == TTREC_SITE_PC(site) && w->op == TTREC_OP_COND_WAIT &&
+	             w->kind == TTREC_KIND_COND && w->uid == tt_lock_uid(tt_lock_find(cond)) && w->since_ns == block.t0;
+	tt_block_woken(s, &block, false);
+	*wrong += !right || w->op != TTREC_OP_NONE;
+	tt_busy_end(s);
+	return again;
+}
+
+/* Waits that are begun in the short way are counted, published and logged as the others. */
+static void conditions(void)
+{
+	enum { WAITS = 3000 };
+	uint64_t cond = lock_address(32000), mutex = lock_address(32001), other = lock_address(32002), before = counted();
+	uint64_t site = TTREC_SITE(0x740000, TTREC_OP_COND_WAIT);
+	struct tt_self *s = tt_enter();
+	unsigned again = 0, wrong = 0;
+	uint64_t waits = s->t->waits[TTREC_WAIT_COND].count;
+	for (unsigned i = 0; i < WAITS; i++)
+		again += waits_for(s, cond, site, mutex, &wrong);
+	ok(again > WAITS * 9 / 10 && again < WAITS - 4, "of %d waits for a condition, %u are as the one before", WAITS, again);
+	is_int((long)wrong, 0, "all are published while they last");
+	tt_log_charge(s->t);
+	ok(counted() - before == WAITS && s->t->waits[TTREC_WAIT_COND].count - waits == WAITS &&
+			charged_waits(cond, site) == WAITS,
+		"all are counted and charged");
+	struct tt_block block;
+	tt_busy_begin(s);
+	bool same = tt_block_again(s, &block, cond, site, other);
+	tt_busy_end(s);
+	ok(!same, "with another mutex it is another wait");
+	tt_died(s, cond, TTREC_SITE(0x2000, TTREC_OP_NONE));
+	tt_busy_begin(s);
+	same = tt_block_again(s, &block, cond, site, mutex);
+	tt_busy_end(s);
+	ok(!same && counted() - before == WAITS, "and so it is when the condition was destroyed");
+}
+
 int main(void)
 {
-	plan(37);
+	plan(42);
 	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
@@ -415,6 +469,7 @@ int main(void)
 	short_lives();
 	taken_lives();
 	logging();
+	conditions();
 
 	struct ttrec_lock *l = tt_lock_find(lock_address(6000));
 	ok(l && l->sharers != 0, "a lock that all used is found");
