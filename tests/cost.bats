@@ -104,3 +104,13 @@ at_most()
 	# Of 10,000 threads; the join's futex call depends on who is first.
 	assert_between "$shim" $((${native%.*} + 9000)) $((${native%.*} + 11000)) "system calls (natively $native)"
 }
+
+@test "bench says how well it knows a median: the interval of order statistics, from tables of the binomial distribution" {
+	# Of 11 values the 2nd and the 10th, of 25 the 8th and the 18th (sign test, two-sided 5 %); of 5 it knows nothing.
+	run -0 /usr/bin/python3 -B -c '
+import sys
+sys.path.insert(0, sys.argv[1])
+from programs import known
+print(known(range(1, 12)), known(range(25, 0, -1)), known([1] * 5))' "$TOP/tests/bench"
+	assert_equal "$output" "(2, 10) (8, 18) (-inf, inf)"
+}
