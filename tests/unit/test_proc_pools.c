@@ -48,9 +48,9 @@ static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
 static pthread_barrier_t begun;
 static int fds[2];
 
-static void *idler(void *arg)
+static void *idler(void *tid)
 {
-	(void)arg;
+	*(pid_t *)tid = gettid();
 	prctl(PR_SET_NAME, "idler-1");
 	pthread_mutex_lock(&lock);
 	pthread_barrier_wait(&begun);
@@ -60,14 +60,28 @@ static void *idler(void *arg)
 	return NULL;
 }
 
-static void *reader(void *arg)
+static void *reader(void *tid)
 {
 	char c;
+	*(pid_t *)tid = gettid();
 	prctl(PR_SET_NAME, "reader-1");
 	pthread_barrier_wait(&begun);
 	while (read(fds[0], &c, 1) < 0 && errno == EINTR)
 		;
-	return arg;
+	return tid;
+}
+
+/* Whoever let a lock go to wait is not asleep yet. */
+static bool is_asleep(pid_t tid)
+{
+	char path[64], text[256];
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	FILE *f = fopen(path, "re");
+	text[f ? fread(text, 1, sizeof(text) - 1, f) : 0] = '\0';
+	if (f)
+		fclose(f);
+	const char *name_end = strrchr(text, ')');
+	return name_end && name_end[1] == ' ' && name_end[2] == 'S';
 }
 
 static const struct tt_pool *find(const struct tt_pools *p, const char *name)
@@ -110,16 +124,19 @@ static void read_apart(struct tt_pools *p)
 static void test_self(void)
 {
 	pthread_t threads[5];
+	pid_t tids[5];
 	struct tt_pools *p;
 	struct tt_err err = {0};
 	if (!ok(pipe(fds) == 0, "a pipe"))
 		return;
 	pthread_barrier_init(&begun, NULL, 2);
 	for (size_t i = 0; i < 5; i++) {
-		pthread_create(&threads[i], NULL, i < 3 ? idler : reader, NULL);
+		pthread_create(&threads[i], NULL, i < 3 ? idler : reader, &tids[i]);
 		pthread_barrier_wait(&begun);
-		pthread_mutex_lock(&lock); /* the idler has let go: it waits */
+		pthread_mutex_lock(&lock); /* the idler has let go: it is about to wait */
 		pthread_mutex_unlock(&lock);
+		while (!is_asleep(tids[i]))
+			sched_yield();
 	}
 	if (ok(begin(getpid(), 0, &p, &err) == 0, "this process is measured: %s", err.msg)) {
 		look(p, 12);
