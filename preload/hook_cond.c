@@ -37,15 +37,16 @@ static TT_NOINLINE void cond_used_after(struct tt_self *s, pthread_cond_t *c, ui
 
 /*
  * Whoever wants the mutex waits for what is done here and in tt_cond_end(): a thread that signals may well come just then. So
- * the usual case is short. Nothing but the mutex is held, or else what always is; and nothing is to be done at its release.
+ * the usual case is short. Nothing but the mutex is held, or else what always is; and nothing is to be done at its release but
+ * to charge the log, which can wait: the end of this wait asks for it anew.
  */
 static bool cond_begin_again(struct tt_cond_wait *k, struct tt_self *s)
 {
 	uint64_t m = (uintptr_t)k->m;
 	uint32_t d = s->t->held_depth;
-	if (!tt_release_is_plain(s, m) || d > 2)
+	const struct ttrec_held *h = s->held + d - 1;
+	if (!d || d > 2 || h->lock != m || TTREC_HELD_FLAGS(tt_load_relaxed(&h->site)) & ~(unsigned)TTREC_HELD_WAITED)
 		return false;
-	struct ttrec_held *h = s->held + d - 1;
 	uint32_t uid = tt_held_uid(s, d - 1);
 	if (d == 2 && (!tt_held_usual(s) || !tt_order_is_last(s, h[-1].hash, uid, k->w.site)))
 		return false;
@@ -108,12 +109,16 @@ void tt_cond_begin(
 	k->w.s = s;
 }
 
-/* The mutex is held again, whatever r says: that is said first, so that who waits for it by now knows for whom. */
+/*
+ * The mutex is held again, whatever r says: that is said first, so that who waits for it by now knows for whom; but not of a
+ * thread that seems to wait.
+ */
 void tt_cond_end(struct tt_cond_wait *k, int r)
 {
 	struct tt_self *s = k->w.s;
 	k->w.s = NULL;
 	tt_busy_begin(s);
+	tt_waiting_over(s->t);
 	struct ttrec_held *h = k->acquired ? tt_held_push(s, (uintptr_t)k->m, k->acquired, k->uid) : NULL;
 	uint64_t now = tt_block_woken(s, &k->w.b, r == ETIMEDOUT);
 	if (r == ETIMEDOUT)

@@ -364,8 +364,10 @@ static void log_add(struct tt_self *s, const struct tt_block *b, uint64_t now, b
 {
 	struct ttrec_thread *t = s->t;
 	uint32_t n = t->logged_next;
-	if (unlikely(n - t->logged_first >= TTREC_LOGGED_MAX))
+	if (unlikely(n - t->logged_first >= TTREC_LOGGED_MAX)) {
+		s->log_due = false;
 		tt_log_charge(t);
+	}
 	t->logged[n % TTREC_LOGGED_MAX] = (struct ttrec_event){
 		.seq = TTREC_LOGGED(b->pair, b->stack, timed_out),
 		.end_ns = now,

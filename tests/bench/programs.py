@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from common import HERE, Missing, median
 
 # A turn of python3's threads differs from the next by a fifth and more, a start of any of these from the next by some points. So a
-# program is started anew until the figure is known well enough: within CLOSE points, or surely on one side of what it must reach.
+# program is started anew until the figure is known well enough - within CLOSE points, or on one side of what it must reach - or
+# LIMIT_S are over. As it is asked after each start, the interval is a little narrower than it should be.
 STARTS = 11
 START_S = 4  # of work, both together
 LIMIT_S = 240
@@ -206,7 +207,7 @@ MAKERS = {
 
 
 def start(bench, begin, rounds):
-    """One start: what measured() said of the native one and of the shim's, in turns: so many rounds, None: for START_S."""
+    """One start: what measured() said of the native one and of the shim's, in turns: so many rounds, made even; None: for START_S."""
     native, shim = [], []
     with ExitStack() as alive:
         programs = [alive.enter_context(begin(preload)) for preload in (None, bench.shim)]
@@ -261,4 +262,5 @@ def run(bench):
         bench.result(figure, median(kept), median([per_time(native) for native, _ in starts]),
                      median([per_time(shim) for _, shim in starts]), kept_by_start_pct=kept, kept_cpu_pct=cpu,
                      known_pct=[low, high], rounds=sum(len(native) for native, _ in starts),
-                     note="%.1f to %.1f, %d starts, cpu %.1f %%" % (low, high, len(kept), cpu))
+                     note="%.1f to %.1f%s, %d starts, cpu %.1f %%" % (
+                         low, high, ", undecided" if low < figure.must < high else "", len(kept), cpu))
