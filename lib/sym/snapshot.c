@@ -165,6 +165,8 @@ static int choose_via(struct tt_snap *snap, struct tt_err *err)
 	if (rc == -ECHILD)
 		return tt_err_set(
 			err, ECHILD, "process %d has ended; only its parent has not taken note (a zombie)", (int)snap->pid);
+	if (rc == -ESRCH || rc == -ENOENT)
+		return tt_err_set(err, ESRCH, "no process %d: it has ended", (int)snap->pid);
 	return rc ? tt_err_set(err, -rc, "cannot list the threads of %d: %s", (int)snap->pid, strerror(-rc)) : 0;
 }
 
