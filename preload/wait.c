@@ -280,8 +280,8 @@ bool tt_block_again(struct tt_self *s, struct tt_block *b, uint64_t object, uint
 	return true;
 }
 
-/* The real call returned. Adds to the thread's own totals; returns the time. */
-uint64_t tt_block_end(struct tt_self *s, struct tt_block *b)
+/* Adds to the thread's own totals; returns the time. */
+static uint64_t block_total(struct tt_self *s, const struct tt_block *b)
 {
 	struct ttrec_thread *t = s->t;
 	/* Others ran meanwhile: what is written next comes while the clock is read. */
@@ -289,10 +289,17 @@ uint64_t tt_block_end(struct tt_self *s, struct tt_block *b)
 	tt_prefetch_write((uintptr_t)&t->waits[b->wait_class]);
 	tt_prefetch_write((uintptr_t)&t->logged[t->logged_next % TTREC_LOGGED_MAX]);
 	uint64_t now = tt_now();
-	tt_waiting_over(t);
 	struct ttrec_total *w = &t->waits[b->wait_class];
 	w->ns += now - b->t0;
 	w->count++;
+	return now;
+}
+
+/* The real call returned. */
+uint64_t tt_block_end(struct tt_self *s, struct tt_block *b)
+{
+	uint64_t now = block_total(s, b);
+	tt_waiting_over(s->t);
 	return now;
 }
 
@@ -393,10 +400,12 @@ void tt_block_over(struct tt_self *s, struct tt_block *b, uint64_t now, bool tim
 		tt_log_relieve(s);
 }
 
-/* For a condition: its mutex is held again, so that this is all there is time for. Returns now. */
+/*
+ * For a condition, after tt_waiting_over(): its mutex is held again, so that this is all there is time for. Returns now.
+ */
 uint64_t tt_block_woken(struct tt_self *s, struct tt_block *b, bool timed_out)
 {
-	uint64_t now = tt_block_end(s, b);
+	uint64_t now = block_total(s, b);
 	log_add(s, b, now, timed_out);
 	return now;
 }

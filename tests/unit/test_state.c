@@ -420,6 +420,7 @@ static bool waits_for(struct tt_self *s, uint64_t cond, uint64_t site, uint64_t 
 	const struct ttrec_waiting *w = &s->t->waiting;
 	bool right = w->object == cond && w->other == mutex && w->site == TTREC_SITE_PC(site) && w->op == TTREC_OP_COND_WAIT &&
 	             w->kind == TTREC_KIND_COND && w->uid == tt_lock_uid(tt_lock_find(cond)) && w->since_ns == block.t0;
+	tt_waiting_over(s->t);
 	tt_block_woken(s, &block, false);
 	*wrong += !right || w->op != TTREC_OP_NONE;
 	tt_busy_end(s);
