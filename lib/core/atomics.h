@@ -27,6 +27,15 @@
 /* Orders the compiler only: this thread against its own signal handlers, and stores against x86's store order. */
 #define tt_barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
+/* In a loop that waits for another processor: leaves it the core's other half and the bus. */
+#if defined(__x86_64__)
+#define tt_relax() __asm__ volatile("pause" ::: "memory")
+#elif defined(__aarch64__)
+#define tt_relax() __asm__ volatile("isb" ::: "memory")
+#else
+#define tt_relax() tt_barrier()
+#endif
+
 /* A store before it is seen by others before a load after it is done: for two sides that each write, then look. */
 #if defined(__SANITIZE_THREAD__) /* knows no fences */
 static uint32_t tt_fence_word __attribute__((unused));
