@@ -2,9 +2,9 @@
 /*
  * hook_mutex.c - pthread_mutex_*.
  *
- * The uncontended path is trylock, push, count. What trylock says decides: 0 and EOWNERDEAD are acquisitions; EBUSY means wait;
- * anything else goes to the real lock function, whose answer the program gets. The mutex's memory is only read, and not after
- * the unlock.
+ * The uncontended path is trylock, push, count. What trylock says decides: 0 and EOWNERDEAD are acquisitions; EBUSY means wait,
+ * but for a mutex that is given back at once (mutex_soon); anything else goes to the real lock function, whose answer the
+ * program gets. The mutex's memory is only read, but for the words of plain ones (mutex.h), and not after the unlock.
  */
 #include "preload/mutex.h"
 
@@ -99,10 +99,25 @@ static int mutex_real_wait(pthread_mutex_t *m, const struct tt_mutex_until *u)
 	return REAL(pthread_mutex_timedlock)(m, u->until);
 }
 
-static void mutex_wait_begin(struct tt_wait_for *w, struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
+/* Who had the mutex when it was last looked at: to look for a thread may take a walk over all. */
+struct mutex_owner {
+	uint32_t tid;
+	struct ttrec_thread *thread; /* NULL: not known */
+};
+
+static void mutex_owner_look(struct mutex_owner *o, const struct tt_self *s, const pthread_mutex_t *m)
 {
 	uint32_t tid = (uint32_t)tt_load_relaxed(&m->__data.__owner);
-	struct ttrec_thread *holder = tid == s->tid ? s->t : tt_thread_by_tid(tid);
+	if (tid != o->tid)
+		o->thread = tid == s->tid ? s->t : tt_thread_by_tid(tid);
+	o->tid = tid;
+}
+
+static void mutex_wait_begin(
+	struct tt_wait_for *w, struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, struct mutex_owner *o)
+{
+	mutex_owner_look(o, s, m);
+	struct ttrec_thread *holder = o->thread;
 	uint32_t at = holder == s->t ? tt_held_find(s, (uintptr_t)m) : 0;
 	if (at) {
 		struct tt_caller c = tt_caller_of(site, cfa);
@@ -115,23 +130,30 @@ static void mutex_wait_begin(struct tt_wait_for *w, struct tt_self *s, pthread_m
 }
 
 /*
- * Taken by a thread whose books do not say so: it is on its way into a wait for a condition or out of one, or took the mutex
- * this moment. It has it longer than natively by what is recorded there, and whoever comes meanwhile and is put to sleep loses
- * a hundred times as much. So it is waited for here, as long as that takes: half a microsecond at 27 ns a turn (AMD EPYC). Got
- * by that it was not contended but for the recorder, and is not counted so.
+ * Taken by a thread whose books do not say so: mostly it is on its way into a wait for a condition or out of one, or took the
+ * mutex this moment. It has it longer than natively by what is recorded there, and whoever comes meanwhile and is put to sleep
+ * loses a hundred times as much. So it is waited for here about as long as that takes: half a microsecond at 27 ns a turn (AMD
+ * EPYC). What is got by that counts as not contended. Of who holds more than a few the books would take longer to read.
  */
 #define SOON_TURNS 20u
-static bool mutex_soon(struct tt_self *s, pthread_mutex_t *m)
+#define SOON_HELD  8u
+static bool mutex_soon(struct tt_self *s, pthread_mutex_t *m, struct mutex_owner *o)
 {
-	uint32_t tid = (uint32_t)tt_load_relaxed(&m->__data.__owner);
-	struct ttrec_thread *holder = tid && tid != s->tid && tt_mutex_is_plain(m) ? tt_thread_by_tid(tid) : NULL;
-	for (unsigned i = 0; holder && i < SOON_TURNS; i++) {
+	if (!tt_mutex_is_plain(m))
+		return false;
+	const struct ttrec_thread *first = NULL;
+	for (unsigned i = 0; i < SOON_TURNS; i++) {
 		if (tt_load_relaxed(&m->__data.__lock) == 0 && tt_mutex_take(s, m))
 			return true;
-		uint32_t owner = (uint32_t)tt_load_relaxed(&m->__data.__owner);
-		/* 0: it is being given back */
-		if ((owner && owner != tid) || tt_holder_site(holder, (uintptr_t)m))
-			return false;
+		/* No owner: he is just written, or wiped. */
+		mutex_owner_look(o, s, m);
+		if (o->tid) {
+			struct ttrec_thread *t = o->thread;
+			bool other = t && t != s->t && (!first || t == first);
+			if (!other || tt_load_relaxed(&t->held_depth) > SOON_HELD || tt_holder_site(t, (uintptr_t)m))
+				return false;
+			first = t;
+		}
 		tt_relax();
 	}
 	return false;
@@ -141,14 +163,15 @@ static bool mutex_soon(struct tt_self *s, pthread_mutex_t *m)
 TT_NOINLINE int tt_mutex_lock_slow(
 	struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintptr_t cfa, int r, const struct tt_mutex_until *u)
 {
-	if (r == EBUSY && mutex_soon(s, m))
+	struct mutex_owner owner = {0, NULL};
+	if (r == EBUSY && mutex_soon(s, m, &owner))
 		r = 0;
 	if (r == 0 || r == EOWNERDEAD)
 		return tt_mutex_got(s, m, site, cfa, r);
 	struct tt_wait_for w;
 	w.s = NULL;
 	if (r == EBUSY)
-		mutex_wait_begin(&w, s, m, site, cfa);
+		mutex_wait_begin(&w, s, m, site, cfa, &owner);
 	r = mutex_real_wait(m, u);
 	if (r == 0 || r == EOWNERDEAD) {
 		if (!w.s)

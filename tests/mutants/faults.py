@@ -42,6 +42,10 @@ FAULTS = {
         "edits": {"preload/hook_mutex.c": [(MUTEX_WAIT, MUTEX_WAIT + "	errno = EIO;\n")]},
         "caught_by": ["mutex"],
     },
+    "mutex-awaited-awake": {
+        "edits": {"preload/hook_mutex.c": [("#define SOON_TURNS 20u", "#define SOON_TURNS 20000u")]},
+        "caught_by": ["cost: just being recorded"],
+    },
     "descriptor-opened": {
         "edits": {"preload/init.c": [("		prepare();\n	if (is_root)",
                                       "		prepare();\n	TT_SYS(openat, -100, \"/dev/null\", 0, 0);\n	if (is_root)")]},
@@ -152,8 +156,8 @@ FAULTS = {
         "caught_by": ["cond"],
     },
     "owner-died-locked-again": {
-        "edits": {"preload/hook_mutex.c": [("	if (r == EOWNERDEAD)\n		return tt_mutex_got(s, m, site, cfa, r);\n	struct tt_wait_for",
-                                            "	struct tt_wait_for")]},
+        "edits": {"preload/hook_mutex.c": [("	if (r == 0 || r == EOWNERDEAD)\n		return tt_mutex_got(s, m, site, cfa, r);\n	struct tt_wait_for",
+                                            "	if (r == 0)\n		return tt_mutex_got(s, m, site, cfa, r);\n	struct tt_wait_for")]},
         "caught_by": ["robust"],
     },
     "not-recoverable-tried": {
