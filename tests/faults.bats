@@ -102,8 +102,8 @@ limited()
 
 @test "handlers may lock, on a stack that lies inside the one they interrupt" {
 	survives 1 ordeal_signals inner-altstack
-	# What interrupts the recorder is counted, not mistaken for a thread that left it.
-	assert_json "$BATS_TEST_TMPDIR/report.0.json" '[.dropped.counters[] | select(.what | test("signal handler")).count] | add > 50'
+	# What interrupts the recorder is counted, not mistaken for a thread that left it: 1,500 to 4,200 were, 5 to 400 would be.
+	assert_json "$BATS_TEST_TMPDIR/report.0.json" '[.dropped.counters[] | select(.what | test("signal handler")).count] | add > 800'
 }
 
 @test "a handler may leave by siglongjmp out of any lock call, again and again" {
