@@ -196,6 +196,23 @@ static uint32_t block_stack(struct tt_self *s, const struct tt_block *b, struct 
 	return holds_more(s) || b->chosen ? tt_stack_capture(s, c) : 0;
 }
 
+/* The wait begins now. stack: its own, else one of an earlier wait there, 0 none. */
+TT_INLINE void block_publish(struct tt_self *s, struct tt_block *b, enum ttrec_kind kind, uint64_t other, uint32_t stack)
+{
+	b->t0 = tt_now();
+	waiting_set(s->t, &(struct ttrec_waiting){
+				  .op = (uint8_t)TTREC_SITE_OP(b->site),
+				  .kind = (uint8_t)kind,
+				  .object = b->object,
+				  .site = TTREC_SITE_PC(b->site),
+				  .since_ns = b->t0,
+				  .other = other,
+				  .flags = stack != b->stack ? TTREC_WAITING_BORROWED : 0,
+				  .stack = stack,
+				  .uid = b->uid,
+			  });
+}
+
 /*
  * The thread is about to block. `holder`: who has it, NULL unknown or nobody. `other`: see struct ttrec_waiting. Inside
  * the caller's brackets.
@@ -224,18 +241,7 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 		if (!stack)
 			stack = k->stack;
 	}
-	b->t0 = tt_now();
-	waiting_set(s->t, &(struct ttrec_waiting){
-				  .op = (uint8_t)TTREC_SITE_OP(site),
-				  .kind = (uint8_t)kind,
-				  .object = object,
-				  .site = TTREC_SITE_PC(site),
-				  .since_ns = b->t0,
-				  .other = other ? other : b->holder,
-				  .flags = stack != b->stack ? TTREC_WAITING_BORROWED : 0,
-				  .stack = stack,
-				  .uid = b->uid,
-			  });
+	block_publish(s, b, kind, other ? other : b->holder, stack);
 }
 
 /*
@@ -265,18 +271,7 @@ bool tt_block_again(struct tt_self *s, struct tt_block *b, uint64_t object, uint
 	b->pair = k->pair;
 	b->rare = b->chosen = false;
 	b->stack = 0;
-	b->t0 = tt_now();
-	waiting_set(s->t, &(struct ttrec_waiting){
-				  .op = (uint8_t)TTREC_SITE_OP(site),
-				  .kind = TTREC_KIND_COND,
-				  .object = object,
-				  .site = TTREC_SITE_PC(site),
-				  .since_ns = b->t0,
-				  .other = other,
-				  .flags = k->stack ? TTREC_WAITING_BORROWED : 0,
-				  .stack = k->stack,
-				  .uid = e->uid,
-			  });
+	block_publish(s, b, TTREC_KIND_COND, other, k->stack);
 	return true;
 }
 
