@@ -54,7 +54,7 @@ void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct 
 TT_INLINE void tt_counted_again(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth)
 {
 	struct ttrec_count *e = tt_count_probe(s, object, site);
-	if (likely(e))
+	if (likely(e && e->n < TT_COUNT_MAX))
 		tt_own_add(&e->n, 1);
 	else
 		tt_counted(s, object, site, birth);

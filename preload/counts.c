@@ -8,9 +8,9 @@
  */
 #include "preload/shim.h"
 
-#define PRESSURE_EVICTION 8u /* as much as that many entries that are not where they are looked for first */
-#define TABLE_MAX         16384u
-#define TABLE_USUAL       4096u  /* larger ones may take three quarters of the budget */
+#define PRESSURE_EVICTION 8u     /* as much as that many lines that are not where they are looked for first */
+#define TABLE_MAX         16384u /* lines, and so locks */
+#define TABLE_USUAL       2048u  /* larger ones may take three quarters of the budget */
 #define LONG_HOLD_NS      20000u /* holds at least this long are all timed: the books of one are about 1 % of it */
 #define FIRST_SAMPLES     8u     /* the first holds of a (lock, site) are all timed */
 #define MANY_SAMPLES      64u    /* so many tell the mean within an eighth: from then on, */
@@ -43,8 +43,9 @@ static void journal_help(uint32_t tag)
 static void count_evict(struct tt_self *s, struct ttrec_count *e)
 {
 	struct ttrec_thread *t = s->t;
+	const struct ttrec_line *line = tt_entry_line(e);
 	uint64_t n = e->n;
-	if (n) {
+	if (n && e->site) {
 		struct ttrec_lock *lock = tt_entry_lock(e);
 		struct ttrec_lsite *l = lock ? tt_lsite_get(lock, e->site) : NULL;
 		if (!l) {
@@ -61,21 +62,28 @@ static void count_evict(struct tt_self *s, struct ttrec_count *e)
 			uint64_t tag = (uint64_t)slot << 8 | (seq & 0xff);
 			t->journal.n = n;
 			t->journal.lsite = tt_ref(l);
-			t->journal.entry = (uint32_t)(e - s->table);
+			t->journal.entry = (uint32_t)(line - s->table) * 4 + (uint32_t)(e - line->count);
 			tt_store_release(&t->journal.word, seq << 2 | 1);
 			do {
 				journal_help((uint32_t)(old & ((1u << TAG_BITS) - 1)));
 			} while (!tt_cas_acq_rel(&l->count, &old, (((old >> TAG_BITS) + n) << TAG_BITS) | tag));
 			tt_store_release(&t->journal.word, seq << 2 | 2);
-			tt_store_relaxed(&e->lock, UINT64_C(0));
-			tt_store_relaxed(&e->n, UINT64_C(0));
+			tt_store_relaxed(&e->site, UINT64_C(0));
+			tt_store_relaxed(&e->n, 0u);
 			tt_store_release(&t->journal.word, seq << 2);
 			t->evicted += n;
 			return;
 		}
 	}
-	tt_store_relaxed(&e->lock, UINT64_C(0));
-	tt_store_relaxed(&e->n, UINT64_C(0));
+	tt_store_relaxed(&e->site, UINT64_C(0));
+	tt_store_relaxed(&e->n, 0u);
+}
+
+static void line_evict(struct tt_self *s, struct ttrec_line *line)
+{
+	for (unsigned i = 0; i < TTREC_LINE_COUNTS; i++)
+		count_evict(s, &line->count[i]);
+	tt_store_release(&line->lock, UINT64_C(0));
 }
 
 /* ------------------------------------------------------------------ where an entry is */
@@ -88,9 +96,11 @@ static uint32_t second_window(const struct tt_self *s, uint32_t hash)
 
 static struct ttrec_count *window_find(const struct tt_self *s, uint32_t window, uint64_t lock, uint64_t site)
 {
-	for (struct ttrec_count *e = s->table + window; e < s->table + window + TT_WINDOW; e++)
-		if (e->lock == lock && e->site == site)
+	for (struct ttrec_line *line = s->table + window; line < s->table + window + TT_WINDOW; line++) {
+		struct ttrec_count *e = tt_of_line(line, lock, site);
+		if (e)
 			return e;
+	}
 	return NULL;
 }
 
@@ -124,51 +134,106 @@ struct ttrec_count *tt_count_seek(const struct tt_self *s, uint64_t lock, uint64
 	return *l && tt_lock_counted(s, *l) ? tt_count_find(s, lock, site) : NULL;
 }
 
-static struct ttrec_count *window_free(struct tt_self *s, uint32_t window)
+static struct ttrec_line *window_free(struct tt_self *s, uint32_t window)
 {
-	for (struct ttrec_count *e = s->table + window; e < s->table + window + TT_WINDOW; e++)
-		if (!e->lock)
-			return e;
+	for (struct ttrec_line *line = s->table + window; line < s->table + window + TT_WINDOW; line++)
+		if (!line->lock)
+			return line;
 	return NULL;
 }
 
-/*
- * Where a new entry goes: a free one, first where it is found at once; else that of the first two which counted less. What is
- * not found at once is a reason for a larger table.
- */
-static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock)
+/* A free line for a lock, first where it is found at once; what is not is a reason for a larger table. NULL: none. */
+static struct ttrec_line *line_for(struct tt_self *s, uint64_t lock)
 {
 	uint32_t hash = tt_lock_hash(lock);
-	struct ttrec_count *home = tt_home(s, hash), *beside = tt_beside(s, hash);
+	struct ttrec_line *home = tt_home(s, hash), *beside = tt_beside(s, home);
 	if (!home->lock)
 		return home;
-	if (!home[1].lock)
-		return home + 1;
 	if (!beside->lock)
 		return beside;
-	if (!beside[1].lock)
-		return beside + 1;
-	struct ttrec_count *free = window_free(s, tt_window(s, hash));
-	if (!free)
-		free = window_free(s, second_window(s, hash));
-	s->pressure += free ? 1 : PRESSURE_EVICTION;
-	return free ? free : home[1].n < home->n ? home + 1 : home;
+	struct ttrec_line *line = window_free(s, tt_window(s, hash));
+	if (!line)
+		line = window_free(s, second_window(s, hash));
+	s->pressure += line ? 1 : PRESSURE_EVICTION;
+	return line;
+}
+
+static struct ttrec_count *least_used(struct ttrec_line *line)
+{
+	struct ttrec_count *least = line->count;
+	for (unsigned i = 1; i < TTREC_LINE_COUNTS; i++)
+		if (line->count[i].n < least->n)
+			least = &line->count[i];
+	return least;
+}
+
+static uint64_t line_uses(const struct ttrec_line *line)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < TTREC_LINE_COUNTS; i++)
+		sum += line->count[i].n;
+	return sum;
+}
+
+static struct ttrec_count *line_room(struct ttrec_line *line, uint64_t lock, uint32_t uid)
+{
+	return line->lock == lock && line->uid == uid ? tt_of_line(line, lock, 0) : NULL;
+}
+
+/* An empty entry in a line that the lock has. */
+static struct ttrec_count *own_room(struct tt_self *s, uint64_t lock, uint32_t uid)
+{
+	uint32_t hash = tt_lock_hash(lock), windows[2] = {tt_window(s, hash), second_window(s, hash)};
+	struct ttrec_line *home = tt_home(s, hash);
+	struct ttrec_count *e = line_room(home, lock, uid);
+	if (!e)
+		e = line_room(tt_beside(s, home), lock, uid);
+	for (uint32_t i = 0; !e && i < 2 * TT_WINDOW; i++)
+		e = line_room(&s->table[windows[i / TT_WINDOW] + i % TT_WINDOW], lock, uid);
+	return e;
+}
+
+/*
+ * An empty entry for the lock. counted: it may have lines. Where there is no room, what counted less must go: an entry of its
+ * own first lines, or one of the two lines where it is looked for first.
+ */
+static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock, uint32_t uid, bool counted)
+{
+	struct ttrec_count *e = counted ? own_room(s, lock, uid) : NULL;
+	if (e)
+		return e;
+	struct ttrec_line *line = line_for(s, lock);
+	if (!line) {
+		struct ttrec_line *home = tt_home(s, tt_lock_hash(lock)), *beside = tt_beside(s, home);
+		struct ttrec_line *own = home->lock == lock ? home : beside;
+		if (own->lock == lock && own->uid == uid) {
+			e = least_used(own);
+			count_evict(s, e);
+			return e;
+		}
+		line = line_uses(beside) < line_uses(home) ? beside : home;
+		line_evict(s, line);
+	}
+	line->uid = uid;
+	line->nests = 0;
+	tt_store_release(&line->lock, lock);
+	return line->count;
 }
 
 /* ------------------------------------------------------------------ growth */
 
 /*
- * A new table twice as large, every entry copied, then one store makes it the table: a kill sees one or the other. Not more
+ * A new table twice as large, every line copied, then one store makes it the table: a kill sees one or the other. Not more
  * than that: with thousands of locks each is in another page, and each page more is one more that the processor has to look up.
  */
 static void table_grow(struct tt_self *s)
 {
 	struct ttrec_thread *t = s->t;
-	uint32_t old_entries = tt_table_entries(s), entries = old_entries * 2;
-	uint64_t bytes = (uint64_t)entries * sizeof(struct ttrec_count);
-	if (entries > TABLE_MAX)
+	uint32_t old_lines = tt_table_size(s), lines = old_lines * 2;
+	uint64_t bytes = (uint64_t)lines * sizeof(struct ttrec_line);
+	if (lines > TABLE_MAX)
 		return;
-	uint64_t budget = entries > TABLE_USUAL ? tt_g.table_budget / 4 * 3 : tt_g.table_budget;
+	uint64_t budget = lines > TABLE_USUAL ? tt_g.table_budget / 4 * 3 : tt_g.table_budget;
 	if (tt_add_relaxed(&tt_g.p->table_bytes, bytes) + bytes > budget) {
 		tt_sub_relaxed(&tt_g.p->table_bytes, bytes);
 		return;
@@ -178,37 +243,32 @@ static void table_grow(struct tt_self *s)
 		tt_sub_relaxed(&tt_g.p->table_bytes, bytes);
 		return;
 	}
-	struct ttrec_count *old = s->table, *table = (void *)((uint8_t *)(c + 1) + 32);
+	struct ttrec_line *old = s->table, *table = (void *)((uint8_t *)(c + 1) + 32);
 	struct tt_self grown = {.table = table, .table_lines = (uint32_t)bytes - 64};
-	for (uint32_t i = 0; i < old_entries; i++) {
-		struct ttrec_count *from = &old[i];
-		if (!from->lock)
+	for (uint32_t i = 0; i < old_lines; i++) {
+		if (!old[i].lock)
 			continue;
-		struct ttrec_count *to = place_for(&grown, from->lock);
-		if (to->lock) /* hardly ever: all its places are taken */
-			count_evict(s, from);
-		else
-			*to = *from;
+		struct ttrec_line *to = line_for(&grown, old[i].lock);
+		if (to)
+			*to = old[i];
+		else /* hardly ever: all its places are taken */
+			line_evict(s, &old[i]);
 	}
 	uint32_t old_ref = t->table_ref;
 	/* Readers take ref and mask together: the mask is stored first, and only ever grows; they check both again. */
-	uint64_t both = (uint64_t)(entries - 1) << 32 | tt_ref(table);
+	uint64_t both = (uint64_t)(lines - 1) << 32 | tt_ref(table);
 	tt_store_release((uint64_t *)(void *)&t->table_ref, both);
 	s->table = table;
 	s->table_lines = grown.table_lines;
 	if (old_ref) {
-		tt_sub_relaxed(&tt_g.p->table_bytes, (uint64_t)old_entries * sizeof(struct ttrec_count));
+		tt_sub_relaxed(&tt_g.p->table_bytes, (uint64_t)old_lines * sizeof(struct ttrec_line));
 		tt_block_free((struct ttrec_chunk *)(void *)((uint8_t *)old - 32) - 1);
 	} else {
 		/* The inline table is part of the thread record: empty it, its counts live in the new one. */
-		for (uint32_t i = 0; i < TTREC_TABLE_INLINE; i++) {
-			old[i].lock = 0;
-			old[i].n = 0;
-		}
+		__builtin_memset(old, 0, old_lines * sizeof(struct ttrec_line));
 	}
 }
-_Static_assert(
-	TABLE_MAX * sizeof(struct ttrec_count) <= UINT64_C(2048) << (TT_FREE_CLASSES - 1), "the largest class of blocks");
+_Static_assert(TABLE_MAX * sizeof(struct ttrec_line) <= UINT64_C(2048) << (TT_FREE_CLASSES - 1), "the largest class of blocks");
 _Static_assert(__builtin_offsetof(struct ttrec_thread, table_ref) % 8 == 0, "table_ref and table_mask are stored as one word");
 
 /* ------------------------------------------------------------------ misses */
@@ -228,56 +288,112 @@ void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, u
 	e->next = (uint16_t)(e->n + gap);
 }
 
-/* As another entry has it, but with nothing counted. */
+/* As another entry was, but with nothing counted. */
 static void entry_again(struct ttrec_count *e, const struct ttrec_count *as)
 {
-	e->site = as->site;
 	e->next = (uint16_t)(as->next - as->n);
 	e->gap = as->gap;
-	e->uid = as->uid;
-	tt_store_release(&e->lock, as->lock);
+	tt_store_release(&e->site, as->site);
+}
+
+static void line_again(struct ttrec_line *line, const struct ttrec_line *as)
+{
+	line->uid = as->uid;
+	line->nests = as->nests;
+	for (unsigned i = 0; i < TTREC_LINE_COUNTS; i++)
+		entry_again(&line->count[i], &as->count[i]);
+	tt_store_release(&line->lock, as->lock);
 }
 
 /* Is there a total that its count can go to? */
 static bool has_total(const struct ttrec_count *e)
 {
-	struct ttrec_lock *l = tt_entry_lock(e);
-	return l && tt_lsite_get(l, e->site);
+	struct ttrec_lock *l = e->site ? tt_entry_lock(e) : NULL;
+	return !e->site || (l && tt_lsite_get(l, e->site));
 }
 
-/*
- * Where a (lock, site) goes is decided when it is first met, which may be long before it is used much. One that is not looked
- * for first changes places with that of its lock's first which is used least, if it is used twice as much. Both begin again at
- * 0, so that they do not change back before one of them was used more. Returns where it is now.
- */
-static struct ttrec_count *promote(struct tt_self *s, struct ttrec_count *e)
+static bool line_has_totals(const struct ttrec_line *line)
 {
-	uint32_t hash = tt_lock_hash(e->lock);
-	struct ttrec_count *home = tt_home(s, hash), *beside = tt_beside(s, hash);
-	if (e == home || e == home + 1)
-		return e;
-	struct ttrec_count *to = home[1].n < home->n ? home + 1 : home;
-	if (e != beside && e != beside + 1) {
-		for (unsigned i = 0; i < 2; i++)
-			if (beside[i].n < to->n)
-				to = beside + i;
-	}
-	if (e->n / 2 <= to->n || !has_total(e) || (to->lock && !has_total(to)))
+	bool has = true;
+	for (unsigned i = 0; has && line->lock && i < TTREC_LINE_COUNTS; i++)
+		has = has_total(&line->count[i]);
+	return has;
+}
+
+/* What has no entries is of no lock. */
+static void line_relinquish(struct ttrec_line *line)
+{
+	uint64_t sites = 0;
+	for (unsigned i = 0; i < TTREC_LINE_COUNTS; i++)
+		sites |= line->count[i].site;
+	if (!sites)
+		tt_store_release(&line->lock, UINT64_C(0));
+}
+
+/* Changes places with another entry of its lock. */
+static struct ttrec_count *promote_entry(struct tt_self *s, struct ttrec_count *e, struct ttrec_count *to)
+{
+	if (e->n / 2 <= to->n || tt_entry_line(e)->uid != tt_entry_line(to)->uid || !has_total(e) || !has_total(to))
 		return e;
 	struct ttrec_count mine = *e, other = *to;
 	count_evict(s, e);
 	count_evict(s, to);
 	entry_again(to, &mine);
-	/* Another lock's, which shares the line: it goes only where that lock looks for it, too. Else it begins anew when it is
-	 * used. */
-	bool same_window = (e - s->table) / TT_WINDOW == (to - s->table) / TT_WINDOW;
-	if (other.lock && (other.lock == mine.lock || same_window))
+	if (other.site)
 		entry_again(e, &other);
+	else
+		line_relinquish(tt_entry_line(e));
 	return to;
 }
 
 /*
- * The (lock, site) is not in the table: find the lock, make room, fill the entry with n = 0. The caller counts.
+ * Its line changes places with one where its lock is looked for first. Another lock's goes only where that is looked for, too;
+ * else it begins anew when it is used.
+ */
+static struct ttrec_count *promote_line(struct tt_self *s, struct ttrec_count *e, struct ttrec_line *to)
+{
+	struct ttrec_line *line = tt_entry_line(e);
+	if (line_uses(line) / 2 <= line_uses(to) || !line_has_totals(line) || !line_has_totals(to))
+		return e;
+	struct ttrec_line mine = *line, other = *to;
+	line_evict(s, line);
+	line_evict(s, to);
+	line_again(to, &mine);
+	if (other.lock && (line - s->table) / TT_WINDOW == (to - s->table) / TT_WINDOW)
+		line_again(line, &other);
+	return &to->count[e - line->count];
+}
+
+/*
+ * Where a (lock, site) goes is decided when it is first met, which may be long before it is used much. One that is not looked
+ * for first changes places with that of its lock's first which is used least, if it is used twice as much; or its line with
+ * another lock's. Both begin again at 0, so that they do not change back before one of them was used more. Returns where it is
+ * now.
+ */
+static struct ttrec_count *promote(struct tt_self *s, struct ttrec_count *e)
+{
+	struct ttrec_line *line = tt_entry_line(e), *home = tt_home(s, tt_lock_hash(line->lock)), *beside = tt_beside(s, home);
+	bool own_home = home->lock == line->lock, own_beside = beside->lock == line->lock;
+	if (line == home)
+		return e;
+	if (!own_home && (line == beside || !own_beside))
+		return promote_line(s, e, line != beside && line_uses(beside) < line_uses(home) ? beside : home);
+	struct ttrec_count *to = least_used(own_home ? home : beside);
+	if (own_home && own_beside && line != beside && least_used(beside)->n < to->n)
+		to = least_used(beside);
+	return promote_entry(s, e, to);
+}
+
+/* The count goes to its total, before it fills its 32 bits. */
+static void begin_again(struct tt_self *s, struct ttrec_count *e)
+{
+	struct ttrec_count mine = *e;
+	count_evict(s, e);
+	entry_again(e, &mine);
+}
+
+/*
+ * The (lock, site) is not in the table: find the lock, make room, fill the entry, with nothing counted. The caller counts.
  */
 struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth)
 {
@@ -288,24 +404,20 @@ struct ttrec_count *tt_count_miss(struct tt_self *s, uint64_t lock, uint64_t sit
 		tt_drop(TTREC_DROP_COUNT);
 		return NULL;
 	}
-	if (s->pressure >= tt_table_entries(s) / 8) {
+	if (s->pressure >= tt_table_size(s) / 8) {
 		s->pressure = 0;
 		table_grow(s);
 	}
-	struct ttrec_count *e = place_for(s, lock);
-	if (e->lock)
-		count_evict(s, e);
+	struct ttrec_count *e = place_for(s, lock, tt_lock_uid(l), tt_lock_counted(s, l));
 	tt_or_relaxed(&l->sharers, tt_own_bit(s));
 	if (unlikely(l->kind == TTREC_KIND_SEM && tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_GUESSED))
 		tt_filter_set(lock); /* it was light until now */
 	tt_module_seen(TTREC_SITE_PC(site));
 	struct ttrec_lsite *ls = tt_lsite_find(l, site);
-	e->site = site;
-	e->uid = tt_lock_uid(l);
-	e->n = 0;
 	uint64_t samples = ls ? tt_load_relaxed(&ls->hold_samples) : 0;
 	tt_count_next(s, e, samples, samples ? tt_load_relaxed(&ls->hold_timed_ns) / samples : 0);
-	tt_store_release(&e->lock, lock);
+	tt_store_relaxed(&e->n, 0u); /* a handler that emptied it under a hook may have left that hook's one there */
+	tt_store_release(&e->site, site);
 	return e;
 }
 
@@ -315,6 +427,8 @@ struct ttrec_count *tt_count_at(
 {
 	if (!e && !(e = tt_count_miss(s, lock, site, birth)))
 		return NULL;
+	if (unlikely(e->n >= TT_COUNT_MAX))
+		begin_again(s, e);
 	if (unlikely(!(e->n % TT_PROMOTE)))
 		e = promote(s, e);
 	tt_own_add(&e->n, 1);
@@ -439,7 +553,7 @@ struct ttrec_count *tt_count_taken(struct tt_self *s, uint64_t lock, uint64_t si
 		}
 	}
 	e = tt_count_at(s, e, lock, site, birth);
-	*uid = e ? e->uid : 0xffffffffu;
+	*uid = e ? tt_entry_line(e)->uid : 0xffffffffu;
 	return e;
 }
 
@@ -470,22 +584,19 @@ void tt_count_forget(struct tt_self *s, uint64_t lock, bool counted)
 		return;
 	uint32_t hash = tt_lock_hash(lock), windows[2] = {tt_window(s, hash), second_window(s, hash)};
 	for (uint32_t i = 0; i < 2 * TT_WINDOW; i++) {
-		struct ttrec_count *e = &s->table[windows[i / TT_WINDOW] + i % TT_WINDOW];
-		if (e->lock == lock)
-			count_evict(s, e);
+		struct ttrec_line *line = &s->table[windows[i / TT_WINDOW] + i % TT_WINDOW];
+		if (line->lock == lock)
+			line_evict(s, line);
 	}
 }
 
-/* Entries whose lock died or was born again since; for threads that missed more deaths than the ring holds. */
+/* Lines whose lock died or was born again since; for threads that missed more deaths than the ring holds. */
 static void table_check_all(struct tt_self *s)
 {
-	for (uint32_t i = 0; i < tt_table_entries(s); i++) {
-		struct ttrec_count *e = &s->table[i];
-		if (!e->lock)
-			continue;
-		const struct ttrec_lock *l = tt_entry_lock(e);
-		if (!l || (tt_load_relaxed(&l->flags) & TTREC_LOCK_DEAD) || tt_lock_uid(l) != e->uid)
-			count_evict(s, e);
+	for (struct ttrec_line *line = s->table; line < s->table + tt_table_size(s); line++) {
+		const struct ttrec_lock *l = line->lock ? tt_lock_by_index(TTREC_UID_INDEX(line->uid)) : NULL;
+		if (line->lock && (!l || tt_lock_is_dead(l) || tt_lock_uid(l) != line->uid))
+			line_evict(s, line);
 	}
 }
 
@@ -513,9 +624,9 @@ void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to)
 /* Operations that the table of this slot counted since it was made, with what it gave up. */
 uint64_t tt_count_total(const struct ttrec_thread *t)
 {
-	const struct ttrec_count *table = t->table_ref ? tt_at(t->table_ref) : t->table;
+	const struct ttrec_line *table = t->table_ref ? tt_at(t->table_ref) : t->table;
 	uint64_t sum = t->evicted;
 	for (uint32_t i = 0; i <= t->table_mask; i++)
-		sum += table[i].n;
+		sum += line_uses(&table[i]);
 	return sum;
 }

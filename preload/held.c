@@ -196,7 +196,7 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 				.end_ns = now,
 				.dur_ns = ns,
 				.site = TTREC_SITE_PC(site),
-				.uid = e ? e->uid : 0,
+				.uid = e ? tt_entry_line(e)->uid : 0,
 				.op = (uint16_t)TTREC_SITE_OP(site),
 			});
 }

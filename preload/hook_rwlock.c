@@ -145,10 +145,13 @@ TT_INLINE bool rwlock_read(struct tt_self *s, pthread_rwlock_t *rw, uint64_t sit
 	if (!tt_entered(s) || unlikely(!tt_inline.rwlock))
 		return false;
 	struct tt_ready ready;
-	struct ttrec_count *home = tt_near(s, (uintptr_t)rw), *e = tt_near_entry(home, (uintptr_t)rw, site);
-	if (unlikely(!e))
-		e = tt_near_entry(tt_beside_pair(s, home), (uintptr_t)rw, site);
-	if (unlikely(!e || !tt_near_held(s, e, site, TTREC_OP_RDLOCK, &ready)) || unlikely(!rwlock_come(rw)))
+	struct ttrec_line *line = tt_near(s, (uintptr_t)rw);
+	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)rw, site);
+	if (unlikely(!e)) {
+		line = tt_beside(s, line);
+		e = tt_near_entry(line, (uintptr_t)rw, site);
+	}
+	if (unlikely(!e || !tt_near_held(s, line, e, site, TTREC_OP_RDLOCK, &ready)) || unlikely(!rwlock_come(rw)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)rw, site);
 	return true;

@@ -270,7 +270,8 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 {
 	if (!tt_entered(s))
 		return false;
-	struct ttrec_count *e = tt_near_entry(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
+	struct ttrec_line *line = tt_near(s, (uintptr_t)sem);
+	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)sem, site);
 	if (unlikely(!e))
 		return false;
 	if (e->gap & GAP_FOREIGN) {
@@ -280,8 +281,8 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec
 		return true;
 	}
 	struct tt_ready ready;
-	if (unlikely(!tt_near_held(s, e, site, op, &ready)) || unlikely(ready.depth && ready.h[-1].lock == (uintptr_t)sem) ||
-		unlikely(!sem_unit(sem, ok)))
+	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)) ||
+		unlikely(ready.depth && ready.h[-1].lock == (uintptr_t)sem) || unlikely(!sem_unit(sem, ok)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)sem, site);
 	return true;
@@ -362,7 +363,7 @@ TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 	if (!tt_entered(s) || unlikely(!tt_load_relaxed(&tt_inline.sem_try)))
 		return false;
 	struct ttrec_count *e = tt_count_probe(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED));
-	if (unlikely(!e))
+	if (unlikely(!e || e->n >= TT_COUNT_MAX))
 		return false;
 	tt_own_add(&e->n, 1);
 	return true;
@@ -468,7 +469,7 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	if (!held && guess_post(s, sem, site))
 		return sem_post_any(sem);
 	struct ttrec_count *e = held || tt_held_find(s, (uintptr_t)sem) ? NULL : tt_count_probe(s, (uintptr_t)sem, site);
-	if (!held && (!e || !(e->gap & GAP_FOREIGN)))
+	if (!held && (!e || !(e->gap & GAP_FOREIGN) || e->n >= TT_COUNT_MAX))
 		return sem_post_slow(s, sem, site, cfa);
 	if (e)
 		tt_own_add(&e->n, 1);
@@ -490,8 +491,8 @@ TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
 		tt_release_plain_from(s, depth);
 		return true;
 	}
-	struct ttrec_count *e = tt_of_pair(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
-	if (unlikely(!e || !(e->gap & GAP_FOREIGN) || !sem_post_fast(sem)))
+	struct ttrec_count *e = tt_of_line(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
+	if (unlikely(!e || !(e->gap & GAP_FOREIGN) || e->n >= TT_COUNT_MAX || !sem_post_fast(sem)))
 		return false;
 	tt_own_add(&e->n, 1);
 	return true;

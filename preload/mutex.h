@@ -124,18 +124,20 @@ TT_INLINE enum tt_mutex_fast tt_mutex_lock_fast(struct tt_self *s, pthread_mutex
 {
 	if (!tt_entered(s) || !tt_mutex_is_plain(m))
 		return TT_MUTEX_OUT;
-	struct ttrec_count *home = tt_near_ask(s, (uintptr_t)m);
+	struct ttrec_line *line = tt_near_ask(s, (uintptr_t)m);
 	if (unlikely(!tt_mutex_take(s, m)))
 		return TT_MUTEX_OUT;
 	struct tt_ready ready;
-	struct ttrec_count *e = tt_near_entry(home, (uintptr_t)m, site);
+	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)m, site);
 	if (unlikely(!e)) {
-		/* A lock of more than two places may well be one that others are taken within: another line that is far away.
-		 */
-		__builtin_prefetch(tt_dep_near(s, (uintptr_t)m));
-		e = tt_near_entry(tt_beside_pair(s, home), (uintptr_t)m, site);
+		line = tt_beside(s, line);
+		e = tt_near_entry(line, (uintptr_t)m, site);
 	}
-	if (unlikely(!e || !tt_near_held(s, e, site, op, &ready)))
+	if (unlikely(!e))
+		return TT_MUTEX_TAKEN;
+	if (line->nests)
+		__builtin_prefetch(tt_dep_near(s, (uintptr_t)m));
+	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)))
 		return TT_MUTEX_TAKEN;
 	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	return TT_MUTEX_DONE;

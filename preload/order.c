@@ -108,7 +108,7 @@ void tt_order_memo(struct tt_self *s, const struct ttrec_count *e, uint64_t belo
 	if (!has_cache(s))
 		return;
 	struct tt_memo *m = (struct tt_memo *)(uintptr_t)tt_memo_of(s, e);
-	*m = (struct tt_memo){.below = below, .site = e->site, .hash = hash, .uid = e->uid};
+	*m = (struct tt_memo){.below = below, .site = e->site, .hash = hash, .uid = tt_entry_line(e)->uid};
 }
 
 /* A cache of the first size, or of the next. Its entries are hashes, which do not tell their places in a larger one: it is

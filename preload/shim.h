@@ -101,9 +101,14 @@ TT_INLINE struct ttrec_lock *tt_lock_by_index(uint32_t index)
 	uint32_t ref = tt_load_acquire(&tt_g.p->lock_slab[index / TTREC_SLAB_LOCKS]);
 	return ref ? (struct ttrec_lock *)tt_at(ref) + index % TTREC_SLAB_LOCKS : NULL;
 }
+/* The line of an entry of a table. */
+TT_INLINE struct ttrec_line *tt_entry_line(const struct ttrec_count *e)
+{
+	return (struct ttrec_line *)((uintptr_t)e & ~(uintptr_t)(sizeof(struct ttrec_line) - 1));
+}
 TT_INLINE struct ttrec_lock *tt_entry_lock(const struct ttrec_count *e)
 {
-	return tt_lock_by_index(TTREC_UID_INDEX(e->uid));
+	return tt_lock_by_index(TTREC_UID_INDEX(tt_entry_line(e)->uid));
 }
 TT_INLINE uint64_t tt_filter_bit(uint64_t address)
 {
@@ -347,52 +352,53 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
 
 /* ------------------------------------------------------------------ the hot path */
 
-#define TT_WINDOW  16u /* entries among which sites of one lock are looked for first */
-#define TT_PROMOTE 16u /* operations after which an entry may deserve a better place */
+#define TT_WINDOW    8u         /* lines among which those of one lock are looked for first */
+#define TT_PROMOTE   16u        /* operations after which an entry may deserve a better place */
+#define TT_COUNT_MAX (1u << 31) /* where an entry is asked whether it has room for another operation */
 
 /*
- * The window of a lock; in it the pair of entries, one cache line, where its first two sites go: a thread that takes one of
- * thousands of locks has to wait for one line of the table, not for one a site. Further sites go where their own bits say.
+ * The window of a lock; in it the line where its first three sites go: a thread that takes one of thousands of locks has to
+ * wait for one line of the table, not for one a site. Further sites go to other lines of the window.
  */
 TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
 {
 	/* The multiplier as an instruction can hold it: 32 bits with a sign. */
 	return (uint32_t)(lock * (uint64_t)(int32_t)0x9e3779b1 >> 16);
 }
-TT_INLINE uint32_t tt_table_entries(const struct tt_self *s)
+TT_INLINE uint32_t tt_table_size(const struct tt_self *s)
 {
-	return (s->table_lines + 64) / (uint32_t)sizeof(struct ttrec_count);
+	return s->table_lines / (uint32_t)sizeof(struct ttrec_line) + 1;
 }
-TT_INLINE struct ttrec_count *tt_home(const struct tt_self *s, uint32_t hash)
+TT_INLINE struct ttrec_line *tt_home(const struct tt_self *s, uint32_t hash)
 {
-	return (struct ttrec_count *)(void *)((uint8_t *)s->table + (hash & s->table_lines));
+	return (struct ttrec_line *)(void *)((uint8_t *)s->table + (hash & s->table_lines));
 }
 TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
-	return (hash & s->table_lines) / (uint32_t)sizeof(struct ttrec_count) & ~(TT_WINDOW - 1u);
+	return (hash & s->table_lines) / (uint32_t)sizeof(struct ttrec_line) & ~(TT_WINDOW - 1u);
 }
-/* The pair beside a lock's first: processors fetch two lines at once. */
-TT_INLINE struct ttrec_count *tt_beside_pair(const struct tt_self *s, const struct ttrec_count *home)
+/* The line beside a lock's first: processors fetch two at once. */
+TT_INLINE struct ttrec_line *tt_beside(const struct tt_self *s, const struct ttrec_line *home)
 {
-	return (struct ttrec_count *)(void *)((uint8_t *)s->table + (((uintptr_t)home - (uintptr_t)s->table) ^ 64u));
-}
-TT_INLINE struct ttrec_count *tt_beside(const struct tt_self *s, uint32_t hash)
-{
-	return tt_beside_pair(s, tt_home(s, hash));
+	return (struct ttrec_line *)(void *)((uint8_t *)s->table + (((uintptr_t)home - (uintptr_t)s->table) ^ sizeof(*home)));
 }
 
-/* The entry for (lock, site), if it is one of the pair that begins at e; else NULL. */
-TT_INLINE struct ttrec_count *tt_of_pair(struct ttrec_count *e, uint64_t lock, uint64_t site)
+/* The entry for (lock, site), if it is in that line; else NULL. */
+TT_INLINE struct ttrec_count *tt_of_line(struct ttrec_line *line, uint64_t lock, uint64_t site)
 {
-	return unlikely(e->lock != lock || e->site != site) && ((++e)->lock != lock || e->site != site) ? NULL : e;
+	struct ttrec_count *e = line->count;
+	if (unlikely(line->lock != lock))
+		return NULL;
+	return likely(e->site == site) || likely((++e)->site == site) || (++e)->site == site ? e : NULL;
 }
+_Static_assert(TTREC_LINE_COUNTS == 3, "tt_of_line");
 
 /* The thread's entry for (lock, site), if it is where it is looked for first. NULL: look further (tt_count_find). */
 TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
-	uint32_t hash = tt_lock_hash(lock);
-	struct ttrec_count *e = tt_of_pair(tt_home(s, hash), lock, site);
-	return likely(e) ? e : tt_of_pair(tt_beside(s, hash), lock, site);
+	struct ttrec_line *home = tt_home(s, tt_lock_hash(lock));
+	struct ttrec_count *e = tt_of_line(home, lock, site);
+	return likely(e) ? e : tt_of_line(tt_beside(s, home), lock, site);
 }
 
 /*
@@ -490,7 +496,8 @@ TT_INLINE const struct tt_memo *tt_memo_of(const struct tt_self *s, const struct
 {
 	return (const void *)((const uint8_t *)tt_memos(s) + ((uintptr_t)e & (TT_MEMOS - 1) * sizeof(struct tt_memo)));
 }
-_Static_assert(sizeof(struct tt_memo) == sizeof(struct ttrec_count), "an entry's address tells its memo's");
+_Static_assert(
+	2 * sizeof(struct tt_memo) == sizeof(struct ttrec_line), "a line has two: of its first entry, and of the others");
 
 /*
  * The books of one acquisition in two halves. prepare: before the lock is tried, everything is looked up; its loads go
@@ -499,7 +506,7 @@ _Static_assert(sizeof(struct tt_memo) == sizeof(struct ttrec_count), "an entry's
  *
  * Not bracketed: a signal handler that comes in between and uses hooks finds either the state before, or a raised
  * depth above which its own entries go and leave again. (Should it evict the very entry in between, one acquisition is counted
- * for another site.)
+ * for another site, or not at all.)
  */
 struct tt_ready {
 	struct ttrec_count *e; /* NULL: not ready */
@@ -508,16 +515,29 @@ struct tt_ready {
 	uint32_t depth;
 };
 
+/* Something is wanted while `top` is held: with that lock, what is known of its order is to be asked for. */
+TT_INLINE void tt_nests(const struct tt_self *s, const struct ttrec_held *top)
+{
+	struct ttrec_line *line = tt_home(s, tt_lock_hash(top->lock));
+	if (unlikely(line->lock != top->lock))
+		line = tt_beside(s, line);
+	if (line->lock == top->lock && unlikely(!line->nests))
+		line->nests = 1;
+}
+
 /* With the entry, if it allows that: the rest of r. wanted: tt_dep_near() of `lock`. */
 TT_INLINE void tt_acquire_with(const struct tt_self *s, struct tt_ready *r, struct ttrec_count *e, const tt_dep_set *wanted,
 	uint64_t lock, uint64_t site)
 {
-	uint32_t uid = e->uid, d = r->depth;
+	uint32_t uid = tt_entry_line(e)->uid, d = r->depth;
 	if (unlikely((uint16_t)(e->n + 1) == e->next))
 		return;
 	uint64_t below = d ? r->h[-1].hash : 0;
-	if (d && unlikely(d >= s->t->held_cap || !tt_dep_known(s, r->h - 1, wanted, lock, tt_dep_tag(s, below, uid, site))))
-		return;
+	if (d) {
+		tt_nests(s, r->h - 1);
+		if (unlikely(d >= s->t->held_cap || !tt_dep_known(s, r->h - 1, wanted, lock, tt_dep_tag(s, below, uid, site))))
+			return;
+	}
 	r->hash = tt_held_hash(below, tt_held_own(uid, site));
 	r->e = e;
 }
@@ -559,7 +579,7 @@ TT_INLINE struct tt_ready tt_acquire_taken(const struct tt_self *s, uint64_t loc
 }
 
 /*
- * The same at its shortest, and in so few registers that a hook has none to save: an entry that is where its lock's first two
+ * The same at its shortest, and in so few registers that a hook has none to save: an entry that is where its lock's first
  * sites go, and nothing held, or what was held when the memo was made. tt_near_entry() NULL, tt_near_held() false: not so, take
  * tt_acquire_prepare(). op: that of `site`, as a constant.
  *
@@ -567,34 +587,35 @@ TT_INLINE struct tt_ready tt_acquire_taken(const struct tt_self *s, uint64_t loc
  * so the hook asks for the entry (tt_near_ask), takes the lock, and only then looks: what waits for the entry is what comes
  * after, and the processor goes on with that meanwhile.
  */
-TT_INLINE struct ttrec_count *tt_near(const struct tt_self *s, uint64_t lock)
+TT_INLINE struct ttrec_line *tt_near(const struct tt_self *s, uint64_t lock)
 {
 	return tt_home(s, tt_lock_hash(lock));
 }
-TT_INLINE struct ttrec_count *tt_near_ask(const struct tt_self *s, uint64_t lock)
+TT_INLINE struct ttrec_line *tt_near_ask(const struct tt_self *s, uint64_t lock)
 {
-	struct ttrec_count *e = tt_near(s, lock);
-	tt_prefetch_write((uintptr_t)e);
-	return e;
+	struct ttrec_line *line = tt_near(s, lock);
+	tt_prefetch_write((uintptr_t)line);
+	return line;
 }
-TT_INLINE struct ttrec_count *tt_near_entry(struct ttrec_count *e, uint64_t lock, uint64_t site)
+TT_INLINE struct ttrec_count *tt_near_entry(struct ttrec_line *line, uint64_t lock, uint64_t site)
 {
-	e = tt_of_pair(e, lock, site);
+	struct ttrec_count *e = tt_of_line(line, lock, site);
 	return unlikely(!e || (uint16_t)(e->n + 1) == e->next) ? NULL : e;
 }
-TT_INLINE bool tt_near_held(const struct tt_self *s, struct ttrec_count *e, uint64_t site, enum ttrec_op op, struct tt_ready *r)
+TT_INLINE bool tt_near_held(const struct tt_self *s, const struct ttrec_line *line, struct ttrec_count *e, uint64_t site,
+	enum ttrec_op op, struct tt_ready *r)
 {
 	uint32_t d = s->t->held_depth;
 	r->e = e;
 	r->h = s->held + d;
 	r->depth = d;
 	if (likely(!d)) {
-		r->hash = tt_held_own(e->uid, TTREC_SITE(UINT64_C(0), op));
+		r->hash = tt_held_own(line->uid, TTREC_SITE(UINT64_C(0), op));
 		return true;
 	}
 	const struct tt_memo *m = tt_memo_of(s, e);
 	r->hash = m->hash;
-	return likely(m->below == r->h[-1].hash && m->site == site && m->uid == e->uid);
+	return likely(m->below == r->h[-1].hash && m->site == site && m->uid == line->uid);
 }
 
 TT_INLINE void tt_acquire_commit(struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)

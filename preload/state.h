@@ -57,7 +57,7 @@ extern union tt_epoch_mem {
 #define TT_FILTER_BITS       (1u << 22) /* 1 GiB of addresses: the arenas of malloc lie 64 MiB apart */
 #define TT_RULE_BYTES        (256u << 10)
 #define TT_DEP_SIZES         3u /* of the dependency caches: order.c */
-#define TT_FREE_CLASSES      9u
+#define TT_FREE_CLASSES      10u
 #define TT_HOLD_PERIOD_USUAL 512u
 #define TT_HOLD_PERIOD_MAX   16384u /* twice that fits below the flag in ttrec_count.gap: hook_sem.c */
 
@@ -111,7 +111,7 @@ struct tt_private {
 	uint64_t dep_free[TT_DEP_SIZES];
 	uint64_t stack_last_free; /* see stacks.c */
 	uint64_t small;           /* not 0: some lock is but a word, and may lie beside another in any block */
-	uint64_t reserved[5];     /* else the compiler would pad: `rules` begins a cache line, and clang-tidy wants that said */
+	uint64_t reserved[4];     /* else the compiler would pad: `rules` begins a cache line, and clang-tidy wants that said */
 	uint64_t slot_total[TT_MAX_SLOTS]; /* operations of the slot's table when its last thread was gone */
 	uint64_t start_arg[TT_MAX_SLOTS];  /* argument of a start routine, from create until the thread runs */
 	uint8_t rules[TT_RULE_BYTES] __attribute__((aligned(64)));
@@ -185,7 +185,7 @@ struct tt_self {
 	uint32_t tid;   /* as in *t */
 	struct ttrec_thread *t;
 	struct ttrec_held *held;
-	struct ttrec_count *table;
+	struct ttrec_line *table;
 	const tt_dep_set *deps; /* known dependencies, behind the memos; of tt_no_deps until the first nested acquire */
 	uint64_t deps_salt;     /* changes with the thread's segment */
 	uint32_t table_lines;   /* bytes of the table - 64: masks the offset of a line */

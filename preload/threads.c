@@ -262,7 +262,7 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 	tt_store_relaxed(&tt_g.p->tid_map[t->tid % TT_TID_MAP], t->slot + 1);
 	s->t = t;
 	s->table = t->table_ref ? tt_at(t->table_ref) : t->table;
-	s->table_lines = (t->table_mask + 1) * (uint32_t)sizeof(struct ttrec_count) - 64;
+	s->table_lines = (t->table_mask + 1) * (uint32_t)sizeof(struct ttrec_line) - 64;
 	s->held = t->held_ref ? tt_at(t->held_ref) : t->held;
 	s->pressure = s->deps_misses = 0;
 	/* In a forked child these speak of another recording. */

@@ -252,10 +252,10 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 bool tt_block_again(struct tt_self *s, struct tt_block *b, uint64_t object, uint64_t site, uint64_t other)
 {
 	/* Where it is looked for first it needs no better place. */
-	struct ttrec_count *e = tt_of_pair(tt_home(s, tt_lock_hash(object)), object, site);
+	struct ttrec_count *e = tt_of_line(tt_home(s, tt_lock_hash(object)), object, site);
 	if (!e && (e = tt_count_probe(s, object, site)) && e->n % TT_PROMOTE == 0)
 		return false;
-	const struct ttrec_lock *l = e ? tt_entry_lock(e) : NULL;
+	const struct ttrec_lock *l = e && e->n < TT_COUNT_MAX ? tt_entry_lock(e) : NULL;
 	if (!l || tt_load_relaxed(&l->other) != other)
 		return false;
 	struct ttrec_hint *k = hint_place(s, l->index, site, 0);
@@ -266,7 +266,7 @@ bool tt_block_again(struct tt_self *s, struct tt_block *b, uint64_t object, uint
 	b->object = object;
 	b->site = site;
 	b->wait_class = TTREC_WAIT_COND;
-	b->uid = e->uid;
+	b->uid = tt_entry_line(e)->uid;
 	b->holder = b->holder_site = 0;
 	b->pair = k->pair;
 	b->rare = b->chosen = false;

@@ -34,24 +34,24 @@ at_most()
 		"instructions of '$1' (natively $native)"
 }
 
-@test "an uncontended mutex pair costs at most 28 instructions more" {
-	at_most mutex 28
+@test "an uncontended mutex pair costs at most 31 instructions more" {
+	at_most mutex 31
 }
 
-@test "three nested mutexes cost at most 109 instructions more" {
-	at_most nested3 109
+@test "three nested mutexes cost at most 114 instructions more" {
+	at_most nested3 114
 }
 
 @test "two mutexes released out of order cost at most 220 instructions more" {
 	at_most hand-over-hand 220
 }
 
-@test "a read pair of a rwlock costs at most 27 instructions more" {
-	at_most rwlock-read 27
+@test "a read pair of a rwlock costs at most 31 instructions more" {
+	at_most rwlock-read 31
 }
 
-@test "a semaphore's wait and post cost at most 54 instructions more" {
-	at_most sem 54
+@test "a semaphore's wait and post cost at most 56 instructions more" {
+	at_most sem 56
 }
 
 @test "a try of a semaphore that is taken costs at most 39 instructions more" {

@@ -28,7 +28,7 @@
 
 #define TTREC_MAGIC       "TTREC\r\n\x1a" /* 8 bytes; the CR LF and ^Z show text-mode damage, as in PNG */
 #define TTREC_MAJOR       0 /* 0: before release 1.0, no promise; readers refuse any other major they do not know */
-#define TTREC_MINOR       2
+#define TTREC_MINOR       3
 #define TTREC_ENDIAN      0x01020304u
 #define TTREC_HEADER_SIZE 8192u       /* header page plus command line, options, event directory */
 #define TTREC_CHUNK_MAGIC 0x4b435454u /* "TTCK" little endian */
@@ -47,7 +47,7 @@ static inline uint64_t ttrec_ref_offset(uint32_t ref)
 #define TTREC_CHUNKS(X)                                                                                           \
 	X(CHUNK_FREE, 0, "free")        /* claimed but not published, or given back */                            \
 	X(CHUNK_THREAD, 1, "thread")    /* one struct ttrec_thread, then its inline held stack and first table */ \
-	X(CHUNK_TABLE, 2, "table")      /* a larger lock x site table: struct ttrec_count[] */                    \
+	X(CHUNK_TABLE, 2, "table")      /* a larger lock x site table: struct ttrec_line[] */                     \
 	X(CHUNK_HELD, 3, "held")        /* a larger held stack: struct ttrec_held[] */                            \
 	X(CHUNK_LOCK, 4, "lock")        /* struct ttrec_lock[TTREC_SLAB_LOCKS] */                                 \
 	X(CHUNK_LSITE, 5, "lsite")      /* struct ttrec_lsite[] */                                                \
@@ -413,16 +413,20 @@ enum ttrec_held_flag {
 #define TTREC_HELD_FLAGS(site) ((unsigned)((uint64_t)(site) >> 61))
 #define TTREC_HELD_FLAG(flag)  ((uint64_t)(flag) << 61)
 
-/* One (lock, site) count of one thread table. lock == 0: empty. */
+/* A cache line of a thread's table: what was counted of one lock at up to three sites. */
 struct ttrec_count {
-	uint64_t lock; /* address */
-	uint64_t site; /* operation and site */
-	uint64_t n;    /* operations counted here since the entry was made */
-	uint16_t next; /* shim: low 16 bits of the n at which the next hold is timed */
-	uint16_t gap;  /* shim: how many acquisitions that timed hold stands for */
-	uint32_t uid;  /* TTREC_UID of the lock */
+	uint64_t site;      /* operation and site; 0: empty */
+	uint32_t n;         /* operations counted here since the entry was made */
+	uint16_t next, gap; /* shim: low 16 bits of the n at which the next hold is timed; acquisitions that it stands for */
 };
-_Static_assert(sizeof(struct ttrec_count) == 32, "count");
+#define TTREC_LINE_COUNTS 3u
+struct ttrec_line {
+	uint64_t lock;  /* address; 0: empty */
+	uint32_t uid;   /* TTREC_UID of the lock */
+	uint32_t nests; /* shim: not 0: other locks are taken within holds of it */
+	struct ttrec_count count[TTREC_LINE_COUNTS];
+};
+_Static_assert(sizeof(struct ttrec_line) == 64, "line");
 
 /* Classes of waits, totals kept per thread: index of ttrec_thread.waits. */
 #define TTREC_WAITS(X)                                                                                                    \
@@ -470,7 +474,7 @@ struct ttrec_journal {
 	uint64_t word;
 	uint64_t n;
 	uint32_t lsite; /* ref */
-	uint32_t entry; /* index in the thread's table that is being given up */
+	uint32_t entry; /* that is being given up: its line's index in the thread's table * 4 + its own in that */
 };
 
 /*
@@ -493,13 +497,11 @@ struct ttrec_hint {
 	uint32_t stack; /* ref: of some such wait, 0 not known yet */
 	uint32_t n;     /* waits of the pair, as far as this thread knows */
 };
-#define TTREC_HINTS      8u
-#define TTREC_LOCKS_NEAR 32u
-
+#define TTREC_HINTS        8u
+#define TTREC_LOCKS_NEAR   32u
 #define TTREC_HELD_INLINE  16u
-#define TTREC_TABLE_INLINE 64u
+#define TTREC_TABLE_INLINE 32u
 #define TTREC_NAME_MAX     16
-
 /*
  * Behind the chunk header. Written by the thread itself once it runs; by its creator before that; by its joiner after that
  * (the join orders them). The slot is used again after the thread was joined, or was detached and is gone. The table stays with
@@ -529,24 +531,22 @@ struct ttrec_thread {
 	struct ttrec_waiting waiting;
 	struct ttrec_total waits[TTREC_WAIT_SLOTS];
 	/* lock x site table */
-	uint32_t table_ref, table_mask; /* ref of the first ttrec_count (0: inline below); number of entries - 1 */
+	uint32_t table_ref, table_mask; /* ref of the first ttrec_line (0: inline below); number of lines - 1 */
 	uint64_t evicted, base;
 	struct ttrec_journal journal;
-	uint64_t contended;      /* acquisitions that had to wait */
-	uint64_t loop_return_ns; /* when the last loop wait returned; 0 while inside one or never */
-	uint32_t loop;           /* ref of its ttrec_loop */
-	uint32_t table_epoch;    /* shim: deaths of locks that the table has seen */
-	uint32_t logged_first;   /* advanced before that wait is charged: a kill in between loses it */
-	uint32_t logged_next;    /* stored last */
-	/* held stack: depth entries at held_ref (0: inline below). One cache line with the first of them: every release looks
-	 * here. */
+	uint64_t contended;                 /* acquisitions that had to wait */
+	uint64_t loop_return_ns;            /* when the last loop wait returned; 0 while inside one or never */
+	uint32_t loop;                      /* ref of its ttrec_loop */
+	uint32_t table_epoch;               /* shim: deaths of locks that the table has seen */
+	uint32_t logged_first, logged_next; /* next: stored last; first: advanced before that wait is charged */
+	/* Held stack, at held_ref (0: inline below). One cache line with the first of it: every release looks here. */
 	uint32_t held_depth, held_cap;
 	uint32_t held_ref, held_seq; /* held_seq odd: the stack is being rearranged */
 	struct ttrec_held held[TTREC_HELD_INLINE];
 	struct ttrec_hint hints[TTREC_HINTS] __attribute__((aligned(64)));
 	uint32_t locks_near[TTREC_LOCKS_NEAR]; /* shim: index + 1 of locks that were looked for by their addresses */
 	struct ttrec_event logged[TTREC_LOGGED_MAX];
-	struct ttrec_count table[TTREC_TABLE_INLINE];
+	struct ttrec_line table[TTREC_TABLE_INLINE];
 };
 _Static_assert(__builtin_offsetof(struct ttrec_thread, held_depth) % 64 == 0, "held line");
 _Static_assert(sizeof(struct ttrec_thread) % TTREC_ALIGN == 0, "thread chunk");

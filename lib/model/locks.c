@@ -173,23 +173,29 @@ struct model_lock_site *model_lock_site(struct tt_model *m, struct tt_lock *l, c
 	return a;
 }
 
-static void read_table(struct tt_model *m, struct model_process *mp, const struct ttrec_thread *t)
+static void read_line(struct tt_model *m, struct model_process *mp, const struct ttrec_line *line)
 {
-	struct tt_rec_counts c = tt_rec_counts(mp->rec, t);
-	for (uint32_t i = 0; i < c.len; i++) {
-		const struct ttrec_count *e = &c.table[i];
-		uint32_t index = TTREC_UID_INDEX(e->uid);
-		struct tt_site *site = e->lock && e->n ? model_site(m, mp, e->site) : NULL;
+	uint32_t index = TTREC_UID_INDEX(line->uid);
+	struct tt_lock *l = index < mp->lock_limit ? mp->locks[index] : NULL;
+	if (!l)
+		return; /* the reader said so */
+	for (const struct ttrec_count *e = line->count; e < line->count + TTREC_LINE_COUNTS; e++) {
+		struct tt_site *site = e->site && e->n ? model_site(m, mp, e->site) : NULL;
 		if (!site)
 			continue;
-		struct tt_lock *l = index < mp->lock_limit ? mp->locks[index] : NULL;
-		if (!l)
-			continue; /* the reader said so */
 		model_add_ops(&l->ops, site->op, e->n);
 		struct model_lock_site *a = model_lock_site(m, l, site);
 		if (a)
 			a->s.count += e->n;
 	}
+}
+
+static void read_table(struct tt_model *m, struct model_process *mp, const struct ttrec_thread *t)
+{
+	struct tt_rec_counts c = tt_rec_counts(mp->rec, t);
+	for (uint32_t i = 0; i < c.len; i++)
+		if (c.table[i].lock)
+			read_line(m, mp, &c.table[i]);
 }
 
 static void read_lsite(struct tt_model *m, struct model_process *mp, const struct ttrec_lsite *r)

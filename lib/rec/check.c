@@ -56,24 +56,24 @@ static void *claim_block(struct check *k, uint32_t ref, enum ttrec_chunk_type ty
 
 /* ------------------------------------------------------------------ threads */
 
-static struct ttrec_count *thread_table(struct tt_rec *rec, struct ttrec_thread *t)
+static struct ttrec_line *thread_table(struct tt_rec *rec, struct ttrec_thread *t)
 {
 	return t->table_ref ? rec_at(rec, ttrec_ref_offset(t->table_ref)) : t->table;
 }
 
 static void check_table(struct check *k, struct ttrec_thread *t)
 {
-	uint64_t entries = (uint64_t)t->table_mask + 1;
-	bool good = (entries & t->table_mask) == 0;
+	uint64_t lines = (uint64_t)t->table_mask + 1;
+	bool good = (lines & t->table_mask) == 0;
 	if (t->table_ref)
-		good = good && claim_block(k, t->table_ref, TTREC_CHUNK_TABLE, entries, sizeof(struct ttrec_count));
+		good = good && claim_block(k, t->table_ref, TTREC_CHUNK_TABLE, lines, sizeof(struct ttrec_line));
 	else
-		good = good && entries <= TTREC_TABLE_INLINE;
+		good = good && lines <= TTREC_TABLE_INLINE;
 	if (good) {
-		const struct ttrec_count *e = thread_table(k->rec, t);
+		const struct ttrec_line *line = thread_table(k->rec, t);
 		for (uint32_t i = 0; i <= t->table_mask; i++)
-			if (e[i].lock && e[i].n)
-				check_lock_index(k->rec, TTREC_UID_INDEX(e[i].uid));
+			if (line[i].lock && tt_rec_line_operations(&line[i]))
+				check_lock_index(k->rec, TTREC_UID_INDEX(line[i].uid));
 		return;
 	}
 	/* Its counts are lost; the inline table is empty when a larger one is in use. */
@@ -97,9 +97,8 @@ static void settle_journal(struct tt_rec *rec, struct ttrec_thread *t)
 		if (!l || (l->count & 0xfffff) != (slot << 8 | (seq & 0xff)))
 			phase = 0;
 	}
-	if (phase && j->entry <= t->table_mask) {
-		struct ttrec_count *e = &thread_table(rec, t)[j->entry];
-		e->n = 0;
+	if (phase && j->entry / 4 <= t->table_mask && j->entry % 4 < TTREC_LINE_COUNTS) {
+		thread_table(rec, t)[j->entry / 4].count[j->entry % 4].n = 0;
 		moved = j->n;
 	}
 	j->word = 0;

@@ -275,12 +275,20 @@ struct tt_rec_counts tt_rec_counts(const struct tt_rec *rec, const struct ttrec_
 	};
 }
 
+uint64_t tt_rec_line_operations(const struct ttrec_line *line)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < TTREC_LINE_COUNTS; i++)
+		sum += line->count[i].n;
+	return sum;
+}
+
 uint64_t tt_rec_thread_operations(const struct tt_rec *rec, const struct ttrec_thread *t)
 {
 	struct tt_rec_counts c = tt_rec_counts(rec, t);
 	uint64_t sum = t->evicted + c.moved;
 	for (uint32_t i = 0; i < c.len; i++)
-		sum += c.table[i].n;
+		sum += tt_rec_line_operations(&c.table[i]);
 	return sum > t->base ? sum - t->base : 0;
 }
 

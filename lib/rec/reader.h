@@ -167,15 +167,18 @@ const struct ttrec_lsite *tt_rec_lsite(const struct tt_rec *rec, uint32_t ref);
 
 /*
  * The counts of a thread slot's table. An eviction that the process's death (or the snapshot) interrupted is already settled:
- * entries that had arrived in their ttrec_lsite have n = 0 here. Entries with lock == 0 or n == 0 are to be skipped.
- * moved: operations so settled that ttrec_thread.evicted does not hold yet.
+ * entries that had arrived in their ttrec_lsite have n = 0 here. Lines with lock == 0 and entries with site == 0 or n == 0 are
+ * to be skipped. moved: operations so settled that ttrec_thread.evicted does not hold yet.
  */
 struct tt_rec_counts {
-	const struct ttrec_count *table;
-	uint32_t len;
+	const struct ttrec_line *table;
+	uint32_t len; /* lines */
 	uint64_t moved;
 };
 struct tt_rec_counts tt_rec_counts(const struct tt_rec *rec, const struct ttrec_thread *t);
+
+/* Operations counted in a line of the table. */
+uint64_t tt_rec_line_operations(const struct ttrec_line *line);
 
 /* Operations of the thread that owns the slot now: sum(table) + evicted - base. */
 uint64_t tt_rec_thread_operations(const struct tt_rec *rec, const struct ttrec_thread *t);

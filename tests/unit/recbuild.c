@@ -187,7 +187,7 @@ static void *block(struct recbuild *rb, enum ttrec_chunk_type type, uint64_t byt
 	return (uint8_t *)(c + 1) + 32;
 }
 
-static struct ttrec_count *table_of(struct recbuild *rb, struct ttrec_thread *t)
+static struct ttrec_line *table_of(struct recbuild *rb, struct ttrec_thread *t)
 {
 	return t->table_ref ? rb_at(rb, t->table_ref) : t->table;
 }
@@ -197,13 +197,13 @@ static struct ttrec_held *held_of(struct recbuild *rb, struct ttrec_thread *t)
 	return t->held_ref ? rb_at(rb, t->held_ref) : t->held;
 }
 
-void rb_grow_table(struct recbuild *rb, struct ttrec_thread *t, uint32_t entries)
+void rb_grow_table(struct recbuild *rb, struct ttrec_thread *t, uint32_t lines)
 {
-	struct ttrec_count *to = block(rb, TTREC_CHUNK_TABLE, (uint64_t)entries * sizeof(*to)), *from = table_of(rb, t);
+	struct ttrec_line *to = block(rb, TTREC_CHUNK_TABLE, (uint64_t)lines * sizeof(*to)), *from = table_of(rb, t);
 	memcpy(to, from, (t->table_mask + 1) * sizeof(*to));
 	memset(from, 0, (t->table_mask + 1) * sizeof(*to));
 	t->table_ref = rb_ref(rb, to);
-	t->table_mask = entries - 1;
+	t->table_mask = lines - 1;
 }
 
 void rb_grow_held(struct recbuild *rb, struct ttrec_thread *t, uint32_t entries)
@@ -214,14 +214,14 @@ void rb_grow_held(struct recbuild *rb, struct ttrec_thread *t, uint32_t entries)
 	t->held_cap = entries;
 }
 
-struct ttrec_count *rb_count(struct recbuild *rb, struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t site, uint64_t n)
+struct ttrec_line *rb_count(struct recbuild *rb, struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t site, uint32_t n)
 {
-	/* table_epoch is the shim's own word: here the number of entries in use. */
+	/* table_epoch is the shim's own word: here the number of lines in use. */
 	if (t->table_epoch > t->table_mask)
 		die("count", "table is full");
-	struct ttrec_count *e = table_of(rb, t) + t->table_epoch++;
-	*e = (struct ttrec_count){.lock = l->address, .site = site, .n = n, .uid = TTREC_UID(l->index, l->gen)};
-	return e;
+	struct ttrec_line *line = table_of(rb, t) + t->table_epoch++;
+	*line = (struct ttrec_line){.lock = l->address, .uid = TTREC_UID(l->index, l->gen), .count = {{.site = site, .n = n}}};
+	return line;
 }
 
 void rb_held(struct recbuild *rb, struct ttrec_thread *t, uint64_t address, uint64_t site, uint64_t since_ns, unsigned flags)

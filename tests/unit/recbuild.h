@@ -59,12 +59,12 @@ void *rb_var(struct recbuild *rb, enum ttrec_var_type type, uint32_t size);
 /* ------------------------------------------------------------------ records */
 
 struct ttrec_thread *rb_thread(struct recbuild *rb, uint64_t serial, enum ttrec_thread_state state);
-/* Gives the thread a larger table, as table_grow() does. entries: power of two. */
-void rb_grow_table(struct recbuild *rb, struct ttrec_thread *t, uint32_t entries);
+/* Gives the thread a larger table, as table_grow() does. lines: power of two. */
+void rb_grow_table(struct recbuild *rb, struct ttrec_thread *t, uint32_t lines);
 /* The same for its held stack. */
 void rb_grow_held(struct recbuild *rb, struct ttrec_thread *t, uint32_t entries);
-struct ttrec_count *rb_count(
-	struct recbuild *rb, struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t site, uint64_t n);
+/* In a line of its own, as its first entry. */
+struct ttrec_line *rb_count(struct recbuild *rb, struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t site, uint32_t n);
 /* since_ns 0: not timed. flags: enum ttrec_held_flag besides TIMED. */
 void rb_held(struct recbuild *rb, struct ttrec_thread *t, uint64_t address, uint64_t site, uint64_t since_ns, unsigned flags);
 void rb_waiting(struct ttrec_thread *t, const struct ttrec_lock *l, uint64_t site, uint64_t since_ns, uint64_t other);

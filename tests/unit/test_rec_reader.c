@@ -282,15 +282,17 @@ static uint64_t evicted_sum(unsigned phase, bool added, bool cleared, uint32_t s
 	struct ttrec_lock *l = rb_lock(rb, TTREC_KIND_MUTEX, 0x10, RB_SITE(0x1000, LOCK));
 	struct ttrec_thread *t = rb_thread(rb, 1, TTREC_THREAD_RUNNING);
 	t->slot = slot;
-	rb_count(rb, t, l, RB_SITE(0x2000, LOCK), 1);
-	struct ttrec_count *e = rb_count(rb, t, l, RB_SITE(0x1000, LOCK), 40);
+	rb_count(rb, t, l, RB_SITE(0x3000, LOCK), 0);
+	struct ttrec_line *line = rb_count(rb, t, l, RB_SITE(0x2000, LOCK), 1);
+	struct ttrec_count *e = &line->count[2];
+	*e = (struct ttrec_count){.site = RB_SITE(0x1000, LOCK), .n = 40};
 	struct ttrec_lsite *s = rb_lsite(rb, l, RB_SITE(0x1000, LOCK), added ? 140 : 100);
 	uint64_t seq = 0x301, tag = slot + 1 < 4096 ? slot + 1 : 0;
 	s->count |= added ? tag << 8 | (seq & 0xff) : 3 << 8 | 9;
 	t->journal = (struct ttrec_journal){
-		.word = seq << 2 | phase, .n = 40, .lsite = rb_ref(rb, s), .entry = (uint32_t)(e - t->table)};
+		.word = seq << 2 | phase, .n = 40, .lsite = rb_ref(rb, s), .entry = (uint32_t)(line - t->table) * 4 + 2};
 	if (cleared)
-		e->n = e->lock = 0;
+		e->site = e->n = 0;
 	struct tt_rec *rec = rb_open(rb);
 	struct tt_rec_iter it;
 	const struct ttrec_lsite *ls;
@@ -301,7 +303,7 @@ static uint64_t evicted_sum(unsigned phase, bool added, bool cleared, uint32_t s
 	{
 		struct tt_rec_counts c = tt_rec_counts(rec, rt);
 		for (uint32_t i = 0; i < c.len; i++)
-			sum += c.table[i].lock ? c.table[i].n : 0;
+			sum += c.table[i].lock ? tt_rec_line_operations(&c.table[i]) : 0;
 		*ops = tt_rec_thread_operations(rec, rt);
 	}
 	tt_rec_close(rec);

@@ -185,11 +185,10 @@ static void promotion(void)
 		for (unsigned i = PLACES - 2; i < PLACES; i++)
 			for (unsigned k = 0; k < 10; k++)
 				take_first(lock, i);
-	const struct ttrec_count *home = tt_home(s, tt_lock_hash(lock));
-	for (unsigned i = PLACES - 2; i < PLACES; i++) {
-		uint64_t site = TTREC_SITE(0x600000 + i * 16, TTREC_OP_LOCK);
-		ok(home[0].site == site || home[1].site == site, "place %u, used most, is looked for first", i);
-	}
+	struct ttrec_line *home = tt_home(s, tt_lock_hash(lock));
+	for (unsigned i = PLACES - 2; i < PLACES; i++)
+		ok(tt_of_line(home, lock, TTREC_SITE(0x600000 + i * 16, TTREC_OP_LOCK)),
+			"place %u, used most, is looked for first", i);
 	unsigned found = 0;
 	for (unsigned i = 0; i < PLACES; i++) {
 		const struct ttrec_count *e = tt_count_find(s, lock, TTREC_SITE(0x600000 + i * 16, TTREC_OP_LOCK));
@@ -210,13 +209,69 @@ static void places(void)
 		unsigned lock = (random >> 8) % LOCKS, place = (random >> 20) % PLACES;
 		take_at(lock_address(20000 + lock), place, (lock + place) % PLACES ? 1 : 40);
 	}
-	for (uint32_t i = 0; i < tt_table_entries(s); i++) {
-		const struct ttrec_count *e = &s->table[i];
-		entries += e->lock != 0;
-		lost += e->lock && tt_count_find(s, e->lock, e->site) != e;
+	for (uint32_t i = 0; i < tt_table_size(s) * TTREC_LINE_COUNTS; i++) {
+		const struct ttrec_line *line = &s->table[i / TTREC_LINE_COUNTS];
+		const struct ttrec_count *e = &line->count[i % TTREC_LINE_COUNTS];
+		bool used = line->lock && e->site;
+		entries += used;
+		lost += used && tt_count_find(s, line->lock, e->site) != e;
 	}
+	uint32_t room = tt_table_size(s) * TTREC_LINE_COUNTS;
 	is_int((int)lost, 0, "each of %u entries is where it is looked for", entries);
-	ok(tt_table_entries(s) < 2 * entries, "and the table has room for %u, no more than it needs", tt_table_entries(s));
+	ok(room < 2 * entries, "and the table has room for %u, no more than it needs", room);
+}
+
+/* What had to go to the line beside comes to its first one, when that is given up: some look for it only there. */
+static void homecoming(void)
+{
+	struct tt_self *s = tt_enter();
+	uint64_t first = 0, second = 0;
+	s->pressure = 0; /* the table does not grow meanwhile */
+	for (unsigned i = 0; i < 20000 && !second; i++) {
+		uint64_t lock = lock_address(40000 + i);
+		struct ttrec_line *home = tt_home(s, tt_lock_hash(lock));
+		if (!first && !home->lock && !tt_beside(s, home)->lock)
+			first = lock;
+		else if (first && home == tt_home(s, tt_lock_hash(first)))
+			second = lock;
+	}
+	struct ttrec_line *home = tt_home(s, tt_lock_hash(first));
+	take_at(first, 1, 1);
+	take_at(second, 1, 1);
+	ok(first && second && home->lock == first && tt_beside(s, home)->lock == second, "two locks for one line");
+	tt_died(s, first, TTREC_SITE(0x2000, TTREC_OP_NONE));
+	take_at(second, 1, 2 * TT_PROMOTE);
+	ok(home->lock == second && !tt_beside(s, home)->lock, "it is the second's once the first is gone");
+}
+
+/* An entry counts to 2^31; then its total has it all, whichever way it is counted. */
+static void full_count(void)
+{
+	struct tt_self *s = tt_enter();
+	uint64_t lock = lock_address(31000), site = TTREC_SITE(0x800000, TTREC_OP_TRY_FAILED);
+	take_at(lock, 1, 100); /* often enough for an entry in the first line */
+	tt_counted_again(s, lock, site, &birth);
+	tt_counted_again(s, lock, site, &birth);
+	uint64_t before = counted();
+	struct ttrec_count *e = tt_count_find(s, lock, site);
+	e->n = TT_COUNT_MAX - 1;
+	for (unsigned i = 0; i < 3; i++)
+		tt_counted_again(s, lock, site, &birth);
+	e = tt_count_find(s, lock, site);
+	is_int((long)e->n, 2, "a count that is full begins again");
+	is_int((long)(counted() - before), (long)TT_COUNT_MAX - 3 + 3, "and nothing of it is lost");
+	struct ttrec_lsite *total = tt_lsite_find(tt_lock_find(lock), site);
+	tt_sub_relaxed(&total->count, (uint64_t)TT_COUNT_MAX << 20);
+	e = tt_count_find(s, lock, TTREC_SITE(0x600000 + 16, TTREC_OP_LOCK));
+	before = counted() - e->n;
+	e->n = TT_COUNT_MAX + 5;
+	e->next = (uint16_t)(e->n + 1);
+	take_first(lock, 1);
+	e = tt_count_find(s, lock, TTREC_SITE(0x600000 + 16, TTREC_OP_LOCK));
+	is_int((long)e->n, 1, "so does that of an acquisition, once a timed hold leads to it");
+	is_int((long)(counted() - before), (long)TT_COUNT_MAX + 6, "and nothing is lost");
+	total = tt_lsite_find(tt_lock_find(lock), TTREC_SITE(0x600000 + 16, TTREC_OP_LOCK));
+	tt_sub_relaxed(&total->count, (uint64_t)(TT_COUNT_MAX + 5) << 20);
 }
 
 /* A lock that lives shortly and often gets an entry in the table now and then only; what it did is counted all the same. */
@@ -458,15 +513,17 @@ static void conditions(void)
 
 int main(void)
 {
-	plan(42);
+	plan(48);
 	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
 
 	run_all();
 	gaps();
+	homecoming();
 	promotion();
 	places();
+	full_count();
 	short_lives();
 	taken_lives();
 	logging();

@@ -149,7 +149,7 @@ static void light(void)
 	tt_busy_begin(s);
 	e = tt_count_at(s, NULL, at, SITE, &sem);
 	tt_busy_end(s);
-	ok(e && e->uid == tt_lock_uid(l) && filter_is(at, true, true, true),
+	ok(e && tt_entry_line(e)->uid == tt_lock_uid(l) && filter_is(at, true, true, true),
 		"once a table has an entry of it, its memory's end is asked for");
 	given_back(at);
 	ok(tt_lock_is_dead(l) && !tt_count_find(s, at, SITE), "and the entry goes with it");

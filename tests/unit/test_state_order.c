@@ -212,9 +212,10 @@ static uint64_t remembered(unsigned i, uint64_t site)
 {
 	struct tt_self *s = tt_enter();
 	uint64_t lock = lock_address(i);
-	struct ttrec_count *e = tt_near_entry(tt_near_ask(s, lock), lock, site);
+	struct ttrec_line *line = tt_near_ask(s, lock);
+	struct ttrec_count *e = tt_near_entry(line, lock, site);
 	struct tt_ready ready;
-	return e && tt_near_held(s, e, site, TTREC_OP_LOCK, &ready) ? ready.hash : 0;
+	return e && tt_near_held(s, line, e, site, TTREC_OP_LOCK, &ready) ? ready.hash : 0;
 }
 
 /* A memo says what a look-up would, for exactly what it was made for. */
