@@ -204,7 +204,7 @@ static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock, uint32_t 
 		return e;
 	struct ttrec_line *line = line_for(s, lock);
 	if (!line) {
-		struct ttrec_line *home = tt_home(s, tt_lock_hash(lock)), *beside = tt_beside(s, home);
+		struct ttrec_line *home = tt_near(s, lock), *beside = tt_beside(s, home);
 		struct ttrec_line *own = home->lock == lock ? home : beside;
 		if (own->lock == lock && own->uid == uid) {
 			e = least_used(own);
@@ -372,7 +372,7 @@ static struct ttrec_count *promote_line(struct tt_self *s, struct ttrec_count *e
  */
 static struct ttrec_count *promote(struct tt_self *s, struct ttrec_count *e)
 {
-	struct ttrec_line *line = tt_entry_line(e), *home = tt_home(s, tt_lock_hash(line->lock)), *beside = tt_beside(s, home);
+	struct ttrec_line *line = tt_entry_line(e), *home = tt_near(s, line->lock), *beside = tt_beside(s, home);
 	bool own_home = home->lock == line->lock, own_beside = beside->lock == line->lock;
 	if (line == home)
 		return e;

@@ -146,11 +146,7 @@ TT_INLINE bool rwlock_read(struct tt_self *s, pthread_rwlock_t *rw, uint64_t sit
 		return false;
 	struct tt_ready ready;
 	struct ttrec_line *line = tt_near(s, (uintptr_t)rw);
-	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)rw, site);
-	if (unlikely(!e)) {
-		line = tt_beside(s, line);
-		e = tt_near_entry(line, (uintptr_t)rw, site);
-	}
+	struct ttrec_count *e = tt_near_either(s, &line, (uintptr_t)rw, site);
 	if (unlikely(!e || !tt_near_held(s, line, e, site, TTREC_OP_RDLOCK, &ready)) || unlikely(!rwlock_come(rw)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)rw, site);

@@ -128,11 +128,7 @@ TT_INLINE enum tt_mutex_fast tt_mutex_lock_fast(struct tt_self *s, pthread_mutex
 	if (unlikely(!tt_mutex_take(s, m)))
 		return TT_MUTEX_OUT;
 	struct tt_ready ready;
-	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)m, site);
-	if (unlikely(!e)) {
-		line = tt_beside(s, line);
-		e = tt_near_entry(line, (uintptr_t)m, site);
-	}
+	struct ttrec_count *e = tt_near_either(s, &line, (uintptr_t)m, site);
 	if (unlikely(!e))
 		return TT_MUTEX_TAKEN;
 	if (line->nests)

@@ -373,6 +373,10 @@ TT_INLINE struct ttrec_line *tt_home(const struct tt_self *s, uint32_t hash)
 {
 	return (struct ttrec_line *)(void *)((uint8_t *)s->table + (hash & s->table_lines));
 }
+TT_INLINE struct ttrec_line *tt_near(const struct tt_self *s, uint64_t lock)
+{
+	return tt_home(s, tt_lock_hash(lock));
+}
 TT_INLINE uint32_t tt_window(const struct tt_self *s, uint32_t hash)
 {
 	return (hash & s->table_lines) / (uint32_t)sizeof(struct ttrec_line) & ~(TT_WINDOW - 1u);
@@ -396,7 +400,7 @@ _Static_assert(TTREC_LINE_COUNTS == 3, "tt_of_line");
 /* The thread's entry for (lock, site), if it is where it is looked for first. NULL: look further (tt_count_find). */
 TT_INLINE struct ttrec_count *tt_count_probe(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
-	struct ttrec_line *home = tt_home(s, tt_lock_hash(lock));
+	struct ttrec_line *home = tt_near(s, lock);
 	struct ttrec_count *e = tt_of_line(home, lock, site);
 	return likely(e) ? e : tt_of_line(tt_beside(s, home), lock, site);
 }
@@ -518,7 +522,7 @@ struct tt_ready {
 /* Something is wanted while `top` is held: with that lock, what is known of its order is to be asked for. */
 TT_INLINE void tt_nests(const struct tt_self *s, const struct ttrec_held *top)
 {
-	struct ttrec_line *line = tt_home(s, tt_lock_hash(top->lock));
+	struct ttrec_line *line = tt_near(s, top->lock);
 	if (unlikely(line->lock != top->lock))
 		line = tt_beside(s, line);
 	if (line->lock == top->lock && unlikely(!line->nests))
@@ -587,10 +591,6 @@ TT_INLINE struct tt_ready tt_acquire_taken(const struct tt_self *s, uint64_t loc
  * so the hook asks for the entry (tt_near_ask), takes the lock, and only then looks: what waits for the entry is what comes
  * after, and the processor goes on with that meanwhile.
  */
-TT_INLINE struct ttrec_line *tt_near(const struct tt_self *s, uint64_t lock)
-{
-	return tt_home(s, tt_lock_hash(lock));
-}
 TT_INLINE struct ttrec_line *tt_near_ask(const struct tt_self *s, uint64_t lock)
 {
 	struct ttrec_line *line = tt_near(s, lock);
@@ -601,6 +601,15 @@ TT_INLINE struct ttrec_count *tt_near_entry(struct ttrec_line *line, uint64_t lo
 {
 	struct ttrec_count *e = tt_of_line(line, lock, site);
 	return unlikely(!e || (uint16_t)(e->n + 1) == e->next) ? NULL : e;
+}
+/* In that line, else in the one beside: then *line is that. */
+TT_INLINE struct ttrec_count *tt_near_either(const struct tt_self *s, struct ttrec_line **line, uint64_t lock, uint64_t site)
+{
+	struct ttrec_count *e = tt_near_entry(*line, lock, site);
+	if (likely(e))
+		return e;
+	*line = tt_beside(s, *line);
+	return tt_near_entry(*line, lock, site);
 }
 TT_INLINE bool tt_near_held(const struct tt_self *s, const struct ttrec_line *line, struct ttrec_count *e, uint64_t site,
 	enum ttrec_op op, struct tt_ready *r)

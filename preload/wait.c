@@ -252,7 +252,7 @@ void tt_block_begin(struct tt_self *s, struct tt_block *b, struct ttrec_lock *lo
 bool tt_block_again(struct tt_self *s, struct tt_block *b, uint64_t object, uint64_t site, uint64_t other)
 {
 	/* Where it is looked for first it needs no better place. */
-	struct ttrec_count *e = tt_of_line(tt_home(s, tt_lock_hash(object)), object, site);
+	struct ttrec_count *e = tt_of_line(tt_near(s, object), object, site);
 	if (!e && (e = tt_count_probe(s, object, site)) && e->n % TT_PROMOTE == 0)
 		return false;
 	const struct ttrec_lock *l = e && e->n < TT_COUNT_MAX ? tt_entry_lock(e) : NULL;
