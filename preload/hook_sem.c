@@ -253,36 +253,34 @@ TT_INLINE bool sem_try(sem_t *sem)
 	return got;
 }
 
-/* A unit, if there is one and no other thread is at it. ok: of tt_inline. */
-TT_INLINE bool sem_unit(sem_t *sem, const uint32_t *ok)
+/* A unit, if no other thread is at the semaphore; d: what it held just now, with a unit. */
+TT_INLINE bool sem_unit(sem_t *sem, uint64_t d)
 {
 	struct glibc_sem *g = (void *)sem;
-	uint64_t d = tt_load_relaxed(&g->data);
-	return likely((uint32_t)d & tt_load_relaxed(ok)) &&
-	       __atomic_compare_exchange_n(&g->data, &d, d - 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&g->data, &d, d - 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 /*
  * sem_wait and sem_trywait when there is nothing special about them, without a call; else as sem_got_fast(). False: nothing was
- * done.
+ * done. d: what the semaphore held just now. ok: of tt_inline.
  */
-TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t site, enum ttrec_op op, const uint32_t *ok)
+TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t d, uint64_t site, enum ttrec_op op, const uint32_t *ok)
 {
-	if (!tt_entered(s))
+	if (!tt_entered(s) || unlikely(!((uint32_t)d & tt_load_relaxed(ok))))
 		return false;
 	struct ttrec_line *line = tt_near(s, (uintptr_t)sem);
 	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)sem, site);
 	if (unlikely(!e))
 		return false;
 	if (e->gap & GAP_FOREIGN) {
-		if (unlikely(!sem_unit(sem, ok)))
+		if (unlikely(!sem_unit(sem, d)))
 			return false;
 		tt_own_add(&e->n, 1);
 		return true;
 	}
+	/* It is not held already: no order is known of a semaphore within itself. */
 	struct tt_ready ready;
-	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)) ||
-		unlikely(ready.depth && ready.h[-1].lock == (uintptr_t)sem) || unlikely(!sem_unit(sem, ok)))
+	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)) || unlikely(!sem_unit(sem, d)))
 		return false;
 	tt_acquire_commit(s, &ready, (uintptr_t)sem, site);
 	return true;
@@ -317,8 +315,8 @@ static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 
 TT_EXPORT int sem_wait(sem_t *sem)
 {
-	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT);
-	return likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait))
+	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT), d = tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait))
 	               ? 0
 	               : sem_wait_out(sem, site, HOOK_CFA());
 }
@@ -371,9 +369,9 @@ TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 
 TT_EXPORT int sem_trywait(sem_t *sem)
 {
-	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
-	if ((uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data)) {
-		if (likely(sem_take(&tt_self, sem, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try)))
+	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT), d = tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	if ((uint32_t)d) {
+		if (likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try)))
 			return 0;
 	} else if (likely(sem_none(&tt_self, sem, site))) {
 		return sem_try_again();

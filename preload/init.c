@@ -121,7 +121,8 @@ static bool child_begin(struct tt_self *s)
 	s->t = NULL;
 	s->deps = tt_no_deps;
 	s->deps_mask = 0;
-	s->stack_last = NULL; /* speaks of the parent's recording */
+	s->stack_last = NULL; /* speaks of the parent's recording, */
+	s->found = NULL;      /* and so does this */
 	is_root = false;
 	if (tt_options.follow && !tt_g.sandboxed)
 		return activate(MODE_ACTIVE, parent ? parent->fork_depth + 1 : 1);

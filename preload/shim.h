@@ -623,8 +623,10 @@ TT_INLINE bool tt_near_held(const struct tt_self *s, const struct ttrec_line *li
 		return true;
 	}
 	const struct tt_memo *m = tt_memo_of(s, e);
+	if (unlikely(m->below != r->h[-1].hash || m->site != site || m->uid != line->uid))
+		return false;
 	r->hash = m->hash;
-	return likely(m->below == r->h[-1].hash && m->site == site && m->uid == line->uid);
+	return true;
 }
 
 TT_INLINE void tt_acquire_commit(struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)

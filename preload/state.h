@@ -209,6 +209,7 @@ struct tt_self {
 	uint64_t last_attempt[2]; /* keys of dependencies that are known; order.c */
 	uint32_t outer_uid;       /* outermost lock that was held in the last wait */
 	uint32_t outer_waits;     /* waits in a row with that, up to TT_OUTER_USUAL */
+	struct ttrec_lock *found; /* by its address, last */
 	uint64_t light_gone; /* address of what the thread destroyed last, if that is light; 0: memory was given back since */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct tt_self) <= 256, "TLS budget");

@@ -267,6 +267,7 @@ void tt_thread_bind(struct tt_self *s, struct ttrec_thread *t, uint64_t pthread)
 	s->pressure = s->deps_misses = 0;
 	/* In a forked child these speak of another recording. */
 	__builtin_memset(s->spare, 0, sizeof(s->spare));
+	s->found = NULL;
 	s->spare_kept = s->log_due = 0;
 	s->last_attempt[0] = s->last_attempt[1] = 0;
 	s->outer_uid = s->outer_waits = 0;

@@ -49,23 +49,34 @@ static void must_exit(pid_t pid, int want)
 
 /* ------------------------------------------------------------------ fork */
 
-static void child_with_thread(const char *name, long rounds)
+static void take_in_thread(struct mk_lock *l, long rounds)
 {
 	pthread_t t;
-	struct mk_lock *l = mk_add_lock(name, "mutex", &process_mutex, sizeof(process_mutex));
 	MK_CREATE(&t, NULL, process_main, &rounds);
 	MK_JOIN(t, NULL);
 	mk_took(l, (uint64_t)rounds);
 }
 
-/* The child makes a thread of its own and ends by exit(). */
+/* Another place that takes it: then the recorder looks for what it knows already. */
+MK_NAMED static void process_pair_again(void)
+{
+	MK_MUST(pthread_mutex_lock(&process_mutex));
+	MK_MUST(pthread_mutex_unlock(&process_mutex));
+}
+
+/*
+ * The child makes a thread of its own and ends by exit(). What its parent looked for last it takes itself, too: in its own
+ * recording that is another lock.
+ */
 int fork_child(void)
 {
 	long rounds = mk_arg("rounds");
-	take("parent", rounds);
+	struct mk_lock *l = take("parent", rounds);
+	process_pair_again();
+	mk_took(l, 1);
 	pid_t child = fork();
 	if (!child) {
-		child_with_thread("child", 2 * rounds);
+		take_in_thread(take("child", rounds), rounds);
 		exit(7); /* runs destructors; only main() prints the truth */
 	}
 	must_exit(child, 7);
@@ -243,7 +254,7 @@ static void become_daemon(void)
 static void daemon_work(struct mk_gate *done, long *daemon_pid, long rounds)
 {
 	become_daemon();
-	child_with_thread("daemon", rounds);
+	take_in_thread(take("daemon", 0), rounds);
 	*daemon_pid = getpid();
 	mk_gate_add(done);
 	mk_sleep_us(mk_arg("hold_us")); /* outlives the parent */
