@@ -66,6 +66,7 @@ void tt_mutex_check(bool wanted)
 	same = same && data == 1;
 	tt_store_relaxed(&tt_inline.sem, same);
 	if (same) {
+		tt_inline.errno_at = (int64_t)((uintptr_t)&errno - (uintptr_t)&tt_self);
 		tt_store_relaxed(&tt_inline.sem_try, UINT32_MAX);
 		tt_store_relaxed(&tt_inline.sem_post_below, SEM_VALUE_MAX);
 		/* pthread_cancel stores in the other order: either it clears what is set here, or is seen here. */

@@ -322,9 +322,15 @@ TT_EXPORT int sem_wait(sem_t *sem)
 }
 
 /* What the library answers when there is no unit. */
-static TT_NOINLINE int sem_try_again(void)
+static int sem_try_again(void)
 {
 	errno = EAGAIN;
+	return -1;
+}
+/* The same without a call; only once tt_inline says where errno is. */
+TT_INLINE int sem_try_again_inline(void)
+{
+	*(int *)(void *)((char *)&tt_self + tt_inline.errno_at) = EAGAIN;
 	return -1;
 }
 
@@ -355,28 +361,46 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	return r;
 }
 
-/* CPython asks in this way whether a lock is its own, as often as it takes one. True: there is no unit, and that is counted. */
+/*
+ * CPython asks in this way whether a lock is its own, as often as it takes one. True: there is no unit, and that is counted.
+ * Looked for where the second site of a lock is: it was taken before. site: of a failed try.
+ */
 TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 {
 	if (!tt_entered(s) || unlikely(!tt_load_relaxed(&tt_inline.sem_try)))
 		return false;
-	struct ttrec_count *e = tt_count_probe(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED));
-	if (unlikely(!e || e->n >= TT_COUNT_MAX))
+	struct ttrec_line *line = tt_near(s, (uintptr_t)sem);
+	struct ttrec_count *e = &line->count[1];
+	if (unlikely(line->lock != (uintptr_t)sem || e->site != site || e->n >= TT_COUNT_MAX))
 		return false;
 	tt_own_add(&e->n, 1);
 	return true;
 }
 
+/* The same for one that is elsewhere. */
+static TT_NOINLINE int sem_none_out(sem_t *sem, uint64_t site, uintptr_t cfa)
+{
+	if (tt_entered(&tt_self) && tt_load_relaxed(&tt_inline.sem_try)) {
+		struct ttrec_count *e = tt_count_probe(&tt_self, (uintptr_t)sem, site);
+		if (e && e->n < TT_COUNT_MAX) {
+			tt_own_add(&e->n, 1);
+			return sem_try_again();
+		}
+	}
+	return sem_trywait_out(sem, tt_site_as(site, TTREC_OP_SEM_TRYWAIT), cfa);
+}
+
 TT_EXPORT int sem_trywait(sem_t *sem)
 {
-	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT), d = tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
-	if ((uint32_t)d) {
-		if (likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try)))
-			return 0;
-	} else if (likely(sem_none(&tt_self, sem, site))) {
-		return sem_try_again();
+	uint64_t d = tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	if (!(uint32_t)d) {
+		uint64_t site = HOOK_SITE_ONCE(OP_TRY_FAILED);
+		return likely(sem_none(&tt_self, sem, site)) ? sem_try_again_inline() : sem_none_out(sem, site, HOOK_CFA());
 	}
-	return sem_trywait_out(sem, site, HOOK_CFA());
+	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
+	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try))
+	               ? 0
+	               : sem_trywait_out(sem, site, HOOK_CFA());
 }
 
 /* glibc checks the time's form first, and only then the semaphore. */
@@ -477,18 +501,9 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	return r;
 }
 
-/* sem_post when there is nothing special about it, without a call. False: nothing was done. */
-TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
+/* sem_post of one that is no lock and whose posts from here are known, without a call. False: nothing was done. */
+TT_INLINE bool sem_give_foreign(struct tt_self *s, sem_t *sem, uint64_t site)
 {
-	if (!tt_entered(s))
-		return false;
-	uint32_t depth = s->t->held_depth;
-	if (tt_release_is_plain(s, (uintptr_t)sem)) {
-		if (unlikely(!sem_post_fast(sem)))
-			return false;
-		tt_release_plain_from(s, depth);
-		return true;
-	}
 	struct ttrec_count *e = tt_of_line(tt_near(s, (uintptr_t)sem), (uintptr_t)sem, site);
 	if (unlikely(!e || !(e->gap & GAP_FOREIGN) || e->n >= TT_COUNT_MAX || !sem_post_fast(sem)))
 		return false;
@@ -498,8 +513,19 @@ TT_INLINE bool sem_give(struct tt_self *s, sem_t *sem, uint64_t site)
 
 TT_EXPORT int sem_post(sem_t *sem)
 {
-	uint64_t site = HOOK_SITE_ONCE(OP_SEM_POST);
-	return likely(sem_give(&tt_self, sem, site)) ? 0 : sem_post_out(sem, site, HOOK_CFA());
+	struct tt_self *s = &tt_self;
+	if (tt_entered(s)) {
+		uint32_t depth = s->t->held_depth;
+		if (tt_release_is_plain(s, (uintptr_t)sem)) {
+			if (likely(sem_post_fast(sem))) {
+				tt_release_plain_from(s, depth);
+				return 0;
+			}
+		} else if (likely(sem_give_foreign(s, sem, HOOK_SITE(OP_SEM_POST)))) {
+			return 0;
+		}
+	}
+	return sem_post_out(sem, HOOK_SITE(OP_SEM_POST), HOOK_CFA());
 }
 
 TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)

@@ -43,6 +43,8 @@ extern struct tt_inline {
 	 */
 	uint32_t sem_wait, sem_try; /* bits of the value of which one must be set */
 	uint64_t sem_post_below;    /* the value must be lower, and nobody waiting */
+	/* Of errno from the thread's own words: both lie in the thread's static block. */
+	int64_t errno_at;
 } tt_inline __attribute__((visibility("hidden"), aligned(64)));
 void tt_rwlock_check(void);
 void tt_mutex_check(bool wanted);

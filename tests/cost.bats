@@ -50,12 +50,12 @@ at_most()
 	at_most rwlock-read 31
 }
 
-@test "a semaphore's wait and post cost at most 56 instructions more" {
-	at_most sem 56
+@test "a semaphore's wait and post cost at most 53 instructions more" {
+	at_most sem 53
 }
 
-@test "a try of a semaphore that is taken costs at most 39 instructions more" {
-	at_most sem-taken 39
+@test "a try of a semaphore that is taken costs at most 25 instructions more" {
+	at_most sem-taken 25
 }
 
 @test "a free costs at most 17 instructions more" {

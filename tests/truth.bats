@@ -115,6 +115,7 @@ everywhere()
 	everywhere sem-as-lock waiters=4 rounds=10
 	everywhere sem-producer-consumer
 	everywhere sem-timedwait
+	everywhere sem-tries
 }
 
 @test "posts of a semaphore that was a lock in one life and a signal in another; locks in memory that realloc to nothing gave back" {

@@ -45,6 +45,49 @@ int sem_as_lock(void)
 	return 0;
 }
 
+/* Is it free? Asked from one place, as CPython asks whether a lock is its own. Returns how often it was not. */
+MK_NAMED static uint64_t sem_tries(sem_t *s, long times)
+{
+	uint64_t failed = 0;
+	while (times--) {
+		errno = 0;
+		if (sem_trywait(s)) {
+			MK_TRUE(errno == EAGAIN);
+			failed++;
+		}
+	}
+	return failed;
+}
+
+/* Tries: of one that was taken before it was tried in vain, of one that was taken last, and of one that is no lock. */
+int sem_tries_scenario(void)
+{
+	long tries = mk_arg("tries");
+	sem_t first, last, signal;
+	MK_MUST(sem_init(&first, 0, 1));
+	MK_MUST(sem_init(&last, 0, 1));
+	MK_MUST(sem_init(&signal, 0, 0));
+	struct mk_lock *l = mk_add_lock("taken first", "sem", &first, sizeof(first));
+	for (int i = 0; i < 10; i++) {
+		mk_try_failed(l, sem_tries(&first, tries + 1));
+		sem_poster(&first);
+	}
+	mk_took(l, 10);
+	l = mk_add_lock("taken last", "sem", &last, sizeof(last));
+	sem_holder(&last);
+	mk_try_failed(l, sem_tries(&last, tries));
+	sem_poster(&last);
+	mk_try_failed(l, sem_tries(&last, 1));
+	sem_poster(&last);
+	mk_took(l, 2);
+	l = mk_add_lock("no lock", "sem", &signal, sizeof(signal));
+	mk_try_failed(l, sem_tries(&signal, tries));
+	sem_poster(&signal);
+	mk_try_failed(l, sem_tries(&signal, tries));
+	mk_took(l, 1);
+	return 0;
+}
+
 /* ------------------------------------------------------------------ producer and consumer */
 
 static uint64_t consumed;

@@ -39,6 +39,29 @@ static void results(void)
 	TR("destroy", sem_destroy(&s));
 }
 
+/* The same call again and again: what is done the first time is not what is done later. */
+static void tried(sem_t *sem, int times)
+{
+	while (times--)
+		TR("trywait again", sem_trywait(sem));
+}
+
+static void again(void)
+{
+	sem_t taken, none;
+	TR("init", sem_init(&taken, 0, 1));
+	TR("init", sem_init(&none, 0, 0));
+	for (int i = 0; i < 4; i++) {
+		tried(&taken, 4);
+		TR("post", sem_post(&taken));
+	}
+	tried(&none, 4);
+	TR("post", sem_post(&none));
+	tried(&none, 3);
+	TR("destroy", sem_destroy(&taken));
+	TR("destroy", sem_destroy(&none));
+}
+
 static void named(void)
 {
 	char name[64];
@@ -183,6 +206,7 @@ int main(void)
 {
 	tr_begin();
 	results();
+	again();
 	named();
 	interrupted("sem_wait", waits, 0);
 	interrupted("sem_wait, SA_RESTART", waits, SA_RESTART);
