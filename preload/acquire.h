@@ -50,13 +50,19 @@ void tt_got(
 	struct tt_self *s, uint64_t object, uint64_t site, uintptr_t cfa, const struct tt_birth *birth, enum ttrec_op extra);
 /* An operation that acquires nothing. */
 void tt_counted(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth);
+/* The same where it has an entry that is looked for first; false: it has none, or a full one. */
+TT_INLINE bool tt_counted_near(struct tt_self *s, uint64_t object, uint64_t site)
+{
+	struct ttrec_count *e = tt_count_probe(s, object, site);
+	if (unlikely(!e || e->n >= TT_COUNT_MAX))
+		return false;
+	tt_own_add(&e->n, 1);
+	return true;
+}
 /* The same for what mostly was counted before. */
 TT_INLINE void tt_counted_again(struct tt_self *s, uint64_t object, uint64_t site, const struct tt_birth *birth)
 {
-	struct ttrec_count *e = tt_count_probe(s, object, site);
-	if (likely(e && e->n < TT_COUNT_MAX))
-		tt_own_add(&e->n, 1);
-	else
+	if (unlikely(!tt_counted_near(s, object, site)))
 		tt_counted(s, object, site, birth);
 }
 /*

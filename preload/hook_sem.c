@@ -30,6 +30,11 @@ struct glibc_sem {
 
 _Static_assert(sizeof(sem_t) == 32, "freed.c, SMALLEST");
 
+TT_INLINE uint64_t sem_data(sem_t *sem)
+{
+	return tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+}
+
 static const struct tt_birth sem_birth = {.kind = TTREC_KIND_SEM};
 
 static bool sem_is_foreign(const struct ttrec_lock *l)
@@ -315,7 +320,7 @@ static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 
 TT_EXPORT int sem_wait(sem_t *sem)
 {
-	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT), d = tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT), d = sem_data(sem);
 	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait))
 	               ? 0
 	               : sem_wait_out(sem, site, HOOK_CFA());
@@ -339,7 +344,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	bool none = tt_inline.sem && !(uint32_t)tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	bool none = tt_inline.sem && !(uint32_t)sem_data(sem);
 	bool counted;
 	struct ttrec_lock *guess = guess_find(s, (uintptr_t)sem, &counted);
 	if (guess) {
@@ -380,19 +385,14 @@ TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 /* The same for one that is elsewhere. */
 static TT_NOINLINE int sem_none_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
-	if (tt_entered(&tt_self) && tt_load_relaxed(&tt_inline.sem_try)) {
-		struct ttrec_count *e = tt_count_probe(&tt_self, (uintptr_t)sem, site);
-		if (e && e->n < TT_COUNT_MAX) {
-			tt_own_add(&e->n, 1);
-			return sem_try_again();
-		}
-	}
+	if (tt_entered(&tt_self) && tt_load_relaxed(&tt_inline.sem_try) && tt_counted_near(&tt_self, (uintptr_t)sem, site))
+		return sem_try_again();
 	return sem_trywait_out(sem, tt_site_as(site, TTREC_OP_SEM_TRYWAIT), cfa);
 }
 
 TT_EXPORT int sem_trywait(sem_t *sem)
 {
-	uint64_t d = tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data);
+	uint64_t d = sem_data(sem);
 	if (!(uint32_t)d) {
 		uint64_t site = HOOK_SITE_ONCE(OP_TRY_FAILED);
 		return likely(sem_none(&tt_self, sem, site)) ? sem_try_again_inline() : sem_none_out(sem, site, HOOK_CFA());
@@ -544,7 +544,7 @@ TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)
 TT_EXPORT int sem_destroy(sem_t *sem)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t data = s && tt_inline.sem ? tt_load_relaxed(&((struct glibc_sem *)(void *)sem)->data) : 0;
+	uint64_t data = s && tt_inline.sem ? sem_data(sem) : 0;
 	if (data >> 32 && !(uint32_t)data) { /* waiters, and no unit on its way to them */
 		struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
 		tt_busy_begin(s);
