@@ -74,6 +74,29 @@ static struct ttrec_lock *guess_find(const struct tt_self *s, uint64_t sem, bool
 	return l && l->kind == TTREC_KIND_SEM && sem_is_guess(l) ? l : NULL;
 }
 
+/* After so many operations an entry in the line beside its lock's first may deserve that one: tt_count_at() looks. */
+#define PROMOTE_BESIDE 256u
+_Static_assert(PROMOTE_BESIDE % TT_PROMOTE == 0, "tt_count_at() looks then");
+
+/*
+ * Looked up before it is taken: *ready, and the record, if it is guessed to be no lock. That is asked only of one that is not
+ * where entries are looked for first: such a one has none for what takes it.
+ */
+TT_INLINE struct ttrec_lock *sem_prepare(struct tt_self *s, uint64_t sem, uint64_t site, struct tt_ready *ready)
+{
+	*ready = tt_acquire_prepare(s, sem, site, false);
+	if (likely(ready->e)) {
+		if (unlikely(!(ready->e->n % PROMOTE_BESIDE)) && tt_entry_line(ready->e) != tt_near(s, sem))
+			ready->e = NULL; /* tt_acquired() counts */
+		return NULL;
+	}
+	bool counted;
+	struct ttrec_lock *guess = guess_find(s, sem, &counted);
+	if (!guess && counted)
+		*ready = tt_acquire_prepare(s, sem, site, true);
+	return guess;
+}
+
 /* It was taken. Between the caller's brackets. */
 static void guess_taken(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 {
@@ -267,15 +290,18 @@ TT_INLINE bool sem_unit(sem_t *sem, uint64_t d)
 
 /*
  * sem_wait and sem_trywait when there is nothing special about them, without a call; else as sem_got_fast(). False: nothing was
- * done. d: what the semaphore held just now. ok: of tt_inline.
+ * done. d: what the semaphore held just now. ok: of tt_inline. beside: its entry is looked for in the line beside its first.
  */
-TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t d, uint64_t site, enum ttrec_op op, const uint32_t *ok)
+TT_INLINE bool sem_take(
+	struct tt_self *s, sem_t *sem, uint64_t d, uint64_t site, enum ttrec_op op, const uint32_t *ok, bool beside)
 {
 	if (!tt_entered(s) || unlikely(!((uint32_t)d & tt_load_relaxed(ok))))
 		return false;
 	struct ttrec_line *line = tt_near(s, (uintptr_t)sem);
+	if (beside)
+		line = tt_beside(s, line);
 	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)sem, site);
-	if (unlikely(!e))
+	if (unlikely(!e) || (beside && unlikely(!(e->n % PROMOTE_BESIDE))))
 		return false;
 	if (e->gap & GAP_FOREIGN) {
 		if (unlikely(!sem_unit(sem, d)))
@@ -293,11 +319,8 @@ TT_INLINE bool sem_take(struct tt_self *s, sem_t *sem, uint64_t d, uint64_t site
 
 TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
-	bool counted;
-	struct ttrec_lock *guess = guess_find(s, (uintptr_t)sem, &counted);
-	struct tt_ready ready = {.e = NULL};
-	if (!guess)
-		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, counted);
+	struct tt_ready ready;
+	struct ttrec_lock *guess = sem_prepare(s, (uintptr_t)sem, site, &ready);
 	/* glibc's sem_clockwait is a cancellation point only when it waits. */
 	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();
@@ -313,6 +336,8 @@ TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr
 
 static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
+	if (sem_take(&tt_self, sem, sem_data(sem), site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait, true))
+		return 0;
 	static const struct sem_until for_ever;
 	struct tt_self *s = tt_enter();
 	return likely(s) ? sem_wait_any(s, sem, site, cfa, &for_ever) : REAL(sem_wait)(sem);
@@ -321,7 +346,7 @@ static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 TT_EXPORT int sem_wait(sem_t *sem)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT), d = sem_data(sem);
-	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait))
+	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait, false))
 	               ? 0
 	               : sem_wait_out(sem, site, HOOK_CFA());
 }
@@ -341,12 +366,15 @@ TT_INLINE int sem_try_again_inline(void)
 
 static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
+	if (sem_take(&tt_self, sem, sem_data(sem), site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try, true))
+		return 0;
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	bool none = tt_inline.sem && !(uint32_t)sem_data(sem);
-	bool counted;
-	struct ttrec_lock *guess = guess_find(s, (uintptr_t)sem, &counted);
+	bool none = tt_inline.sem && !(uint32_t)sem_data(sem), counted;
+	struct tt_ready ready = {.e = NULL};
+	struct ttrec_lock *guess =
+		none ? guess_find(s, (uintptr_t)sem, &counted) : sem_prepare(s, (uintptr_t)sem, site, &ready);
 	if (guess) {
 		bool got = !none && sem_try(sem);
 		if (got && !sem_is_guess(guess))
@@ -355,9 +383,6 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 			guess_counted(s, guess, site, got);
 		return got ? 0 : sem_try_again();
 	}
-	struct tt_ready ready = {.e = NULL};
-	if (!none)
-		ready = tt_acquire_prepare(s, (uintptr_t)sem, site, counted);
 	int r = !none && tt_inline.sem && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
@@ -398,7 +423,7 @@ TT_EXPORT int sem_trywait(sem_t *sem)
 		return likely(sem_none(&tt_self, sem, site)) ? sem_try_again_inline() : sem_none_out(sem, site, HOOK_CFA());
 	}
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
-	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try))
+	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try, false))
 	               ? 0
 	               : sem_trywait_out(sem, site, HOOK_CFA());
 }

@@ -58,6 +58,10 @@ at_most()
 	at_most sem-taken 25
 }
 
+@test "eight semaphores among 32, taken, tried in vain and posted, cost at most 112 instructions more each" {
+	at_most sem-some 112
+}
+
 @test "a free costs at most 17 instructions more" {
 	at_most malloc-free 17
 }

@@ -33,13 +33,15 @@
 /* Steps of work(), about 1.5 ns each. */
 #define STEPS_INSIDE 70
 #define STEPS_THINK  140
+#define SOME         32 /* semaphores, */
+#define OFTEN        8  /* of them */
 
 static pthread_mutex_t mutex[3] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
 static pthread_mutex_t recursive;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_spinlock_t spin;
 static pthread_cond_t cond[2] = {PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER};
-static sem_t sem, pool;
+static sem_t sem, pool, *some[SOME];
 static mtx_t c11;
 static pthread_mutex_t *many;
 static void **near;
@@ -189,6 +191,33 @@ static void op_sem_taken(uint64_t n)
 	while (n--)
 		sem_trywait(&sem);
 	sem_post(&sem);
+}
+
+/* CPython's locks when there are more than a few: some lie where the entries of another are looked for. */
+static void __attribute__((noinline)) use_some(int i)
+{
+	if (sem_trywait(some[i]))
+		return;
+	if (sem_trywait(some[i]))
+		sem_post(some[i]);
+}
+
+static void setup_sem_some(void)
+{
+	static char arena[1 << 20];
+	uint32_t x = 1;
+	for (int i = 0; i < SOME; i++) {
+		x = x * 1664525 + 1013904223;
+		some[i] = (sem_t *)(void *)(arena + (x >> 12) % (sizeof(arena) / 32) * 32);
+		sem_init(some[i], 0, 1);
+		use_some(i);
+	}
+}
+
+static void op_sem_some(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		use_some(SOME - 1 - (int)(i % OFTEN));
 }
 
 /* Several units: no lock. */
@@ -490,6 +519,7 @@ static const struct micro_case {
 	{"sem", op_sem, NULL, 1, setup_sem, "wait and post, one unit"},
 	{"sem-try", op_sem_try, NULL, 1, setup_sem, "trywait and post, one unit"},
 	{"sem-taken", op_sem_taken, NULL, 1, setup_sem, "trywait of a unit that is taken"},
+	{"sem-some", op_sem_some, NULL, 1, setup_sem_some, "trywait, trywait in vain and post, of 8 in turn of 32"},
 	{"sem-units", op_sem_units, NULL, 1, setup_sem, "wait and post, four units"},
 	{"spin", op_spin, NULL, 1, setup_spin, "spinlock pair"},
 	{"trylock", op_trylock, NULL, 1, NULL, "trylock and unlock"},
