@@ -485,17 +485,22 @@ static bool tally(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool m
 
 /*
  * For a short life this is less than an entry, which would have to be made, given up, and made known to whoever ends the lock;
- * but an operation that is done often needs one: so one in 64 says no, as does a site that is new to the lock.
+ * but an operation that is done often needs one: so one in 64 says no, as does a site that is new to the lock. One in 1,024
+ * where lives were short, as the tally knows: some 60 operations cost as much as an entry and what becomes of it.
  */
-#define DIRECT_OF 64u
-static bool is_direct(struct tt_self *s, const struct ttrec_lock *l)
+#define DIRECT_OF       64u
+#define DIRECT_OF_SHORT 1024u
+#define SHORT_LIFE      8u /* operations of one place of the tally */
+static bool is_direct(struct tt_self *s, const struct ttrec_lock *l, uint32_t of)
 {
-	return tt_load_relaxed(&l->gen) >= TT_MANY_LIVES && tt_random(s) % DIRECT_OF;
+	return tt_load_relaxed(&l->gen) >= TT_MANY_LIVES && tt_random(s) % of;
 }
 
 bool tt_count_direct(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 {
-	return is_direct(s, l) && tally(s, l, site, false);
+	uint32_t n = tt_load_relaxed(&l->tally[ttrec_tally_slot(l->kind, site)].n);
+	uint32_t of = n / SHORT_LIFE < tt_load_relaxed(&l->gen) ? DIRECT_OF_SHORT : DIRECT_OF;
+	return is_direct(s, l, of) && tally(s, l, site, false);
 }
 
 /* The same in any case. */
@@ -542,7 +547,7 @@ struct ttrec_count *tt_count_taken(struct tt_self *s, uint64_t lock, uint64_t si
 	struct ttrec_lock *l = NULL;
 	struct ttrec_count *e = tt_count_seek(s, lock, site, &l);
 	if (!e && l && l->kind == TTREC_KIND_SEM && birth->kind == TTREC_KIND_SEM) {
-		struct ttrec_lsite *total = is_direct(s, l) ? tt_lsite_find(l, site) : NULL;
+		struct ttrec_lsite *total = is_direct(s, l, DIRECT_OF) ? tt_lsite_find(l, site) : NULL;
 		if (total && rarely_timed(total)) {
 			uint32_t own = s->t->slot + 1, taker = 0;
 			if (!tt_cas_acq_rel(&l->owner, &taker, own) && taker != own)

@@ -66,6 +66,23 @@ static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 	tt_filter_set(l->address); /* from now on its memory's end is its own */
 }
 
+/*
+ * The record that the thread found last, if it is this semaphore's, and such a one: CPython asks for one several times running.
+ * In a child that has not noticed yet that is not there any more.
+ */
+TT_INLINE struct ttrec_lock *guess_last(const struct tt_self *s, uint64_t sem)
+{
+	struct ttrec_lock *l = tt_entered(s) ? s->found : NULL;
+	return l && l->address == sem && tt_lock_is_light(l) ? l : NULL;
+}
+
+/* A guess's record is about to be written, and another thread wrote it last: both its lines are asked for at once. */
+TT_INLINE void guess_ask(const struct ttrec_lock *l)
+{
+	tt_prefetch_write((uintptr_t)l);
+	tt_prefetch_write((uintptr_t)&l->tally);
+}
+
 /* The record at this address, if it is such a one; else NULL, and *counted says whether the thread may have entries for it. */
 static struct ttrec_lock *guess_find(const struct tt_self *s, uint64_t sem, bool *counted)
 {
@@ -240,6 +257,8 @@ static TT_NOINLINE int sem_slow(
 	tt_wait_begin_at(&w, s, known, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM,
 		holder, 0, lock_like);
 	int r = sem_real_wait(sem, u);
+	if (guess)
+		guess_ask(guess);
 	if (r == 0) {
 		tt_busy_begin(s);
 		struct ttrec_lock *l = NULL;
@@ -317,10 +336,13 @@ TT_INLINE bool sem_take(
 	return true;
 }
 
-TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr_t cfa, const struct sem_until *u)
+/* guess: guess_last() */
+TT_INLINE int sem_wait_any(
+	struct tt_self *s, sem_t *sem, struct ttrec_lock *guess, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
-	struct tt_ready ready;
-	struct ttrec_lock *guess = sem_prepare(s, (uintptr_t)sem, site, &ready);
+	struct tt_ready ready = {.e = NULL};
+	if (!guess)
+		guess = sem_prepare(s, (uintptr_t)sem, site, &ready);
 	/* glibc's sem_clockwait is a cancellation point only when it waits. */
 	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();
@@ -336,14 +358,16 @@ TT_INLINE int sem_wait_any(struct tt_self *s, sem_t *sem, uint64_t site, uintptr
 
 static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
-	if (sem_take(&tt_self, sem, sem_data(sem), site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait, true))
-		return 0;
 	static const struct sem_until for_ever;
-	struct tt_self *s = tt_enter();
-	return likely(s) ? sem_wait_any(s, sem, site, cfa, &for_ever) : REAL(sem_wait)(sem);
+	struct tt_self *s = &tt_self;
+	struct ttrec_lock *guess = guess_last(s, (uintptr_t)sem);
+	if (!guess && sem_take(s, sem, sem_data(sem), site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait, true))
+		return 0;
+	s = tt_enter();
+	return likely(s) ? sem_wait_any(s, sem, guess, site, cfa, &for_ever) : REAL(sem_wait)(sem);
 }
 
-TT_EXPORT int sem_wait(sem_t *sem)
+TT_EXPORT TT_LINE_ALIGNED int sem_wait(sem_t *sem)
 {
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT), d = sem_data(sem);
 	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait, false))
@@ -364,25 +388,33 @@ TT_INLINE int sem_try_again_inline(void)
 	return -1;
 }
 
+/* none: it was seen to have no unit. */
+TT_INLINE int guess_try(struct tt_self *s, sem_t *sem, struct ttrec_lock *guess, uint64_t site, uintptr_t cfa, bool none)
+{
+	bool got = !none && sem_try(sem);
+	if (got && !sem_is_guess(guess))
+		sem_got(s, sem, site, cfa);
+	else
+		guess_counted(s, guess, site, got);
+	return got ? 0 : sem_try_again();
+}
+
 static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
-	if (sem_take(&tt_self, sem, sem_data(sem), site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try, true))
+	struct tt_self *s = &tt_self;
+	struct ttrec_lock *guess = guess_last(s, (uintptr_t)sem);
+	if (guess)
+		return guess_try(s, sem, guess, site, cfa, false);
+	if (sem_take(s, sem, sem_data(sem), site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try, true))
 		return 0;
-	struct tt_self *s = tt_enter();
+	s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
 	bool none = tt_inline.sem && !(uint32_t)sem_data(sem), counted;
 	struct tt_ready ready = {.e = NULL};
-	struct ttrec_lock *guess =
-		none ? guess_find(s, (uintptr_t)sem, &counted) : sem_prepare(s, (uintptr_t)sem, site, &ready);
-	if (guess) {
-		bool got = !none && sem_try(sem);
-		if (got && !sem_is_guess(guess))
-			sem_got(s, sem, site, cfa);
-		else
-			guess_counted(s, guess, site, got);
-		return got ? 0 : sem_try_again();
-	}
+	guess = none ? guess_find(s, (uintptr_t)sem, &counted) : sem_prepare(s, (uintptr_t)sem, site, &ready);
+	if (guess)
+		return guess_try(s, sem, guess, site, cfa, none);
 	int r = !none && tt_inline.sem && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
@@ -410,12 +442,18 @@ TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
 /* The same for one that is elsewhere. */
 static TT_NOINLINE int sem_none_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
-	if (tt_entered(&tt_self) && tt_load_relaxed(&tt_inline.sem_try) && tt_counted_near(&tt_self, (uintptr_t)sem, site))
-		return sem_try_again();
+	struct tt_self *s = &tt_self;
+	if (tt_entered(s) && tt_load_relaxed(&tt_inline.sem_try)) {
+		struct ttrec_lock *guess = guess_last(s, (uintptr_t)sem);
+		if (guess)
+			guess_counted(s, guess, site, false);
+		if (guess || tt_counted_near(s, (uintptr_t)sem, site))
+			return sem_try_again();
+	}
 	return sem_trywait_out(sem, tt_site_as(site, TTREC_OP_SEM_TRYWAIT), cfa);
 }
 
-TT_EXPORT int sem_trywait(sem_t *sem)
+TT_EXPORT TT_LINE_ALIGNED int sem_trywait(sem_t *sem)
 {
 	uint64_t d = sem_data(sem);
 	if (!(uint32_t)d) {
@@ -440,7 +478,7 @@ TT_EXPORT int sem_timedwait(sem_t *sem, const struct timespec *until)
 	if (unlikely(!s) || until_is_odd(until))
 		return REAL(sem_timedwait)(sem, until);
 	struct sem_until u = {.until = until};
-	return sem_wait_any(s, sem, HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
+	return sem_wait_any(s, sem, guess_last(s, (uintptr_t)sem), HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
 }
 
 TT_EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until)
@@ -449,7 +487,7 @@ TT_EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *
 	if (unlikely(!s) || until_is_odd(until) || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
 		return REAL(sem_clockwait)(sem, clock, until);
 	struct sem_until u = {.until = until, .clock = clock, .has_clock = true};
-	return sem_wait_any(s, sem, HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
+	return sem_wait_any(s, sem, guess_last(s, (uintptr_t)sem), HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
 }
 
 /* Adds a unit when nobody waits; false: the library is to do it. Nothing of *sem is touched afterwards. */
@@ -491,7 +529,10 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 /* One that was guessed to be no lock at its birth: counted, if no entry says where. */
 static bool guess_post(struct tt_self *s, sem_t *sem, uint64_t site)
 {
-	struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
+	struct ttrec_lock *l = tt_lock_near(s->t, (uintptr_t)sem);
+	if (l)
+		guess_ask(l);
+	l = tt_lock_find((uintptr_t)sem);
 	if (!l || l->kind != TTREC_KIND_SEM || !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_GUESSED))
 		return false;
 	if (!sem_is_guess(l) && tt_lock_counted(s, l))
@@ -536,12 +577,12 @@ TT_INLINE bool sem_give_foreign(struct tt_self *s, sem_t *sem, uint64_t site)
 	return true;
 }
 
-TT_EXPORT int sem_post(sem_t *sem)
+TT_EXPORT TT_LINE_ALIGNED int sem_post(sem_t *sem)
 {
 	struct tt_self *s = &tt_self;
 	if (tt_entered(s)) {
 		uint32_t depth = s->t->held_depth;
-		if (tt_release_is_plain(s, (uintptr_t)sem)) {
+		if (likely(tt_release_is_plain(s, (uintptr_t)sem))) {
 			if (likely(sem_post_fast(sem))) {
 				tt_release_plain_from(s, depth);
 				return 0;

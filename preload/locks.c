@@ -18,16 +18,14 @@ struct ttrec_lock *tt_lock_find(uint64_t address)
 	struct ttrec_lock *l = tt_self.found;
 	if (l && l->address == address && !tt_lock_is_dead(l))
 		return l;
-	uint32_t *near = t ? &t->locks_near[(tt_lock_hash(address) >> 5) % TTREC_LOCKS_NEAR] : NULL;
-	uint32_t hint = near ? tt_load_relaxed(near) : 0;
-	l = hint ? tt_lock_by_index(hint - 1) : NULL;
+	l = t ? tt_lock_near(t, address) : NULL;
 	if (l && l->address == address && !tt_lock_is_dead(l))
 		return tt_self.found = l;
 	for (uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]); i; i = l->chain) {
 		l = tt_lock_by_index(i - 1);
 		if (l->address == address && !tt_lock_is_dead(l)) {
-			if (near)
-				tt_store_relaxed(near, i);
+			if (t)
+				tt_store_relaxed(tt_near_place(t, address), i);
 			return tt_self.found = l;
 		}
 	}

@@ -193,6 +193,34 @@ static void light(void)
 	is_int((int)gone, 2 * TT_MANY_LIVES, "a spin lock beside one in its block ends with the block each time");
 }
 
+/* `lives` lives of what is no lock, with so many operations each: how many of all were counted without an entry in a table? */
+static unsigned direct(struct tt_self *s, uint64_t at, unsigned lives, unsigned operations)
+{
+	unsigned counted = 0;
+	for (; lives--; tt_died(s, at, SITE), given_back(at)) {
+		tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+		struct ttrec_lock *l = tt_lock_find(at);
+		tt_lock_mark(l, TTREC_LOCK_SEM_FOREIGN);
+		tt_busy_begin(s);
+		for (unsigned i = 0; i < operations; i++) {
+			struct ttrec_count *e;
+			tt_count_once(s, at, SITE, &sem, &e);
+			counted += !e;
+		}
+		tt_busy_end(s);
+	}
+	return counted;
+}
+
+static void short_lives(void)
+{
+	struct tt_self *s = tt_enter();
+	unsigned few = 6000 - direct(s, BASE + 0x30000, 3000, 2);
+	ok(few < 60, "short lives of one record hardly ever get an entry (%u of 6,000 operations)", few);
+	unsigned many = direct(s, BASE + 0x31000, 300, 1000) / 300;
+	ok(many < 128, "long ones soon do (after %u operations of 1,000)", many);
+}
+
 static pthread_barrier_t together;
 static unsigned wrong;
 
@@ -243,12 +271,13 @@ static void races(void)
 
 int main(void)
 {
-	plan(29);
+	plan(31);
 	if (!staterec_begin())
 		return 1;
 	alone();
 	destroyed();
 	light();
+	short_lives();
 	races();
 	staterec_end();
 	return done();
