@@ -45,24 +45,6 @@ static struct ttrec_event *event_slot(uint64_t number)
 	return (struct ttrec_event *)(void *)(c + 1) + number % per;
 }
 
-/*
- * As many events as n will be written soon, next to each other mostly: the ring is larger than the caches near a processor, and
- * an atomic operation after an event would wait for its line.
- */
-void tt_event_ask(uint32_t n)
-{
-	const struct ttrec_header *h = tt_g.h;
-	uint64_t number = tt_load_relaxed(&h->event_next), segments = h->event_bytes / TTREC_EVENT_SEGMENT;
-	uint32_t ref = segments ? tt_load_acquire(&h->event_ref[number / h->events_per_segment % segments]) : 0;
-	if (!ref)
-		return;
-	const struct ttrec_chunk *c = tt_at(ref);
-	const struct ttrec_event *to = (const void *)(c + 1);
-	to += number % h->events_per_segment;
-	while (n--)
-		tt_prefetch_write((uintptr_t)to++);
-}
-
 void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_event *e)
 {
 	tt_event_of(s->t ? s->t->serial : 0, type, e);

@@ -76,13 +76,6 @@ TT_INLINE struct ttrec_lock *guess_last(const struct tt_self *s, uint64_t sem)
 	return l && l->address == sem && tt_lock_is_light(l) ? l : NULL;
 }
 
-/* A guess's record is about to be written, and another thread wrote it last: both its lines are asked for at once. */
-TT_INLINE void guess_ask(const struct ttrec_lock *l)
-{
-	tt_prefetch_write((uintptr_t)l);
-	tt_prefetch_write((uintptr_t)&l->tally);
-}
-
 /* The record at this address, if it is such a one; else NULL, and *counted says whether the thread may have entries for it. */
 static struct ttrec_lock *guess_find(const struct tt_self *s, uint64_t sem, bool *counted)
 {
@@ -257,8 +250,6 @@ static TT_NOINLINE int sem_slow(
 	tt_wait_begin_at(&w, s, known, (uintptr_t)sem, site, cfa, &sem_birth, lock_like ? TTREC_WAIT_LOCK : TTREC_WAIT_SEM,
 		holder, 0, lock_like);
 	int r = sem_real_wait(sem, u);
-	if (guess)
-		guess_ask(guess);
 	if (r == 0) {
 		tt_busy_begin(s);
 		struct ttrec_lock *l = NULL;
@@ -529,10 +520,7 @@ static TT_NOINLINE int sem_post_slow(struct tt_self *s, sem_t *sem, uint64_t sit
 /* One that was guessed to be no lock at its birth: counted, if no entry says where. */
 static bool guess_post(struct tt_self *s, sem_t *sem, uint64_t site)
 {
-	struct ttrec_lock *l = tt_lock_near(s->t, (uintptr_t)sem);
-	if (l)
-		guess_ask(l);
-	l = tt_lock_find((uintptr_t)sem);
+	struct ttrec_lock *l = tt_lock_find((uintptr_t)sem);
 	if (!l || l->kind != TTREC_KIND_SEM || !(tt_load_relaxed(&l->flags) & TTREC_LOCK_SEM_GUESSED))
 		return false;
 	if (!sem_is_guess(l) && tt_lock_counted(s, l))

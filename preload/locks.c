@@ -18,14 +18,16 @@ struct ttrec_lock *tt_lock_find(uint64_t address)
 	struct ttrec_lock *l = tt_self.found;
 	if (l && l->address == address && !tt_lock_is_dead(l))
 		return l;
-	l = t ? tt_lock_near(t, address) : NULL;
+	uint32_t *near = t ? &t->locks_near[(tt_lock_hash(address) >> 5) % TTREC_LOCKS_NEAR] : NULL;
+	uint32_t hint = near ? tt_load_relaxed(near) : 0;
+	l = hint ? tt_lock_by_index(hint - 1) : NULL;
 	if (l && l->address == address && !tt_lock_is_dead(l))
 		return tt_self.found = l;
 	for (uint32_t i = tt_load_acquire(&tt_g.p->lock_heads[tt_lock_bucket(address)]); i; i = l->chain) {
 		l = tt_lock_by_index(i - 1);
 		if (l->address == address && !tt_lock_is_dead(l)) {
-			if (t)
-				tt_store_relaxed(tt_near_place(t, address), i);
+			if (near)
+				tt_store_relaxed(near, i);
 			return tt_self.found = l;
 		}
 	}
@@ -181,14 +183,20 @@ struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct
 	return lock_begin(s, address, b);
 }
 
-/* The next life of one whose last one did not end for us. */
+/*
+ * The next life of one whose last one did not end for us. Its beginning is noted if it is another thread's than the last one:
+ * there are thousands in a second, and as a rule only one line of the record is to be written for each.
+ */
 static void light_again(const struct tt_self *s, struct ttrec_lock *l, const struct tt_birth *b)
 {
+	uint64_t serial = s->t ? s->t->serial : 0;
 	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_ON_STACK | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_GUESSED;
 	tt_add_relaxed(&l->gen, 1);
 	tt_store_relaxed(&l->owner, 0u);
-	tt_store_relaxed(&l->birth_ns, tt_now());
-	tt_store_relaxed(&l->birth_thread, s->t ? s->t->serial : 0);
+	if (tt_load_relaxed(&l->birth_thread) != serial) {
+		tt_store_relaxed(&l->birth_ns, tt_now());
+		tt_store_relaxed(&l->birth_thread, serial);
+	}
 	tt_store_release(&l->flags, (uint16_t)((tt_load_relaxed(&l->flags) & keep) | b->flags));
 }
 

@@ -156,22 +156,6 @@ TT_INLINE bool tt_lock_tells_death(const struct ttrec_lock *l)
 	return l->kind == TTREC_KIND_MUTEX || l->kind == TTREC_KIND_COND;
 }
 struct ttrec_lock *tt_lock_find(uint64_t address);
-TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
-{
-	/* The multiplier as an instruction can hold it: 32 bits with a sign. */
-	return (uint32_t)(lock * (uint64_t)(int32_t)0x9e3779b1 >> 16);
-}
-/* Where the thread remembers the lock at this address. */
-TT_INLINE uint32_t *tt_near_place(struct ttrec_thread *t, uint64_t address)
-{
-	return &t->locks_near[(tt_lock_hash(address) >> 5) % TTREC_LOCKS_NEAR];
-}
-/* What may be the lock at this address, as far as the thread remembers; nothing of it was looked at. NULL: nothing. */
-TT_INLINE struct ttrec_lock *tt_lock_near(struct ttrec_thread *t, uint64_t address)
-{
-	uint32_t hint = tt_load_relaxed(tt_near_place(t, address));
-	return hint ? tt_lock_by_index(hint - 1) : NULL;
-}
 struct ttrec_lock *tt_lock_find_destroyed(uint64_t address);
 struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
 void tt_lock_init_seen(struct tt_self *s, uint64_t address, const struct tt_birth *birth);
@@ -315,7 +299,6 @@ uint64_t tt_holder_site(struct ttrec_thread *holder, uint64_t lock); /* where it
 /* ------------------------------------------------------------------ events.c, misuse.c */
 
 void tt_event(struct tt_self *s, enum ttrec_event_type type, const struct ttrec_event *e);  /* seq and thread are filled in */
-void tt_event_ask(uint32_t n);
 void tt_event_of(uint64_t thread, enum ttrec_event_type type, const struct ttrec_event *e); /* thread: serial, 0 none */
 void tt_misuse(struct tt_self *s, enum ttrec_misuse_type what, struct ttrec_lock *lock, uint64_t site, uint64_t other,
 	uint64_t other_site, uint64_t ns, const struct tt_caller *c);
@@ -377,6 +360,11 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
  * The window of a lock; in it the line where its first three sites go: a thread that takes one of thousands of locks has to
  * wait for one line of the table, not for one a site. Further sites go to other lines of the window.
  */
+TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
+{
+	/* The multiplier as an instruction can hold it: 32 bits with a sign. */
+	return (uint32_t)(lock * (uint64_t)(int32_t)0x9e3779b1 >> 16);
+}
 TT_INLINE uint32_t tt_table_size(const struct tt_self *s)
 {
 	return s->table_lines / (uint32_t)sizeof(struct ttrec_line) + 1;

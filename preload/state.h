@@ -196,24 +196,27 @@ struct tt_self {
 	uint8_t spare_kept; /* passing facts of this thread are in the table of facts */
 	uint8_t log_due;    /* a wait was logged that is to be charged soon */
 
+	/* Another of what waits and rare operations need: a thread that was asleep finds none of these near. */
 	uint32_t random;
-	uint32_t stacks;   /* captured until they are remembered */
-	uint32_t pressure; /* on the table since it last grew: counts.c */
-	uint32_t deps_misses;
 	uint32_t reborn; /* a lock that tt_lock_get() found used after it was destroyed: its index + 1; see tt_used_destroyed()
 	                  */
-	uintptr_t busy_sp;                /* frame that went in, to tell a nested event from one that was left by longjmp */
-	struct tt_stack_last *stack_last; /* stacks.c; NULL: it has captured few */
-	uint64_t creating;                /* unused slot kept for the next create of this thread; slot + 1 */
-	struct tt_spare_dep spare[TT_SPARE_DEPS];
-	uint64_t last_attempt[2]; /* keys of dependencies that are known; order.c */
-	uint32_t outer_uid;       /* outermost lock that was held in the last wait */
-	uint32_t outer_waits;     /* waits in a row with that, up to TT_OUTER_USUAL */
+	uintptr_t busy_sp;        /* frame that went in, to tell a nested event from one that was left by longjmp */
 	struct ttrec_lock *found; /* by its address, last */
-	uint64_t light_gone; /* address of what the thread destroyed last, if that is light; 0: memory was given back since */
+	uint64_t light_gone;  /* address of what the thread destroyed last, if that is light; 0: memory was given back since */
+	uint32_t outer_uid;   /* outermost lock that was held in the last wait */
+	uint32_t outer_waits; /* waits in a row with that, up to TT_OUTER_USUAL */
+	uint64_t last_attempt[2]; /* keys of dependencies that are known; order.c */
+	uint64_t creating;        /* unused slot kept for the next create of this thread; slot + 1 */
+
+	struct tt_stack_last *stack_last; /* stacks.c; NULL: it has captured few */
+	uint32_t stacks;                  /* captured until they are remembered */
+	uint32_t pressure;                /* on the table since it last grew: counts.c */
+	uint32_t deps_misses;
+	struct tt_spare_dep spare[TT_SPARE_DEPS];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct tt_self) <= 256, "TLS budget");
 _Static_assert(__builtin_offsetof(struct tt_self, random) == 64, "the hot words fill one line");
+_Static_assert(__builtin_offsetof(struct tt_self, stack_last) == 128, "and those of waits the next");
 extern __thread struct tt_self tt_self __attribute__((tls_model("initial-exec")));
 
 #endif /* TT_PRELOAD_STATE_H */

@@ -331,7 +331,6 @@ void tt_log_charge(struct ttrec_thread *t)
 	/* Two that write one record, such as a parent and a child that was forked within a wait, must not make this endless. */
 	if (unlikely(t->logged_next - t->logged_first > TTREC_LOGGED_MAX))
 		t->logged_first = t->logged_next;
-	tt_event_ask(t->logged_next - t->logged_first);
 	for (uint32_t n = t->logged_first, end = t->logged_next; n != end; n++) {
 		const struct ttrec_event *e = &t->logged[n % TTREC_LOGGED_MAX];
 		/* The next one's records, which other threads write, too: asked for now. */

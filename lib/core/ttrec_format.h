@@ -28,7 +28,7 @@
 
 #define TTREC_MAGIC       "TTREC\r\n\x1a" /* 8 bytes; the CR LF and ^Z show text-mode damage, as in PNG */
 #define TTREC_MAJOR       0 /* 0: before release 1.0, no promise; readers refuse any other major they do not know */
-#define TTREC_MINOR       3
+#define TTREC_MINOR       4
 #define TTREC_ENDIAN      0x01020304u
 #define TTREC_HEADER_SIZE 8192u       /* header page plus command line, options, event directory */
 #define TTREC_CHUNK_MAGIC 0x4b435454u /* "TTCK" little endian */
@@ -532,7 +532,7 @@ struct ttrec_thread {
 	struct ttrec_total waits[TTREC_WAIT_SLOTS];
 	/* lock x site table */
 	uint32_t table_ref, table_mask; /* ref of the first ttrec_line (0: inline below); number of lines - 1 */
-	uint64_t evicted, base;
+	uint64_t base, evicted;
 	struct ttrec_journal journal;
 	uint64_t contended;                 /* acquisitions that had to wait */
 	uint64_t loop_return_ns;            /* when the last loop wait returned; 0 while inside one or never */
@@ -569,33 +569,33 @@ struct ttrec_tally {
  * for lock order, each generation is another lock (uid). Published by `kind`, last.
  */
 struct ttrec_lock {
-	/* What a lock is looked for by; what is used with it; what it was. Chunks hold these from half a cache line on. */
+	/* Chunks hold these from half a cache line on: the next 64 bytes are a line, with all that is done to it as a rule. */
+	uint64_t birth_site; /* site word: init call, or first use */
+	uint64_t death_site; /* destroy call or free, of the last death */
+	uint64_t other;      /* cond: mutex of the last wait; barrier: parties; sem: initial value */
+	uint32_t chain;      /* shim: next lock of the same hash bucket, index + 1 */
+	uint32_t name;       /* ref of a ttrec_string, 0 none */
+
 	uint8_t kind;   /* enum ttrec_kind; 0: not published */
 	uint8_t type;   /* enum ttrec_type */
 	uint16_t flags; /* enum ttrec_lock_flag (atomic or) */
 	uint32_t index;
 	uint64_t address;
-	uint32_t gen;        /* (atomic) */
-	uint32_t chain;      /* shim: next lock of the same hash bucket, index + 1 */
-	uint64_t birth_site; /* site word: init call, or first use */
-
-	uint64_t sharers;                        /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
-	uint64_t other;                          /* cond: mutex of the last wait; barrier: parties; sem: initial value */
+	uint64_t sharers; /* shim: bit (slot & 63) of every thread that has entries for it (atomic or) */
+	uint32_t gen;     /* (atomic) */
+	uint32_t owner;   /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
 	struct ttrec_tally tally[TTREC_TALLIES]; /* of a site: ttrec_tally_slot() */
-	uint32_t stat_wait, stat_hold;           /* refs of ttrec_stat, 0 until needed (atomic) */
+
+	uint32_t stat_wait, stat_hold; /* refs of ttrec_stat, 0 until needed (atomic) */
 	union {
 		uint32_t stat_rdwait; /* rwlock: likewise */
 		uint32_t signals;     /* shim: sem: former lives in a row that were no locks */
 	};
-	uint32_t owner; /* shim: sem: slot + 1 of who took it without an entry of its own in a table, 0 none */
-
-	uint32_t name;        /* ref of a ttrec_string, 0 none */
 	uint32_t birth_stack; /* ref */
 	uint64_t birth_ns;
 	uint64_t birth_thread; /* serial */
-	uint64_t death_site;   /* destroy call or free, of the last death */
 };
-_Static_assert(sizeof(struct ttrec_lock) == 128, "lock record");
+_Static_assert(sizeof(struct ttrec_lock) == 128 && __builtin_offsetof(struct ttrec_lock, kind) == 32, "lock record");
 
 static inline uint32_t ttrec_tally_tag(uint64_t site)
 {

@@ -145,6 +145,13 @@ static void light(void)
 	} while (++lives < 1000 && !filter_is(at, false, false, false));
 	ok(!tt_lock_is_dead(l) && lives < 1000, "from then on its end is of no account, and frees soon do not ask (%u)", lives);
 	ok(tt_lock_find(at) == l && tt_lock_uid(l) == uid + (lives << 20) && !sharers, "its lives are told apart all the same");
+	uint64_t since = l->birth_ns;
+	l->birth_thread = s->t->serial + 1;
+	tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	uint64_t later = l->birth_ns;
+	tt_born(s, at, SITE, TT_STACK_CFA(), &sem, TTREC_LOCK_SEM_BINARY, 1);
+	ok(l->birth_thread == s->t->serial && later > since && l->birth_ns == later,
+		"its birth is noted when it is another thread's than the last one, and only then");
 	struct ttrec_count *e;
 	tt_busy_begin(s);
 	e = tt_count_at(s, NULL, at, SITE, &sem);
@@ -271,7 +278,7 @@ static void races(void)
 
 int main(void)
 {
-	plan(31);
+	plan(32);
 	if (!staterec_begin())
 		return 1;
 	alone();
