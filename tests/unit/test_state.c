@@ -291,13 +291,15 @@ static void short_lives(void)
 	}
 	is_int((long)(counted() - before), (long)LIVES * EACH, "every operation of a lock of many lives is counted");
 	is_int((long)(tt_count_total(s->t) - operations), (long)LIVES * EACH, "and every one is its thread's");
-	ok(entries > 16 && entries < LIVES / 3, "%u of %d lives had an entry", entries, LIVES);
+	/* The first 16, and of the 4,752 operations of the others one in 1,024. */
+	ok(entries >= 16 && entries < 40, "%u of %d lives had an entry", entries, LIVES);
 	tt_born(s, lock, TTREC_SITE(0x700010, TTREC_OP_NONE), TT_STACK_CFA(), &birth, 0, 0);
-	while (once < 1000 && !tt_count_find(s, lock, site)) {
+	/* Where none was long before, that may take some thousands. */
+	while (once < 20000 && !tt_count_find(s, lock, site)) {
 		tt_counted(s, lock, site, &birth);
 		once++;
 	}
-	ok(once < 1000, "a life with many operations gets one: after %u", once);
+	ok(once < 20000, "a life with many operations gets one: after %u", once);
 }
 
 /* Semaphores that are taken once a life, as a lock is. */
