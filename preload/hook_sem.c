@@ -67,7 +67,8 @@ static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 }
 
 /*
- * The record that the thread found last, if it is this semaphore's, and such a one: CPython asks for one several times running.
+ * The record that the thread found last, if it is this semaphore's, and such a one, or was one until it showed to be no lock:
+ * CPython asks for one several times running.
  * In a child that has not noticed yet that is not there any more.
  */
 TT_INLINE struct ttrec_lock *guess_last(const struct tt_self *s, uint64_t sem)
@@ -235,14 +236,15 @@ static TT_NOINLINE int sem_slow(
 	bool lock_like = false;
 	struct ttrec_thread *holder = NULL;
 	struct ttrec_lock *known = guess;
-	if (guess) {
+	if (guess && sem_is_guess(guess)) {
 		uint32_t taker = tt_load_relaxed(&guess->owner);
 		holder = taker && taker != s->t->slot + 1 ? tt_thread_by_slot(taker - 1) : NULL;
 		if (holder && tt_load_relaxed(&holder->state) != TTREC_THREAD_RUNNING)
 			holder = NULL; /* he ended with it */
 		lock_like = holder;
 	} else {
-		known = tt_lock_find((uintptr_t)sem);
+		if (!guess)
+			known = tt_lock_find((uintptr_t)sem);
 		lock_like = known && !sem_is_foreign(known);
 		if (lock_like && !tt_held_find(s, (uintptr_t)sem))
 			holder = tt_holder_scan(s, (uintptr_t)sem);

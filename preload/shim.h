@@ -632,7 +632,7 @@ TT_INLINE bool tt_near_held(const struct tt_self *s, const struct ttrec_line *li
 TT_INLINE void tt_acquire_commit(struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)
 {
 	tt_own_add(&r->e->n, 1);
-	tt_own_add(&s->t->held_depth, 1);
+	tt_store_relaxed(&s->t->held_depth, r->depth + 1);
 	tt_barrier();
 	tt_store_relaxed(&r->h->lock, lock);
 	tt_store_relaxed(&r->h->site, site);

@@ -50,16 +50,16 @@ at_most()
 	at_most rwlock-read 31
 }
 
-@test "a semaphore's wait and post cost at most 50 instructions more" {
-	at_most sem 50
+@test "a semaphore's wait and post cost at most 53 instructions more" {
+	at_most sem 53
 }
 
-@test "a try of a semaphore that is taken costs at most 23 instructions more" {
-	at_most sem-taken 23
+@test "a try of a semaphore that is taken costs at most 25 instructions more" {
+	at_most sem-taken 25
 }
 
-@test "eight semaphores among 32, taken, tried in vain and posted, cost at most 109 instructions more each" {
-	at_most sem-some 109
+@test "eight semaphores among 32, taken, tried in vain and posted, cost at most 112 instructions more each" {
+	at_most sem-some 112
 }
 
 @test "a free costs at most 17 instructions more" {
