@@ -654,10 +654,7 @@ TT_INLINE bool tt_release_is_plain(const struct tt_self *s, uint64_t lock)
 {
 	uint32_t d = s->t->held_depth;
 	const struct ttrec_held *h = s->held + d - 1;
-	/* Each said apart: the compiler is to keep the hook that goes on in one piece. */
-	if (unlikely(!d) || unlikely(h->lock != lock))
-		return false;
-	return likely(TTREC_HELD_FLAGS(tt_load_relaxed(&h->site)) == 0);
+	return d && h->lock == lock && TTREC_HELD_FLAGS(tt_load_relaxed(&h->site)) == 0;
 }
 
 /* Pops it, after the real unlock. One instruction, so that no handler comes in between. */

@@ -121,7 +121,7 @@ everywhere()
 @test "a wait for a semaphore that showed to be a signal is no wait for a lock, whoever took it first" {
 	built "$PROGRAMS/sem_signal"
 	run -0 env LD_PRELOAD="$SHIM" THREADCHECK_OPTIONS="output=$BATS_TEST_TMPDIR/" "$PROGRAMS/sem_signal"
-	assert_equal "$output" done
+	assert_equal "$output" "done"
 	threadreport --json --fail-on never "$BATS_TEST_TMPDIR"/*.ttrec >"$BATS_TEST_TMPDIR/report.json"
 	assert_json "$BATS_TEST_TMPDIR/report.json" '[.threads[].wait_ns] | all(.lock == 0 and .sem > 0)'
 }
