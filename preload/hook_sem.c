@@ -68,8 +68,7 @@ static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 
 /*
  * The record that the thread found last, if it is this semaphore's, and such a one, or was one until it showed to be no lock:
- * CPython asks for one several times running.
- * In a child that has not noticed yet that is not there any more.
+ * CPython asks for one several times running. In a child that has not noticed yet that is not there any more.
  */
 TT_INLINE struct ttrec_lock *guess_last(const struct tt_self *s, uint64_t sem)
 {
@@ -439,8 +438,8 @@ static TT_NOINLINE int sem_none_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	if (tt_entered(s) && tt_load_relaxed(&tt_inline.sem_try)) {
 		struct ttrec_lock *guess = guess_last(s, (uintptr_t)sem);
 		if (guess)
-			guess_counted(s, guess, site, false);
-		if (guess || tt_counted_near(s, (uintptr_t)sem, site))
+			return guess_try(s, sem, guess, site, cfa, true);
+		if (tt_counted_near(s, (uintptr_t)sem, site))
 			return sem_try_again();
 	}
 	return sem_trywait_out(sem, tt_site_as(site, TTREC_OP_SEM_TRYWAIT), cfa);
