@@ -285,7 +285,7 @@ void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, u
 	if (tt_g.hold_period > 1 && samples >= FIRST_SAMPLES && last_ns < LONG_HOLD_NS)
 		gap = 1 + tt_random(s) % (2 * period - 1);
 	e->gap = (uint16_t)gap;
-	e->next = (uint16_t)(e->n + gap);
+	e->next = (uint16_t)(e->n + gap - 1);
 }
 
 /* As another entry was, but with nothing counted. */
@@ -455,8 +455,7 @@ _Static_assert(TTREC_OP_SEM_WAIT >> 1 == 3 && TTREC_OP_SEM_TRYWAIT >> 1 == 4 && 
 		       TTREC_OP_TRY_FAILED >> 1 == 10,
 	"different modulo 4");
 
-#define TALLY_MAX (1u << 31) /* far from a number that wraps: then the total counts on */
-#define TALLY_OF  8u         /* a place is given for good: to who comes often rather than to who comes first */
+#define TALLY_OF 8u /* a place is given for good: to who comes often rather than to who comes first */
 
 /* make: also where that site has not been counted before. Returns whether it was counted. */
 static bool tally(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool make)
@@ -472,7 +471,7 @@ static bool tally(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool m
 			direct_add(s, total);
 			return true;
 		}
-	} else if (unlikely(tt_load_relaxed(&t->n) >= TALLY_MAX)) {
+	} else if (unlikely(tt_load_relaxed(&t->n) >= TT_TALLY_MAX)) {
 		struct ttrec_lsite *total = tt_lsite_find(l, site);
 		if (total)
 			direct_add(s, total);

@@ -95,7 +95,7 @@ struct ttrec_held *tt_acquired(
 		if (e)
 			tt_order_memo(s, e, h[-1].hash, h->hash);
 	}
-	if (e && (uint16_t)e->n == e->next)
+	if (e && (uint16_t)(e->n - 1) == e->next)
 		tt_count_timed(s, e, h);
 	return h;
 }
@@ -163,7 +163,7 @@ static void hold_account(
 	 * unweighted. */
 	if (l && (tt_load_relaxed(&l->stat_wait) || samples >= 64 || ns >= 100000 || tt_load_relaxed(&l->stat_hold)))
 		tt_stat_add(&l->stat_hold, ls->lock, 2, ns, now);
-	if (e && (uint16_t)e->n == e->next)
+	if (e && (uint16_t)(e->n - 1) == e->next)
 		tt_count_next(s, e, samples, ns);
 }
 
@@ -188,7 +188,7 @@ void tt_hold_charge(struct tt_self *s, uint64_t lock, uint64_t word, uint64_t si
 		return;
 	uint64_t ns = now > since ? now - since : 0;
 	/* A contended acquire is timed whether or not it was its turn: it stands for itself only. */
-	uint64_t weight = e && !(flags & TTREC_HELD_WAITED) && (uint16_t)e->n == e->next ? e->gap : 1;
+	uint64_t weight = e && !(flags & TTREC_HELD_WAITED) && (uint16_t)(e->n - 1) == e->next ? e->gap : 1;
 	hold_account(s, e, ls, ns, weight, now);
 	if (ns >= 1000000)
 		tt_event(s, TTREC_EVENT_HOLD,

@@ -15,6 +15,7 @@
  * sem_post is async-signal-safe: no lock, no allocation that could wait; a handler that interrupts the recorder is a nested
  * event. sem_wait is a cancellation point, also when it need not wait.
  */
+#include "preload/light.h"
 #include "preload/mutex.h"
 
 #include <limits.h>
@@ -64,16 +65,6 @@ static void guess_posted(struct tt_self *s, struct ttrec_lock *l, uint64_t site)
 	tt_and_relaxed(&l->flags, (uint16_t)~TTREC_LOCK_SEM_GUESSED);
 	tt_lock_mark(l, TTREC_LOCK_SEM_LOCKED);
 	tt_filter_set(l->address); /* from now on its memory's end is its own */
-}
-
-/*
- * The record that the thread found last, if it is this semaphore's, and such a one, or was one until it showed to be no lock:
- * CPython asks for one several times running. In a child that has not noticed yet that is not there any more.
- */
-TT_INLINE struct ttrec_lock *guess_last(const struct tt_self *s, uint64_t sem)
-{
-	struct ttrec_lock *l = tt_entered(s) ? s->found : NULL;
-	return l && l->address == sem && tt_lock_is_light(l) ? l : NULL;
 }
 
 /* The record at this address, if it is such a one; else NULL, and *counted says whether the thread may have entries for it. */
@@ -156,7 +147,7 @@ static struct ttrec_lock *sem_counted(struct tt_self *s, uint64_t sem, uint64_t 
 	if (!e)
 		return NULL;
 	e->gap |= GAP_FOREIGN;
-	e->next = (uint16_t)(e->n - 1);
+	e->next = (uint16_t)(e->n - 2);
 	return NULL;
 }
 
@@ -184,7 +175,7 @@ static TT_NOINLINE void sem_got(struct tt_self *s, sem_t *sem, uint64_t site, ui
  * The fast half: counted, and held if it is a lock. The entry's `next` of a foreign semaphore is set so that it never comes due
  * before the 16 bits wrap; then sem_got() sets it again.
  */
-TT_INLINE bool sem_got_fast(struct tt_self *s, const struct tt_ready *ready, uint64_t sem, uint64_t site)
+TT_INLINE bool sem_got_fast(const struct tt_ready *ready, uint64_t sem, uint64_t site)
 {
 	if (unlikely(!ready->e))
 		return false;
@@ -194,8 +185,19 @@ TT_INLINE bool sem_got_fast(struct tt_self *s, const struct tt_ready *ready, uin
 	}
 	if (unlikely(ready->depth && ready->h[-1].lock == sem))
 		return false;
-	tt_acquire_commit(s, ready, sem, site);
+	tt_acquire_commit(ready, sem, site);
 	return true;
+}
+
+/* Got one unit of one that was guessed to be no lock, and may have shown meanwhile what it is. */
+TT_INLINE void guess_got(struct tt_self *s, sem_t *sem, struct ttrec_lock *guess, uint64_t site, uintptr_t cfa)
+{
+	if (likely(tt_lock_is_light(guess) && tt_light_taken(s, guess, site, TTREC_SITE_OP(site))))
+		return;
+	if (sem_is_guess(guess))
+		guess_counted(s, guess, site, true);
+	else
+		sem_got(s, sem, site, cfa);
 }
 
 struct sem_until {
@@ -254,7 +256,9 @@ static TT_NOINLINE int sem_slow(
 	if (r == 0) {
 		tt_busy_begin(s);
 		struct ttrec_lock *l = NULL;
-		if (guess && sem_is_guess(guess))
+		if (guess && tt_lock_is_light(guess) && tt_light_taken(s, guess, site, TTREC_SITE_OP(site)))
+			l = NULL;
+		else if (guess && sem_is_guess(guess))
 			guess_taken(s, guess, site);
 		else if (!guess || !sem_is_foreign(guess) || tt_lock_counted(s, guess) || !tt_count_direct(s, guess, site))
 			l = sem_counted(s, (uintptr_t)sem, site);
@@ -278,7 +282,7 @@ static TT_NOINLINE int sem_slow(
 /* As sem_trywait, but leaves errno alone. */
 TT_INLINE bool sem_try(sem_t *sem)
 {
-	if (likely(tt_inline.sem)) {
+	if (likely(tt_g.sem_inline)) {
 		struct glibc_sem *g = (void *)sem;
 		uint64_t d = tt_load_relaxed(&g->data);
 		while ((uint32_t)d)
@@ -301,16 +305,12 @@ TT_INLINE bool sem_unit(sem_t *sem, uint64_t d)
 
 /*
  * sem_wait and sem_trywait when there is nothing special about them, without a call; else as sem_got_fast(). False: nothing was
- * done. d: what the semaphore held just now. ok: of tt_inline. beside: its entry is looked for in the line beside its first.
+ * done. After tt_entered_sem(). d: what the semaphore held just now, with a unit. op: of site. beside: the line is that beside
+ * the semaphore's first.
  */
 TT_INLINE bool sem_take(
-	struct tt_self *s, sem_t *sem, uint64_t d, uint64_t site, enum ttrec_op op, const uint32_t *ok, bool beside)
+	struct tt_self *s, sem_t *sem, uint64_t d, struct ttrec_line *line, uint64_t site, enum ttrec_op op, bool beside)
 {
-	if (!tt_entered(s) || unlikely(!((uint32_t)d & tt_load_relaxed(ok))))
-		return false;
-	struct ttrec_line *line = tt_near(s, (uintptr_t)sem);
-	if (beside)
-		line = tt_beside(s, line);
 	struct ttrec_count *e = tt_near_entry(line, (uintptr_t)sem, site);
 	if (unlikely(!e) || (beside && unlikely(!(e->n % PROMOTE_BESIDE))))
 		return false;
@@ -324,11 +324,20 @@ TT_INLINE bool sem_take(
 	struct tt_ready ready;
 	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)) || unlikely(!sem_unit(sem, d)))
 		return false;
-	tt_acquire_commit(s, &ready, (uintptr_t)sem, site);
+	tt_acquire_commit(&ready, (uintptr_t)sem, site);
 	return true;
 }
 
-/* guess: guess_last() */
+static TT_NOINLINE bool sem_take_beside(struct tt_self *s, sem_t *sem, uint64_t site)
+{
+	uint64_t d = sem_data(sem);
+	enum ttrec_op op = TTREC_SITE_OP(site);
+	uint32_t ok = op == TTREC_OP_SEM_WAIT ? tt_load_relaxed(&tt_inline.sem_wait) : UINT32_MAX;
+	return tt_entered_sem(s) && (uint32_t)d & ok &&
+	       sem_take(s, sem, d, tt_beside(s, tt_near(s, (uintptr_t)sem)), site, op, true);
+}
+
+/* guess: tt_light(), or NULL. */
 TT_INLINE int sem_wait_any(
 	struct tt_self *s, sem_t *sem, struct ttrec_lock *guess, uint64_t site, uintptr_t cfa, const struct sem_until *u)
 {
@@ -340,10 +349,9 @@ TT_INLINE int sem_wait_any(
 		REAL(pthread_testcancel)();
 	if (unlikely(!sem_try(sem)))
 		return sem_slow(s, sem, guess, site, cfa, u);
-	/* Asked again: who gave it back may have shown that it is a lock. */
-	if (guess && sem_is_guess(guess))
-		guess_counted(s, guess, site, true);
-	else if (unlikely(!sem_got_fast(s, &ready, (uintptr_t)sem, site)))
+	if (guess)
+		guess_got(s, sem, guess, site, cfa);
+	else if (unlikely(!sem_got_fast(&ready, (uintptr_t)sem, site)))
 		sem_got(s, sem, site, cfa);
 	return 0;
 }
@@ -352,19 +360,26 @@ static TT_NOINLINE int sem_wait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	static const struct sem_until for_ever;
 	struct tt_self *s = &tt_self;
-	struct ttrec_lock *guess = guess_last(s, (uintptr_t)sem);
-	if (!guess && sem_take(s, sem, sem_data(sem), site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait, true))
-		return 0;
-	s = tt_enter();
-	return likely(s) ? sem_wait_any(s, sem, guess, site, cfa, &for_ever) : REAL(sem_wait)(sem);
+	struct ttrec_lock *guess = tt_entered(s) ? tt_light_last(s, (uintptr_t)sem) : NULL;
+	if (!guess) {
+		if (sem_take_beside(s, sem, site))
+			return 0;
+		s = tt_enter();
+		if (unlikely(!s))
+			return REAL(sem_wait)(sem);
+		guess = tt_light_near(s, (uintptr_t)sem);
+	}
+	return sem_wait_any(s, sem, guess, site, cfa, &for_ever);
 }
 
 TT_EXPORT TT_LINE_ALIGNED int sem_wait(sem_t *sem)
 {
+	struct tt_self *s = &tt_self;
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_WAIT), d = sem_data(sem);
-	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_WAIT, &tt_inline.sem_wait, false))
-	               ? 0
-	               : sem_wait_out(sem, site, HOOK_CFA());
+	if (tt_entered_sem(s) && likely((uint32_t)d & tt_load_relaxed(&tt_inline.sem_wait)) &&
+		likely(sem_take(s, sem, d, tt_near(s, (uintptr_t)sem), site, TTREC_OP_SEM_WAIT, false)))
+		return 0;
+	return sem_wait_out(sem, site, HOOK_CFA());
 }
 
 /* What the library answers when there is no unit. */
@@ -373,44 +388,67 @@ static int sem_try_again(void)
 	errno = EAGAIN;
 	return -1;
 }
-/* The same without a call; only once tt_inline says where errno is. */
+/* The same without a call; only after tt_entered_sem(): then tt_inline says where errno is. */
 TT_INLINE int sem_try_again_inline(void)
 {
 	*(int *)(void *)((char *)&tt_self + tt_inline.errno_at) = EAGAIN;
 	return -1;
 }
 
-/* none: it was seen to have no unit. */
-TT_INLINE int guess_try(struct tt_self *s, sem_t *sem, struct ttrec_lock *guess, uint64_t site, uintptr_t cfa, bool none)
+/* A try of it failed; site: as such. */
+TT_INLINE void guess_failed(struct tt_self *s, struct ttrec_lock *guess, uint64_t site)
 {
-	bool got = !none && sem_try(sem);
-	if (got && !sem_is_guess(guess))
-		sem_got(s, sem, site, cfa);
-	else
-		guess_counted(s, guess, site, got);
-	return got ? 0 : sem_try_again();
+	if (unlikely(!tt_light_count(s, guess, site, TTREC_OP_TRY_FAILED)))
+		guess_counted(s, guess, site, false);
+}
+
+TT_INLINE int guess_try(struct tt_self *s, sem_t *sem, struct ttrec_lock *guess, uint64_t site, uintptr_t cfa)
+{
+	if (unlikely(!sem_try(sem))) {
+		guess_failed(s, guess, tt_site_as(site, TTREC_OP_TRY_FAILED));
+		return sem_try_again();
+	}
+	guess_got(s, sem, guess, site, cfa);
+	return 0;
+}
+
+/*
+ * A try in vain that is not where sem_none() looks: counted, if it has an entry in either line or is of one that is guessed to
+ * be no lock. site: of a failed try.
+ */
+TT_INLINE bool sem_none_near(struct tt_self *s, sem_t *sem, uint64_t site)
+{
+	struct ttrec_lock *guess = tt_light_last(s, (uintptr_t)sem);
+	if (!guess && tt_counted_near(s, (uintptr_t)sem, site))
+		return true;
+	if (!guess && !(guess = tt_light_near(s, (uintptr_t)sem)))
+		return false;
+	guess_failed(s, guess, site);
+	return true;
 }
 
 static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 {
 	struct tt_self *s = &tt_self;
-	struct ttrec_lock *guess = guess_last(s, (uintptr_t)sem);
+	if (tt_entered_sem(s) && !(uint32_t)sem_data(sem) && sem_none_near(s, sem, tt_site_as(site, TTREC_OP_TRY_FAILED)))
+		return sem_try_again();
+	struct ttrec_lock *guess = tt_entered(s) ? tt_light_last(s, (uintptr_t)sem) : NULL;
 	if (guess)
-		return guess_try(s, sem, guess, site, cfa, false);
-	if (sem_take(s, sem, sem_data(sem), site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try, true))
+		return guess_try(s, sem, guess, site, cfa);
+	if (sem_take_beside(s, sem, site))
 		return 0;
 	s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_trywait)(sem);
-	bool none = tt_inline.sem && !(uint32_t)sem_data(sem), counted;
+	bool none = tt_g.sem_inline && !(uint32_t)sem_data(sem), counted;
 	struct tt_ready ready = {.e = NULL};
 	guess = none ? guess_find(s, (uintptr_t)sem, &counted) : sem_prepare(s, (uintptr_t)sem, site, &ready);
 	if (guess)
-		return guess_try(s, sem, guess, site, cfa, none);
-	int r = !none && tt_inline.sem && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
+		return guess_try(s, sem, guess, site, cfa);
+	int r = !none && tt_g.sem_inline && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
-	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, site))
+	else if (!sem_got_fast(&ready, (uintptr_t)sem, site))
 		sem_got(s, sem, site, cfa);
 	return r;
 }
@@ -419,43 +457,32 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
  * CPython asks in this way whether a lock is its own, as often as it takes one. True: there is no unit, and that is counted.
  * Looked for where the second site of a lock is: it was taken before. site: of a failed try.
  */
-TT_INLINE bool sem_none(const struct tt_self *s, sem_t *sem, uint64_t site)
+TT_INLINE bool sem_none(struct ttrec_line *line, uint64_t site)
 {
-	if (!tt_entered(s) || unlikely(!tt_load_relaxed(&tt_inline.sem_try)))
-		return false;
-	struct ttrec_line *line = tt_near(s, (uintptr_t)sem);
 	struct ttrec_count *e = &line->count[1];
-	if (unlikely(line->lock != (uintptr_t)sem || e->site != site || e->n >= TT_COUNT_MAX))
+	if (unlikely(e->site != site || e->n >= TT_COUNT_MAX))
 		return false;
 	tt_own_add(&e->n, 1);
 	return true;
 }
 
-/* The same for one that is elsewhere. */
-static TT_NOINLINE int sem_none_out(sem_t *sem, uint64_t site, uintptr_t cfa)
-{
-	struct tt_self *s = &tt_self;
-	if (tt_entered(s) && tt_load_relaxed(&tt_inline.sem_try)) {
-		struct ttrec_lock *guess = guess_last(s, (uintptr_t)sem);
-		if (guess)
-			return guess_try(s, sem, guess, site, cfa, true);
-		if (tt_counted_near(s, (uintptr_t)sem, site))
-			return sem_try_again();
-	}
-	return sem_trywait_out(sem, tt_site_as(site, TTREC_OP_SEM_TRYWAIT), cfa);
-}
-
 TT_EXPORT TT_LINE_ALIGNED int sem_trywait(sem_t *sem)
 {
-	uint64_t d = sem_data(sem);
-	if (!(uint32_t)d) {
-		uint64_t site = HOOK_SITE_ONCE(OP_TRY_FAILED);
-		return likely(sem_none(&tt_self, sem, site)) ? sem_try_again_inline() : sem_none_out(sem, site, HOOK_CFA());
-	}
+	struct tt_self *s = &tt_self;
 	uint64_t site = HOOK_SITE_ONCE(OP_SEM_TRYWAIT);
-	return likely(sem_take(&tt_self, sem, d, site, TTREC_OP_SEM_TRYWAIT, &tt_inline.sem_try, false))
-	               ? 0
-	               : sem_trywait_out(sem, site, HOOK_CFA());
+	if (tt_entered_sem(s)) {
+		struct ttrec_line *line = tt_near(s, (uintptr_t)sem);
+		uint64_t d = sem_data(sem);
+		if (unlikely(line->lock != (uintptr_t)sem))
+			;
+		else if (!(uint32_t)d) {
+			if (likely(sem_none(line, site ^ TTREC_SITE(UINT64_C(0), TTREC_OP_SEM_TRYWAIT ^ TTREC_OP_TRY_FAILED))))
+				return sem_try_again_inline();
+		} else if (likely(sem_take(s, sem, d, line, site, TTREC_OP_SEM_TRYWAIT, false))) {
+			return 0;
+		}
+	}
+	return sem_trywait_out(sem, site, HOOK_CFA());
 }
 
 /* glibc checks the time's form first, and only then the semaphore. */
@@ -470,7 +497,7 @@ TT_EXPORT int sem_timedwait(sem_t *sem, const struct timespec *until)
 	if (unlikely(!s) || until_is_odd(until))
 		return REAL(sem_timedwait)(sem, until);
 	struct sem_until u = {.until = until};
-	return sem_wait_any(s, sem, guess_last(s, (uintptr_t)sem), HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
+	return sem_wait_any(s, sem, tt_light(s, (uintptr_t)sem), HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
 }
 
 TT_EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until)
@@ -479,21 +506,22 @@ TT_EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *
 	if (unlikely(!s) || until_is_odd(until) || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
 		return REAL(sem_clockwait)(sem, clock, until);
 	struct sem_until u = {.until = until, .clock = clock, .has_clock = true};
-	return sem_wait_any(s, sem, guess_last(s, (uintptr_t)sem), HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
+	return sem_wait_any(s, sem, tt_light(s, (uintptr_t)sem), HOOK_SITE(OP_SEM_TIMEDWAIT), HOOK_CFA(), &u);
 }
 
-/* Adds a unit when nobody waits; false: the library is to do it. Nothing of *sem is touched afterwards. */
+/* After tt_entered_sem(): adds a unit when nobody waits; false: the library is to do it. Nothing of *sem is touched afterwards.
+ */
 TT_INLINE bool sem_post_fast(sem_t *sem)
 {
 	struct glibc_sem *g = (void *)sem;
 	uint64_t d = tt_load_relaxed(&g->data);
-	return likely(d < tt_load_relaxed(&tt_inline.sem_post_below)) &&
+	return likely(d < SEM_VALUE_MAX) &&
 	       __atomic_compare_exchange_n(&g->data, &d, d + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 TT_INLINE int sem_post_any(sem_t *sem)
 {
-	return likely(sem_post_fast(sem)) ? 0 : REAL(sem_post)(sem);
+	return likely(tt_g.sem_inline && sem_post_fast(sem)) ? 0 : REAL(sem_post)(sem);
 }
 
 /* Not held by this thread, or with something to be done at its release; or the first post from here. */
@@ -541,6 +569,9 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	struct tt_self *s = tt_enter();
 	if (unlikely(!s))
 		return REAL(sem_post)(sem);
+	struct ttrec_lock *light = tt_light(s, (uintptr_t)sem);
+	if (light && likely(tt_light_posted(s, light, site)))
+		return sem_post_any(sem);
 	uint32_t depth = s->t->held_depth;
 	bool held = tt_release_is_plain(s, (uintptr_t)sem);
 	if (!held && guess_post(s, sem, site))
@@ -552,7 +583,7 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		tt_own_add(&e->n, 1);
 	int r = sem_post_any(sem);
 	if (held && likely(r == 0))
-		tt_release_plain_from(s, depth);
+		tt_release_plain_from(s->t, depth);
 	return r;
 }
 
@@ -569,11 +600,12 @@ TT_INLINE bool sem_give_foreign(struct tt_self *s, sem_t *sem, uint64_t site)
 TT_EXPORT TT_LINE_ALIGNED int sem_post(sem_t *sem)
 {
 	struct tt_self *s = &tt_self;
-	if (tt_entered(s)) {
-		uint32_t depth = s->t->held_depth;
+	if (tt_entered_sem(s)) {
+		struct ttrec_thread *t = s->t;
+		uint32_t depth = t->held_depth;
 		if (likely(tt_release_is_plain(s, (uintptr_t)sem))) {
 			if (likely(sem_post_fast(sem))) {
-				tt_release_plain_from(s, depth);
+				tt_release_plain_from(t, depth);
 				return 0;
 			}
 		} else if (likely(sem_give_foreign(s, sem, HOOK_SITE(OP_SEM_POST)))) {
@@ -588,6 +620,9 @@ TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)
 	struct tt_self *s = tt_enter();
 	int r = REAL(sem_init)(sem, pshared, value);
 	if (s && r == 0) {
+		struct ttrec_lock *light = value == 1 && !pshared ? tt_light(s, (uintptr_t)sem) : NULL;
+		if (light && likely(tt_light_born(s, light, HOOK_SITE(OP_NONE))))
+			return 0;
 		uint16_t flags = value == 1 ? TTREC_LOCK_SEM_BINARY : TTREC_LOCK_SEM_FOREIGN;
 		if (pshared)
 			flags |= TTREC_LOCK_PSHARED;
@@ -599,7 +634,7 @@ TT_EXPORT int sem_init(sem_t *sem, int pshared, unsigned value)
 TT_EXPORT int sem_destroy(sem_t *sem)
 {
 	struct tt_self *s = tt_enter();
-	uint64_t data = s && tt_inline.sem ? sem_data(sem) : 0;
+	uint64_t data = s && tt_g.sem_inline ? sem_data(sem) : 0;
 	if (data >> 32 && !(uint32_t)data) { /* waiters, and no unit on its way to them */
 		struct tt_caller c = tt_caller_of(HOOK_SITE(OP_NONE), HOOK_CFA());
 		tt_busy_begin(s);
@@ -607,7 +642,11 @@ TT_EXPORT int sem_destroy(sem_t *sem)
 		tt_busy_end(s);
 	}
 	int r = REAL(sem_destroy)(sem);
-	if (s && r == 0)
-		tt_died(s, (uintptr_t)sem, HOOK_SITE(OP_NONE));
+	if (s && r == 0) {
+		if (tt_light(s, (uintptr_t)sem))
+			s->light_gone = (uintptr_t)sem;
+		else
+			tt_died(s, (uintptr_t)sem, HOOK_SITE(OP_NONE));
+	}
 	return r;
 }

@@ -108,7 +108,7 @@ static bool activate(uint32_t from, uint32_t fork_depth)
 	if (parent)
 		tt_file_leave(parent);
 	if (ok)
-		tt_store_release(&tt_epoch, 1u);
+		tt_store_release(&tt_epochs, tt_epochs_of(1));
 	tt_store_release(&mode, (uint32_t)(ok ? MODE_ACTIVE : MODE_INERT));
 	return ok;
 }
@@ -231,7 +231,7 @@ void tt_sandbox_entered(void)
 void tt_process_quiet(void)
 {
 	tt_store_release(&mode, (uint32_t)MODE_INERT);
-	tt_store_release(&tt_epoch, 0u);
+	tt_store_release(&tt_epochs, UINT64_C(0));
 }
 
 /* ------------------------------------------------------------------ end */

@@ -18,7 +18,7 @@ struct ttrec_lock *tt_lock_find(uint64_t address)
 	struct ttrec_lock *l = tt_self.found;
 	if (l && l->address == address && !tt_lock_is_dead(l))
 		return l;
-	uint32_t *near = t ? &t->locks_near[(tt_lock_hash(address) >> 5) % TTREC_LOCKS_NEAR] : NULL;
+	uint32_t *near = t ? tt_lock_near(t, address) : NULL;
 	uint32_t hint = near ? tt_load_relaxed(near) : 0;
 	l = hint ? tt_lock_by_index(hint - 1) : NULL;
 	if (l && l->address == address && !tt_lock_is_dead(l))
@@ -184,20 +184,17 @@ struct ttrec_lock *tt_lock_get(struct tt_self *s, uint64_t address, const struct
 }
 
 /*
- * The next life of one whose last one did not end for us. Its beginning is noted if it is another thread's than the last one:
- * there are thousands in a second, and as a rule only one line of the record is to be written for each.
+ * Its next life. Its beginning is noted if it is another thread's than the last one: there are thousands in a second, and as a
+ * rule only one line of the record is to be written for each.
  */
 static void light_again(const struct tt_self *s, struct ttrec_lock *l, const struct tt_birth *b)
 {
 	uint64_t serial = s->t ? s->t->serial : 0;
-	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_ON_STACK | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_GUESSED;
-	tt_add_relaxed(&l->gen, 1);
-	tt_store_relaxed(&l->owner, 0u);
 	if (tt_load_relaxed(&l->birth_thread) != serial) {
 		tt_store_relaxed(&l->birth_ns, tt_now());
 		tt_store_relaxed(&l->birth_thread, serial);
 	}
-	tt_store_release(&l->flags, (uint16_t)((tt_load_relaxed(&l->flags) & keep) | b->flags));
+	tt_lock_light_again(l, b->flags);
 }
 
 /* An init call: whatever lived there is over. */
@@ -234,14 +231,13 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	tt_store_release(&d->sharers, sharers);
 	tt_store_release(&d->seq, number + 1);
 	/* Numbers 0, 1, 2 ... belong to epochs 1, 2, 3 ...; the 32-bit epoch skips its reserved values. */
-	uint32_t e = tt_load_relaxed(&tt_epoch), n;
+	union tt_epoch_pair e = {.both = tt_load_relaxed(&tt_epochs)};
+	uint32_t n;
 	do {
-		if (!e)
+		if (!e.epoch)
 			return; /* the recorder went quiet meanwhile */
-		n = e + 1;
-		if (n == 0 || n >= TT_EPOCH_BUSY)
-			n = 1;
-	} while (!tt_cas_acq_rel(&tt_epoch, &e, n));
+		n = e.epoch + 1 < TT_EPOCH_NEVER ? e.epoch + 1 : 1;
+	} while (!tt_cas_acq_rel(&tt_epochs, &e.both, tt_epochs_of(n)));
 }
 
 /* ------------------------------------------------------------------ totals by (lock, site) */

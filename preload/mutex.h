@@ -36,13 +36,9 @@ void tt_mutex_reinit(struct tt_self *s, pthread_mutex_t *m, uint64_t site, uintp
 /* What is done without a call: nothing until the checks passed at the start. One cache line, which every fast path reads. */
 extern struct tt_inline {
 	int mutex_kind; /* the kind that is locked inline: 0, else one that no mutex has */
-	bool sem, rwlock;
-	/*
-	 * What the value of a semaphore is asked with before it is changed without a call. All 0 until the check: then no value
-	 * passes. wait goes back to 0 once somebody called pthread_cancel.
-	 */
-	uint32_t sem_wait, sem_try; /* bits of the value of which one must be set */
-	uint64_t sem_post_below;    /* the value must be lower, and nobody waiting */
+	bool rwlock;
+	/* sem_wait: bits of the value of which one must be set. 0 until the check, and once somebody called pthread_cancel. */
+	uint32_t sem_wait;
 	/* Of errno from the thread's own words: both lie in the thread's static block. */
 	int64_t errno_at;
 } tt_inline __attribute__((visibility("hidden"), aligned(64)));
@@ -137,7 +133,7 @@ TT_INLINE enum tt_mutex_fast tt_mutex_lock_fast(struct tt_self *s, pthread_mutex
 		__builtin_prefetch(tt_dep_near(s, (uintptr_t)m));
 	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)))
 		return TT_MUTEX_TAKEN;
-	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
+	tt_acquire_commit(&ready, (uintptr_t)m, site);
 	return TT_MUTEX_DONE;
 }
 TT_INLINE bool tt_mutex_unlock_fast(struct tt_self *s, pthread_mutex_t *m)

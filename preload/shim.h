@@ -81,6 +81,12 @@ void tt_block_free(struct ttrec_chunk *c);
 
 /* ------------------------------------------------------------------ locks.c: identity */
 
+TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
+{
+	/* The multiplier as an instruction can hold it: 32 bits with a sign. */
+	return (uint32_t)(lock * (uint64_t)(int32_t)0x9e3779b1 >> 16);
+}
+
 /*
  * What a hook knows of the object it was called with: a constant per hook, so that the hot path passes one address. When the
  * object is new, `describe` (may be NULL) reads the rest from its memory.
@@ -154,6 +160,22 @@ TT_INLINE bool tt_lock_is_light(const struct ttrec_lock *l)
 TT_INLINE bool tt_lock_tells_death(const struct ttrec_lock *l)
 {
 	return l->kind == TTREC_KIND_MUTEX || l->kind == TTREC_KIND_COND;
+}
+/*
+ * The next life of one whose last one did not end for us. Only the thread that makes it writes this; nobody else can use it
+ * yet. flags: how it begins.
+ */
+TT_INLINE void tt_lock_light_again(struct ttrec_lock *l, uint16_t flags)
+{
+	uint16_t keep = TTREC_LOCK_HOLD_BLOCKED | TTREC_LOCK_ON_STACK | TTREC_LOCK_SEM_LOCKED | TTREC_LOCK_SEM_GUESSED;
+	tt_store_relaxed(&l->gen, tt_load_relaxed(&l->gen) + 1);
+	tt_store_relaxed(&l->owner, 0u);
+	tt_store_release(&l->flags, (uint16_t)((tt_load_relaxed(&l->flags) & keep) | flags));
+}
+/* Where a thread notes which lock it found at an address: index + 1. */
+TT_INLINE uint32_t *tt_lock_near(struct ttrec_thread *t, uint64_t address)
+{
+	return &t->locks_near[(tt_lock_hash(address) >> 5) % TTREC_LOCKS_NEAR];
 }
 struct ttrec_lock *tt_lock_find(uint64_t address);
 struct ttrec_lock *tt_lock_find_destroyed(uint64_t address);
@@ -321,6 +343,16 @@ TT_INLINE bool tt_entered(const struct tt_self *s)
 	return likely(s->epoch == tt_load_relaxed(&tt_epoch));
 }
 
+/* The same of a hook that changes a semaphore without a call. */
+TT_INLINE bool tt_entered_sem(const struct tt_self *s)
+{
+	return likely(s->epoch == tt_load_relaxed(&tt_epoch_sem));
+}
+TT_INLINE uint64_t tt_epochs_of(uint32_t epoch)
+{
+	return (union tt_epoch_pair){{epoch, tt_g.sem_inline ? epoch : TT_EPOCH_NEVER}}.both;
+}
+
 /* NULL: the hook only passes through. Otherwise the thread is registered and its caches are valid. */
 TT_INLINE struct tt_self *tt_enter(void)
 {
@@ -352,6 +384,7 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
 
 /* ------------------------------------------------------------------ the hot path */
 
+#define TT_TALLY_MAX (1u << 31) /* of a tally, far from a number that wraps: then the total counts on */
 #define TT_WINDOW    8u         /* lines among which those of one lock are looked for first */
 #define TT_PROMOTE   16u        /* operations after which an entry may deserve a better place */
 #define TT_COUNT_MAX (1u << 31) /* where an entry is asked whether it has room for another operation */
@@ -360,11 +393,6 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
  * The window of a lock; in it the line where its first three sites go: a thread that takes one of thousands of locks has to
  * wait for one line of the table, not for one a site. Further sites go to other lines of the window.
  */
-TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
-{
-	/* The multiplier as an instruction can hold it: 32 bits with a sign. */
-	return (uint32_t)(lock * (uint64_t)(int32_t)0x9e3779b1 >> 16);
-}
 TT_INLINE uint32_t tt_table_size(const struct tt_self *s)
 {
 	return s->table_lines / (uint32_t)sizeof(struct ttrec_line) + 1;
@@ -498,7 +526,9 @@ TT_INLINE const struct tt_memo *tt_memos(const struct tt_self *s)
 /* The memo that an entry of the table may use. */
 TT_INLINE const struct tt_memo *tt_memo_of(const struct tt_self *s, const struct ttrec_count *e)
 {
-	return (const void *)((const uint8_t *)tt_memos(s) + ((uintptr_t)e & (TT_MEMOS - 1) * sizeof(struct tt_memo)));
+	const uint8_t *m = (const uint8_t *)s->deps + ((uintptr_t)e & (TT_MEMOS - 1) * sizeof(struct tt_memo));
+	__asm__("" : "+r"(m)); /* the constant comes last: it costs no instruction where a field is read, and no register */
+	return (const struct tt_memo *)(const void *)m - TT_MEMOS;
 }
 _Static_assert(
 	2 * sizeof(struct tt_memo) == sizeof(struct ttrec_line), "a line has two: of its first entry, and of the others");
@@ -515,6 +545,7 @@ _Static_assert(
 struct tt_ready {
 	struct ttrec_count *e; /* NULL: not ready */
 	struct ttrec_held *h;
+	struct ttrec_thread *t;
 	uint64_t hash;
 	uint32_t depth;
 };
@@ -534,7 +565,7 @@ TT_INLINE void tt_acquire_with(const struct tt_self *s, struct tt_ready *r, stru
 	uint64_t lock, uint64_t site)
 {
 	uint32_t uid = tt_entry_line(e)->uid, d = r->depth;
-	if (unlikely((uint16_t)(e->n + 1) == e->next))
+	if (unlikely((uint16_t)e->n == e->next))
 		return;
 	uint64_t below = d ? r->h[-1].hash : 0;
 	if (d) {
@@ -551,12 +582,13 @@ TT_INLINE void tt_acquire_with(const struct tt_self *s, struct tt_ready *r, stru
 TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t lock, uint64_t site, bool far)
 {
 	struct tt_ready r = {.e = NULL};
-	const struct ttrec_thread *t = s->t;
+	struct ttrec_thread *t = s->t;
 	/* All that may be far away is asked for at once, before a branch depends on any of it: lock, known dependencies, entry.
 	 */
 	tt_prefetch_write(lock);
 	uint32_t d = t->held_depth;
 	const tt_dep_set *wanted = tt_dep_near(s, lock);
+	r.t = t;
 	r.depth = d;
 	r.h = s->held + d;
 	if (d)
@@ -572,7 +604,7 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
 TT_INLINE struct tt_ready tt_acquire_taken(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	uint32_t d = s->t->held_depth;
-	struct tt_ready r = {.e = NULL, .h = s->held + d, .depth = d};
+	struct tt_ready r = {.e = NULL, .h = s->held + d, .t = s->t, .depth = d};
 	const tt_dep_set *wanted = tt_dep_near(s, lock);
 	if (d)
 		__builtin_prefetch(wanted);
@@ -600,7 +632,7 @@ TT_INLINE struct ttrec_line *tt_near_ask(const struct tt_self *s, uint64_t lock)
 TT_INLINE struct ttrec_count *tt_near_entry(struct ttrec_line *line, uint64_t lock, uint64_t site)
 {
 	struct ttrec_count *e = tt_of_line(line, lock, site);
-	return unlikely(!e || (uint16_t)(e->n + 1) == e->next) ? NULL : e;
+	return unlikely(!e || (uint16_t)e->n == e->next) ? NULL : e;
 }
 /* In that line, else in the one beside: then *line is that. */
 TT_INLINE struct ttrec_count *tt_near_either(const struct tt_self *s, struct ttrec_line **line, uint64_t lock, uint64_t site)
@@ -617,22 +649,23 @@ TT_INLINE bool tt_near_held(const struct tt_self *s, const struct ttrec_line *li
 	uint32_t d = s->t->held_depth;
 	r->e = e;
 	r->h = s->held + d;
+	r->t = s->t;
 	r->depth = d;
 	if (likely(!d)) {
 		r->hash = tt_held_own(line->uid, TTREC_SITE(UINT64_C(0), op));
 		return true;
 	}
 	const struct tt_memo *m = tt_memo_of(s, e);
-	if (unlikely(m->below != r->h[-1].hash || m->site != site || m->uid != line->uid))
+	if (unlikely(m->uid != line->uid || m->below != r->h[-1].hash || m->site != site))
 		return false;
 	r->hash = m->hash;
 	return true;
 }
 
-TT_INLINE void tt_acquire_commit(struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)
+TT_INLINE void tt_acquire_commit(const struct tt_ready *r, uint64_t lock, uint64_t site)
 {
 	tt_own_add(&r->e->n, 1);
-	tt_store_relaxed(&s->t->held_depth, r->depth + 1);
+	tt_own_add(&r->t->held_depth, 1);
 	tt_barrier();
 	tt_store_relaxed(&r->h->lock, lock);
 	tt_store_relaxed(&r->h->site, site);
@@ -649,12 +682,19 @@ struct ttrec_held *tt_acquired(
 /* Counts one operation that acquires nothing; between the caller's brackets. */
 struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 
+/* The flags of a held entry are in the highest byte of its site, above the operation. */
+TT_INLINE bool tt_held_has_flags(const struct ttrec_held *h)
+{
+	return tt_load_relaxed((const uint8_t *)&h->site + 7) >= 1u << 5;
+}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && TTREC_HELD_FLAGS(UINT64_C(1) << 61) == 1, "tt_held_has_flags");
+
 /* Is `lock` the innermost held lock, with nothing to be done but to pop it? */
 TT_INLINE bool tt_release_is_plain(const struct tt_self *s, uint64_t lock)
 {
 	uint32_t d = s->t->held_depth;
 	const struct ttrec_held *h = s->held + d - 1;
-	return d && h->lock == lock && TTREC_HELD_FLAGS(tt_load_relaxed(&h->site)) == 0;
+	return likely(d) && likely(h->lock == lock) && likely(!tt_held_has_flags(h));
 }
 
 /* Pops it, after the real unlock. One instruction, so that no handler comes in between. */
@@ -675,9 +715,9 @@ void tt_release_under(struct tt_self *s, uint64_t lock);
  * The same for a semaphore: a handler that came after the real post may have posted it, too, and popped it. depth: as it was
  * before, with the entry; stored less one it is right once as well as twice.
  */
-TT_INLINE void tt_release_plain_from(struct tt_self *s, uint32_t depth)
+TT_INLINE void tt_release_plain_from(struct ttrec_thread *t, uint32_t depth)
 {
-	tt_store_relaxed(&s->t->held_depth, depth - 1);
+	tt_store_relaxed(&t->held_depth, depth - 1);
 }
 
 #endif /* TT_PRELOAD_SHIM_H */

@@ -30,17 +30,27 @@ void tt_options_parse(struct tt_options *o, const char *text); /* unknown keys a
  * (MADV_WIPEONFORK), and it is advanced when a lock dies whose identity other threads may have cached. So one load tells a hook
  * that all is as it was; any difference leads to tt_enter_slow(). Written rarely, read by all: the cache line stays shared.
  */
+union tt_epoch_pair {
+	struct {
+		uint32_t epoch; /* 0: not recording, or a child that has not noticed yet. Never one of those below. */
+		uint32_t sem; /* the same for hooks that change semaphores; TT_EPOCH_NEVER: these are the library's business */
+	};
+	uint64_t both;
+};
 struct tt_epoch_page {
-	uint32_t epoch; /* 0: not recording, or a child that has not noticed yet. Never TT_EPOCH_NEW or TT_EPOCH_BUSY. */
+	union tt_epoch_pair epochs;
 } __attribute__((aligned(4096)));
 extern union tt_epoch_mem {
 	struct tt_epoch_page page;
 	char bytes[4096];
 } tt_epoch_mem __attribute__((visibility("hidden"))); /* said here, or it is reached through the GOT */
-#define tt_epoch (tt_epoch_mem.page.epoch)
+#define tt_epochs    (tt_epoch_mem.page.epochs.both)
+#define tt_epoch     (tt_epoch_mem.page.epochs.epoch)
+#define tt_epoch_sem (tt_epoch_mem.page.epochs.sem)
 
-#define TT_EPOCH_NEW  0xffffffffu /* a thread that has not called a hook yet */
-#define TT_EPOCH_BUSY 0xfffffffeu /* the thread is inside the recorder: a signal handler that comes now is a nested event */
+#define TT_EPOCH_NEW   0xffffffffu /* a thread that has not called a hook yet */
+#define TT_EPOCH_BUSY  0xfffffffeu /* the thread is inside the recorder: a signal handler that comes now is a nested event */
+#define TT_EPOCH_NEVER 0xfffffffdu /* no thread's */
 
 #define TT_DEATH_RING        256u
 #define TT_LOCK_HEADS        (1u << 15)
@@ -138,7 +148,8 @@ struct tt_global {
 	uint32_t hold_period;
 	uint32_t stack_depth;
 	uint64_t table_budget;
-	bool sandboxed; /* a seccomp filter was set: no system calls but those that the thread's life needs anyway */
+	bool sem_inline; /* semaphores are changed without a call (mutex.h) */
+	bool sandboxed;  /* a seccomp filter was set: no system calls but those that the thread's life needs anyway */
 };
 extern struct tt_global tt_g __attribute__((visibility("hidden")));
 

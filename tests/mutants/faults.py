@@ -21,7 +21,7 @@ MUTEX_LOCK = """	uint64_t site = HOOK_SITE_ONCE(OP_LOCK);
 """
 MUTEX_WAIT = "	r = mutex_real_wait(m, u);\n"
 SEM_WAIT = "	int r = sem_real_wait(sem, u);\n"
-SEM_POST = """	return likely(sem_post_fast(sem)) ? 0 : REAL(sem_post)(sem);
+SEM_POST = """	return likely(tt_g.sem_inline && sem_post_fast(sem)) ? 0 : REAL(sem_post)(sem);
 """
 TESTCANCEL = """	if (unlikely(tt_load_relaxed(&tt_cancel_used)) && !u->has_clock)
 		REAL(pthread_testcancel)();

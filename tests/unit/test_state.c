@@ -32,7 +32,7 @@ static void acquire(struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, lock, site, true);
 	if (ready.e)
-		tt_acquire_commit(s, &ready, lock, site);
+		tt_acquire_commit(&ready, lock, site);
 	else
 		tt_got(s, lock, site, TT_STACK_CFA(), &birth, TTREC_OP_NONE);
 }
@@ -168,7 +168,7 @@ static void take_first(uint64_t lock, unsigned place)
 	if (!ready.e)
 		take_at(lock, place, 1);
 	else {
-		tt_acquire_commit(s, &ready, lock, site);
+		tt_acquire_commit(&ready, lock, site);
 		release(s, lock);
 	}
 }
