@@ -222,6 +222,12 @@ static struct ttrec_count *place_for(struct tt_self *s, uint64_t lock, uint32_t 
 
 /* ------------------------------------------------------------------ growth */
 
+/* Where its table is, and its number of lines - 1. */
+static uint64_t *table_word(struct ttrec_thread *t)
+{
+	return (uint64_t *)(void *)&t->table_ref;
+}
+
 /*
  * A new table twice as large, every line copied, then one store makes it the table: a kill sees one or the other. Not more
  * than that: with thousands of locks each is in another page, and each page more is one more that the processor has to look up.
@@ -257,7 +263,7 @@ static void table_grow(struct tt_self *s)
 	uint32_t old_ref = t->table_ref;
 	/* Readers take ref and mask together: the mask is stored first, and only ever grows; they check both again. */
 	uint64_t both = (uint64_t)(lines - 1) << 32 | tt_ref(table);
-	tt_store_release((uint64_t *)(void *)&t->table_ref, both);
+	tt_store_release(table_word(t), both);
 	s->table = table;
 	s->table_lines = grown.table_lines;
 	if (old_ref) {
@@ -592,6 +598,33 @@ void tt_count_forget(struct tt_self *s, uint64_t lock, bool counted)
 		if (line->lock == lock)
 			line_evict(s, line);
 	}
+}
+
+/*
+ * Has another thread with this one's bit (tt_own_bit) a line of the lock? Its table is read while it may write it: a line of a
+ * lock that ends does not come or go, but the table may, and then the answer is yes, as it is where many are to be asked.
+ */
+#define NAMESAKES 8u
+bool tt_count_namesakes(const struct tt_self *s, uint64_t lock)
+{
+	uint32_t slots = tt_load_relaxed(&tt_g.p->slots), own = s->t->slot;
+	if (slots > 64 * NAMESAKES)
+		return true;
+	for (uint32_t slot = own % 64; slot < slots; slot += 64) {
+		struct ttrec_thread *t = slot == own ? NULL : tt_thread_by_slot(slot);
+		if (!t)
+			continue;
+		uint64_t both = tt_load_acquire(table_word(t));
+		struct tt_self of = {.table = (uint32_t)both ? tt_at((uint32_t)both) : t->table,
+			.table_lines = (uint32_t)(both >> 32) * (uint32_t)sizeof(struct ttrec_line)};
+		uint32_t hash = tt_lock_hash(lock), windows[2] = {tt_window(&of, hash), second_window(&of, hash)};
+		for (uint32_t i = 0; i < 2 * TT_WINDOW; i++)
+			if (tt_load_acquire(&of.table[windows[i / TT_WINDOW] + i % TT_WINDOW].lock) == lock)
+				return true;
+		if (tt_load_relaxed(table_word(t)) != both)
+			return true;
+	}
+	return false;
 }
 
 /* Lines whose lock died or was born again since; for threads that missed more deaths than the ring holds. */

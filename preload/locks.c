@@ -222,7 +222,7 @@ void tt_lock_death(struct tt_self *s, struct ttrec_lock *l, uint64_t site, bool 
 	uint64_t own = s->t ? tt_own_bit(s) : 0, sharers = tt_lock_users(l);
 	if (s->t)
 		tt_count_forget(s, l->address, tt_lock_counted(s, l));
-	if (!(sharers & ~own))
+	if (!(sharers & ~own) && !(sharers & own && tt_count_namesakes(s, l->address)))
 		return;
 	uint64_t number = tt_add_relaxed(&tt_g.p->death_claim, 1);
 	struct tt_death *d = &tt_g.p->deaths[number % TT_DEATH_RING];

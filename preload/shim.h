@@ -230,6 +230,7 @@ void tt_count_timed(struct tt_self *s, struct ttrec_count *e, struct ttrec_held 
 void tt_count_next(struct tt_self *s, struct ttrec_count *e, uint64_t samples, uint64_t last_ns);
 void tt_count_catch_up(struct tt_self *s, uint32_t from, uint32_t to);
 void tt_count_forget(struct tt_self *s, uint64_t lock, bool counted);
+bool tt_count_namesakes(const struct tt_self *s, uint64_t lock);
 uint64_t tt_count_total(const struct ttrec_thread *t);
 
 /* ------------------------------------------------------------------ held.c, order.c */

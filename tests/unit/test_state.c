@@ -357,6 +357,47 @@ static void taken_lives(void)
 	ok(without && !still_held, "who holds one hears of its end by another thread, %u times without an entry", without);
 }
 
+/* Two threads whose slots are the same modulo 64, so that they have one bit among a lock's users. */
+#define FAR_AT TTREC_SITE(0x720000, TTREC_OP_LOCK)
+static pthread_barrier_t far_turn;
+
+static void *far_user(void *known_after)
+{
+	uint64_t lock = lock_address(32000);
+	acquire(tt_enter(), lock, FAR_AT);
+	release(tt_enter(), lock);
+	pthread_barrier_wait(&far_turn); /* it ends */
+	pthread_barrier_wait(&far_turn);
+	*(bool *)known_after = tt_count_find(tt_enter(), lock, FAR_AT) != NULL;
+	return NULL;
+}
+
+static void far_slots(void)
+{
+	uint64_t lock = lock_address(32000), before = counted();
+	struct tt_self *s = tt_enter();
+	struct ttrec_thread *spare[64], *t;
+	unsigned n = 0;
+	while ((t = tt_thread_alloc())->slot % 64 != s->t->slot % 64)
+		spare[n++] = t;
+	tt_thread_free(t); /* the next thread's */
+	bool known = true, found;
+	pthread_t thread;
+	pthread_barrier_init(&far_turn, NULL, 2);
+	pthread_create(&thread, NULL, far_user, &known);
+	pthread_barrier_wait(&far_turn);
+	acquire(tt_enter(), lock, FAR_AT);
+	release(tt_enter(), lock);
+	found = t->slot != s->t->slot && tt_thread_by_slot(t->slot)->state == TTREC_THREAD_RUNNING;
+	tt_died(tt_enter(), lock, TTREC_SITE(0x2000, TTREC_OP_NONE));
+	pthread_barrier_wait(&far_turn);
+	pthread_join(thread, NULL);
+	while (n)
+		tt_thread_free(spare[--n]);
+	ok(found && !known, "a thread that is numbered 64 more than the one that ends a lock hears of it");
+	is_int((long)(counted() - before), 2, "and what both counted is kept");
+}
+
 /* Waits that were charged, and those that are only logged. */
 static uint64_t charged_waits(uint64_t lock, uint64_t site)
 {
@@ -515,7 +556,7 @@ static void conditions(void)
 
 int main(void)
 {
-	plan(48);
+	plan(50);
 	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
@@ -528,6 +569,7 @@ int main(void)
 	full_count();
 	short_lives();
 	taken_lives();
+	far_slots();
 	logging();
 	conditions();
 
