@@ -353,26 +353,24 @@ static struct ttrec_count *promote_entry(struct tt_self *s, struct ttrec_count *
 }
 
 /*
- * Its line changes places with one where its lock is looked for first. Another lock's goes only where that is looked for, too;
- * else it begins anew when it is used.
+ * Its line takes the place of one where its lock is looked for first. Another lock's begins anew when it is used: put where
+ * this one was, it would be in neither place for a moment, and who ends that lock looks (tt_count_namesakes).
  */
 static struct ttrec_count *promote_line(struct tt_self *s, struct ttrec_count *e, struct ttrec_line *to)
 {
 	struct ttrec_line *line = tt_entry_line(e);
 	if (line_uses(line) / 2 <= line_uses(to) || !line_has_totals(line) || !line_has_totals(to))
 		return e;
-	struct ttrec_line mine = *line, other = *to;
+	struct ttrec_line mine = *line;
 	line_evict(s, line);
 	line_evict(s, to);
 	line_again(to, &mine);
-	if (other.lock && (line - s->table) / TT_WINDOW == (to - s->table) / TT_WINDOW)
-		line_again(line, &other);
 	return &to->count[e - line->count];
 }
 
 /*
  * Where a (lock, site) goes is decided when it is first met, which may be long before it is used much. One that is not looked
- * for first changes places with that of its lock's first which is used least, if it is used twice as much; or its line with
+ * for first changes places with that of its lock's first which is used least, if it is used twice as much; or its line takes
  * another lock's. Both begin again at 0, so that they do not change back before one of them was used more. Returns where it is
  * now.
  */
@@ -601,8 +599,9 @@ void tt_count_forget(struct tt_self *s, uint64_t lock, bool counted)
 }
 
 /*
- * Has another thread with this one's bit (tt_own_bit) a line of the lock? Its table is read while it may write it: a line of a
- * lock that ends does not come or go, but the table may, and then the answer is yes, as it is where many are to be asked.
+ * Does another thread with this one's bit (tt_own_bit) know the lock, by a line or as one that it holds? Its table is read
+ * while it may write it: a line of a lock that ends stays or goes for good, but the table may grow, and then the answer is yes,
+ * as it is where many are to be asked.
  */
 #define NAMESAKES 8u
 bool tt_count_namesakes(const struct tt_self *s, uint64_t lock)
@@ -621,7 +620,7 @@ bool tt_count_namesakes(const struct tt_self *s, uint64_t lock)
 		for (uint32_t i = 0; i < 2 * TT_WINDOW; i++)
 			if (tt_load_acquire(&of.table[windows[i / TT_WINDOW] + i % TT_WINDOW].lock) == lock)
 				return true;
-		if (tt_load_relaxed(table_word(t)) != both)
+		if (tt_load_relaxed(table_word(t)) != both || tt_holder_site(t, lock))
 			return true;
 	}
 	return false;

@@ -198,7 +198,7 @@ TT_NOINLINE int tt_mutex_lock_out(pthread_mutex_t *m, uint64_t site, uintptr_t c
 		return tt_mutex_lock_slow(s, m, site, cfa, r, &tt_mutex_for_ever);
 	if (unlikely(!ready.e))
 		return tt_mutex_got(s, m, site, cfa, 0);
-	tt_acquire_commit(&ready, (uintptr_t)m, site);
+	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	return 0;
 }
 
@@ -209,7 +209,7 @@ TT_NOINLINE int tt_mutex_taken(pthread_mutex_t *m, uint64_t site, uintptr_t cfa)
 	struct tt_ready ready = tt_acquire_taken(s, (uintptr_t)m, site);
 	if (unlikely(!ready.e))
 		return tt_mutex_got(s, m, site, cfa, 0);
-	tt_acquire_commit(&ready, (uintptr_t)m, site);
+	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	return 0;
 }
 
@@ -227,7 +227,7 @@ int tt_mutex_trylock_hook(struct tt_self *s, pthread_mutex_t *m, uint64_t site, 
 	struct tt_ready ready = tt_acquire_prepare(s, (uintptr_t)m, site, true);
 	int r = m->__data.__kind & (16 | 64) ? REAL(pthread_mutex_trylock)(m) : tt_mutex_trylock(s, m);
 	if (r == 0 && ready.e)
-		tt_acquire_commit(&ready, (uintptr_t)m, site);
+		tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	else if (r == 0 || r == EOWNERDEAD)
 		tt_mutex_got(s, m, site, cfa, r);
 	else if (r == EBUSY)

@@ -121,7 +121,7 @@ TT_INLINE int rwlock_lock(struct tt_self *s, pthread_rwlock_t *rw, uint64_t site
 	if (unlikely(r))
 		return rwlock_slow(s, rw, site, cfa, r, u);
 	if (likely(ready.e))
-		tt_acquire_commit(&ready, (uintptr_t)rw, site);
+		tt_acquire_commit(s, &ready, (uintptr_t)rw, site);
 	else
 		tt_got(s, (uintptr_t)rw, site, cfa, &rwlock_birth, TTREC_OP_NONE);
 	return 0;
@@ -149,7 +149,7 @@ TT_INLINE bool rwlock_read(struct tt_self *s, pthread_rwlock_t *rw, uint64_t sit
 	struct ttrec_count *e = tt_near_either(s, &line, (uintptr_t)rw, site);
 	if (unlikely(!e || !tt_near_held(s, line, e, site, TTREC_OP_RDLOCK, &ready)) || unlikely(!rwlock_come(rw)))
 		return false;
-	tt_acquire_commit(&ready, (uintptr_t)rw, site);
+	tt_acquire_commit(s, &ready, (uintptr_t)rw, site);
 	return true;
 }
 

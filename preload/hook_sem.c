@@ -175,7 +175,7 @@ static TT_NOINLINE void sem_got(struct tt_self *s, sem_t *sem, uint64_t site, ui
  * The fast half: counted, and held if it is a lock. The entry's `next` of a foreign semaphore is set so that it never comes due
  * before the 16 bits wrap; then sem_got() sets it again.
  */
-TT_INLINE bool sem_got_fast(const struct tt_ready *ready, uint64_t sem, uint64_t site)
+TT_INLINE bool sem_got_fast(struct tt_self *s, const struct tt_ready *ready, uint64_t sem, uint64_t site)
 {
 	if (unlikely(!ready->e))
 		return false;
@@ -185,7 +185,7 @@ TT_INLINE bool sem_got_fast(const struct tt_ready *ready, uint64_t sem, uint64_t
 	}
 	if (unlikely(ready->depth && ready->h[-1].lock == sem))
 		return false;
-	tt_acquire_commit(ready, sem, site);
+	tt_acquire_commit(s, ready, sem, site);
 	return true;
 }
 
@@ -324,7 +324,7 @@ TT_INLINE bool sem_take(
 	struct tt_ready ready;
 	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)) || unlikely(!sem_unit(sem, d)))
 		return false;
-	tt_acquire_commit(&ready, (uintptr_t)sem, site);
+	tt_acquire_commit(s, &ready, (uintptr_t)sem, site);
 	return true;
 }
 
@@ -351,7 +351,7 @@ TT_INLINE int sem_wait_any(
 		return sem_slow(s, sem, guess, site, cfa, u);
 	if (guess)
 		guess_got(s, sem, guess, site, cfa);
-	else if (unlikely(!sem_got_fast(&ready, (uintptr_t)sem, site)))
+	else if (unlikely(!sem_got_fast(s, &ready, (uintptr_t)sem, site)))
 		sem_got(s, sem, site, cfa);
 	return 0;
 }
@@ -448,7 +448,7 @@ static TT_NOINLINE int sem_trywait_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 	int r = !none && tt_g.sem_inline && sem_try(sem) ? 0 : REAL(sem_trywait)(sem);
 	if (r)
 		tt_counted_again(s, (uintptr_t)sem, tt_site_as(site, TTREC_OP_TRY_FAILED), &sem_birth);
-	else if (!sem_got_fast(&ready, (uintptr_t)sem, site))
+	else if (!sem_got_fast(s, &ready, (uintptr_t)sem, site))
 		sem_got(s, sem, site, cfa);
 	return r;
 }
@@ -583,7 +583,7 @@ static TT_NOINLINE int sem_post_out(sem_t *sem, uint64_t site, uintptr_t cfa)
 		tt_own_add(&e->n, 1);
 	int r = sem_post_any(sem);
 	if (held && likely(r == 0))
-		tt_release_plain_from(s->t, depth);
+		tt_release_plain_from(s, depth);
 	return r;
 }
 
@@ -601,11 +601,10 @@ TT_EXPORT TT_LINE_ALIGNED int sem_post(sem_t *sem)
 {
 	struct tt_self *s = &tt_self;
 	if (tt_entered_sem(s)) {
-		struct ttrec_thread *t = s->t;
-		uint32_t depth = t->held_depth;
+		uint32_t depth = s->t->held_depth;
 		if (likely(tt_release_is_plain(s, (uintptr_t)sem))) {
 			if (likely(sem_post_fast(sem))) {
-				tt_release_plain_from(t, depth);
+				tt_release_plain_from(s, depth);
 				return 0;
 			}
 		} else if (likely(sem_give_foreign(s, sem, HOOK_SITE(OP_SEM_POST)))) {

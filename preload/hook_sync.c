@@ -89,7 +89,7 @@ TT_EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
 	if (unlikely(REAL(pthread_spin_trylock)(l)))
 		return spin_slow(s, l, site, HOOK_CFA());
 	if (likely(ready.e))
-		tt_acquire_commit(&ready, (uintptr_t)l, site);
+		tt_acquire_commit(s, &ready, (uintptr_t)l, site);
 	else
 		tt_got(s, (uintptr_t)l, site, HOOK_CFA(), &spin_birth, TTREC_OP_NONE);
 	return 0;
@@ -106,7 +106,7 @@ TT_EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
 	if (r)
 		tt_counted_again(s, (uintptr_t)l, tt_site_as(site, TTREC_OP_TRY_FAILED), &spin_birth);
 	else if (likely(ready.e))
-		tt_acquire_commit(&ready, (uintptr_t)l, site);
+		tt_acquire_commit(s, &ready, (uintptr_t)l, site);
 	else
 		tt_got(s, (uintptr_t)l, site, HOOK_CFA(), &spin_birth, TTREC_OP_NONE);
 	return r;

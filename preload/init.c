@@ -231,7 +231,8 @@ void tt_sandbox_entered(void)
 void tt_process_quiet(void)
 {
 	tt_store_release(&mode, (uint32_t)MODE_INERT);
-	tt_store_release(&tt_epochs, UINT64_C(0));
+	union tt_epoch_pair none = {{0, TT_EPOCH_NEVER}};
+	tt_store_release(&tt_epochs, none.both);
 }
 
 /* ------------------------------------------------------------------ end */

@@ -133,7 +133,7 @@ TT_INLINE enum tt_mutex_fast tt_mutex_lock_fast(struct tt_self *s, pthread_mutex
 		__builtin_prefetch(tt_dep_near(s, (uintptr_t)m));
 	if (unlikely(!tt_near_held(s, line, e, site, op, &ready)))
 		return TT_MUTEX_TAKEN;
-	tt_acquire_commit(&ready, (uintptr_t)m, site);
+	tt_acquire_commit(s, &ready, (uintptr_t)m, site);
 	return TT_MUTEX_DONE;
 }
 TT_INLINE bool tt_mutex_unlock_fast(struct tt_self *s, pthread_mutex_t *m)

@@ -546,7 +546,6 @@ _Static_assert(
 struct tt_ready {
 	struct ttrec_count *e; /* NULL: not ready */
 	struct ttrec_held *h;
-	struct ttrec_thread *t;
 	uint64_t hash;
 	uint32_t depth;
 };
@@ -583,13 +582,12 @@ TT_INLINE void tt_acquire_with(const struct tt_self *s, struct tt_ready *r, stru
 TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t lock, uint64_t site, bool far)
 {
 	struct tt_ready r = {.e = NULL};
-	struct ttrec_thread *t = s->t;
+	const struct ttrec_thread *t = s->t;
 	/* All that may be far away is asked for at once, before a branch depends on any of it: lock, known dependencies, entry.
 	 */
 	tt_prefetch_write(lock);
 	uint32_t d = t->held_depth;
 	const tt_dep_set *wanted = tt_dep_near(s, lock);
-	r.t = t;
 	r.depth = d;
 	r.h = s->held + d;
 	if (d)
@@ -605,7 +603,7 @@ TT_INLINE struct tt_ready tt_acquire_prepare(const struct tt_self *s, uint64_t l
 TT_INLINE struct tt_ready tt_acquire_taken(const struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	uint32_t d = s->t->held_depth;
-	struct tt_ready r = {.e = NULL, .h = s->held + d, .t = s->t, .depth = d};
+	struct tt_ready r = {.e = NULL, .h = s->held + d, .depth = d};
 	const tt_dep_set *wanted = tt_dep_near(s, lock);
 	if (d)
 		__builtin_prefetch(wanted);
@@ -650,7 +648,6 @@ TT_INLINE bool tt_near_held(const struct tt_self *s, const struct ttrec_line *li
 	uint32_t d = s->t->held_depth;
 	r->e = e;
 	r->h = s->held + d;
-	r->t = s->t;
 	r->depth = d;
 	if (likely(!d)) {
 		r->hash = tt_held_own(line->uid, TTREC_SITE(UINT64_C(0), op));
@@ -663,10 +660,11 @@ TT_INLINE bool tt_near_held(const struct tt_self *s, const struct ttrec_line *li
 	return true;
 }
 
-TT_INLINE void tt_acquire_commit(const struct tt_ready *r, uint64_t lock, uint64_t site)
+/* The depth is stored, not added to: the entry goes where it was prepared for, also when a handler posted what was held. */
+TT_INLINE void tt_acquire_commit(const struct tt_self *s, const struct tt_ready *r, uint64_t lock, uint64_t site)
 {
 	tt_own_add(&r->e->n, 1);
-	tt_own_add(&r->t->held_depth, 1);
+	tt_store_relaxed(&s->t->held_depth, r->depth + 1);
 	tt_barrier();
 	tt_store_relaxed(&r->h->lock, lock);
 	tt_store_relaxed(&r->h->site, site);
@@ -716,9 +714,9 @@ void tt_release_under(struct tt_self *s, uint64_t lock);
  * The same for a semaphore: a handler that came after the real post may have posted it, too, and popped it. depth: as it was
  * before, with the entry; stored less one it is right once as well as twice.
  */
-TT_INLINE void tt_release_plain_from(struct ttrec_thread *t, uint32_t depth)
+TT_INLINE void tt_release_plain_from(const struct tt_self *s, uint32_t depth)
 {
-	tt_store_relaxed(&t->held_depth, depth - 1);
+	tt_store_relaxed(&s->t->held_depth, depth - 1);
 }
 
 #endif /* TT_PRELOAD_SHIM_H */

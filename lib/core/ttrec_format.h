@@ -417,7 +417,7 @@ enum ttrec_held_flag {
 struct ttrec_count {
 	uint64_t site;      /* operation and site; 0: empty */
 	uint32_t n;         /* operations counted here since the entry was made */
-	uint16_t next, gap; /* shim: low 16 bits of the n at which the next hold is timed; acquisitions that it stands for */
+	uint16_t next, gap; /* shim: low 16 bits of the n after which the next hold is timed; acquisitions that it stands for */
 };
 #define TTREC_LINE_COUNTS 3u
 struct ttrec_line {

@@ -32,7 +32,7 @@ static void acquire(struct tt_self *s, uint64_t lock, uint64_t site)
 {
 	struct tt_ready ready = tt_acquire_prepare(s, lock, site, true);
 	if (ready.e)
-		tt_acquire_commit(&ready, lock, site);
+		tt_acquire_commit(s, &ready, lock, site);
 	else
 		tt_got(s, lock, site, TT_STACK_CFA(), &birth, TTREC_OP_NONE);
 }
@@ -168,7 +168,7 @@ static void take_first(uint64_t lock, unsigned place)
 	if (!ready.e)
 		take_at(lock, place, 1);
 	else {
-		tt_acquire_commit(&ready, lock, site);
+		tt_acquire_commit(s, &ready, lock, site);
 		release(s, lock);
 	}
 }
@@ -265,7 +265,7 @@ static void full_count(void)
 	e = tt_count_find(s, lock, TTREC_SITE(0x600000 + 16, TTREC_OP_LOCK));
 	before = counted() - e->n;
 	e->n = TT_COUNT_MAX + 5;
-	e->next = (uint16_t)(e->n + 1);
+	e->next = (uint16_t)e->n; /* the next one is timed */
 	take_first(lock, 1);
 	e = tt_count_find(s, lock, TTREC_SITE(0x600000 + 16, TTREC_OP_LOCK));
 	is_int((long)e->n, 1, "so does that of an acquisition, once a timed hold leads to it");
@@ -357,8 +357,33 @@ static void taken_lives(void)
 	ok(without && !still_held, "who holds one hears of its end by another thread, %u times without an entry", without);
 }
 
+/* A handler may post what its thread holds at any moment, such as when a lock within that was looked up, and then taken. */
+static void posted_meanwhile(void)
+{
+	uint64_t sem = lock_address(31004), lock = lock_address(31005), site = TTREC_SITE(0x730000, TTREC_OP_LOCK);
+	struct tt_self *s = taken(sem);
+	struct tt_ready ready = {.e = NULL};
+	/* Until it is neither new nor to be timed. */
+	for (unsigned i = 0; i < 100 && !ready.e; i++) {
+		acquire(s, lock, site);
+		release(s, lock);
+		ready = tt_acquire_prepare(s, lock, site, true);
+	}
+	tt_released(s, sem, tt_held_find(s, sem), tt_now(), TTREC_SITE(0x710020, TTREC_OP_SEM_POST), TT_STACK_CFA());
+	bool none = !s->t->held_depth;
+	if (ready.e)
+		tt_acquire_commit(s, &ready, lock, site);
+	ok(none && tt_held_find(s, lock), "a lock is held also if a handler posted the semaphore around it meanwhile");
+	release(s, lock);
+	while (tt_held_find(s, sem))
+		tt_held_remove(s, tt_held_find(s, sem));
+	is_int((long)s->t->held_depth, 0, "and then nothing");
+	tt_died(s, sem, TTREC_SITE(0x2000, TTREC_OP_NONE));
+}
+
 /* Two threads whose slots are the same modulo 64, so that they have one bit among a lock's users. */
-#define FAR_AT TTREC_SITE(0x720000, TTREC_OP_LOCK)
+#define FAR_AT   TTREC_SITE(0x720000, TTREC_OP_LOCK)
+#define FAR_ENDS 32u
 static pthread_barrier_t far_turn;
 
 static void *far_user(void *known_after)
@@ -369,6 +394,11 @@ static void *far_user(void *known_after)
 	pthread_barrier_wait(&far_turn); /* it ends */
 	pthread_barrier_wait(&far_turn);
 	*(bool *)known_after = tt_count_find(tt_enter(), lock, FAR_AT) != NULL;
+	for (unsigned i = 0; i < FAR_ENDS; i++) {
+		pthread_barrier_wait(&far_turn); /* main has taken it */
+		ended_by_another((void *)(uintptr_t)lock_address(31003));
+		pthread_barrier_wait(&far_turn);
+	}
 	return NULL;
 }
 
@@ -391,11 +421,23 @@ static void far_slots(void)
 	found = t->slot != s->t->slot && tt_thread_by_slot(t->slot)->state == TTREC_THREAD_RUNNING;
 	tt_died(tt_enter(), lock, TTREC_SITE(0x2000, TTREC_OP_NONE));
 	pthread_barrier_wait(&far_turn);
+
+	uint64_t sem = lock_address(31003);
+	unsigned without = 0, still_held = 0;
+	for (unsigned i = 0; i < FAR_ENDS; i++) {
+		for (unsigned k = 0; k < TT_MANY_LIVES; k++)
+			tt_died(taken(sem), sem, TTREC_SITE(0x2000, TTREC_OP_NONE));
+		without += tt_count_find(taken(sem), sem, TAKEN_AT) == NULL;
+		pthread_barrier_wait(&far_turn);
+		pthread_barrier_wait(&far_turn);
+		still_held += tt_held_find(tt_enter(), sem) != 0;
+	}
 	pthread_join(thread, NULL);
 	while (n)
 		tt_thread_free(spare[--n]);
 	ok(found && !known, "a thread that is numbered 64 more than the one that ends a lock hears of it");
-	is_int((long)(counted() - before), 2, "and what both counted is kept");
+	ok(without && !still_held, "so does one that holds a semaphore without an entry, %u times", without);
+	is_int((long)(counted() - before), 2L + (TT_MANY_LIVES + 1) * FAR_ENDS, "and what both counted is kept");
 }
 
 /* Waits that were charged, and those that are only logged. */
@@ -556,7 +598,7 @@ static void conditions(void)
 
 int main(void)
 {
-	plan(50);
+	plan(53);
 	ok(staterec_begin(), "a recording is made");
 	ok(tt_enter() != NULL, "the first thread registers");
 	is_int((int)tt_g.h->threads_adopted + (int)tt_g.h->serials, 1, "and is the main thread");
@@ -569,6 +611,7 @@ int main(void)
 	full_count();
 	short_lives();
 	taken_lives();
+	posted_meanwhile();
 	far_slots();
 	logging();
 	conditions();

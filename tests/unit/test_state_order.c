@@ -25,7 +25,7 @@ static void acquire(unsigned i, uint64_t site)
 	uint64_t lock = lock_address(i);
 	struct tt_ready ready = tt_acquire_prepare(s, lock, site, true);
 	if (ready.e)
-		tt_acquire_commit(&ready, lock, site);
+		tt_acquire_commit(s, &ready, lock, site);
 	else
 		tt_got(s, lock, site, TT_STACK_CFA(), &birth, TTREC_OP_NONE);
 }
