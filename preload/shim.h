@@ -681,19 +681,29 @@ struct ttrec_held *tt_acquired(
 /* Counts one operation that acquires nothing; between the caller's brackets. */
 struct ttrec_count *tt_count(struct tt_self *s, uint64_t lock, uint64_t site, const struct tt_birth *birth);
 
-/* The flags of a held entry are in the highest byte of its site, above the operation. */
+/*
+ * The flags of a held entry are in the highest byte of its site, above the operation. A byte is read whole however it is read,
+ * and a compiler makes one instruction of this, but two of an atomic load.
+ */
 TT_INLINE bool tt_held_has_flags(const struct ttrec_held *h)
 {
-	return tt_load_relaxed((const uint8_t *)&h->site + 7) >= 1u << 5;
+#if defined(__SANITIZE_THREAD__)
+	return TTREC_HELD_FLAGS(tt_load_relaxed(&h->site));
+#else
+	return ((const uint8_t *)&h->site)[7] >= 1u << 5;
+#endif
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && TTREC_HELD_FLAGS(UINT64_C(1) << 61) == 1, "tt_held_has_flags");
 
 /* Is `lock` the innermost held lock, with nothing to be done but to pop it? */
 TT_INLINE bool tt_release_is_plain(const struct tt_self *s, uint64_t lock)
 {
-	uint32_t d = s->t->held_depth;
+	uint64_t d = s->t->held_depth;
+	if (unlikely(!d))
+		return false;
+	__asm__("" : "+r"(d)); /* not before it was asked: that would take a copy */
 	const struct ttrec_held *h = s->held + d - 1;
-	return likely(d) && likely(h->lock == lock) && likely(!tt_held_has_flags(h));
+	return likely(h->lock == lock) && likely(!tt_held_has_flags(h));
 }
 
 /* Pops it, after the real unlock. One instruction, so that no handler comes in between. */
