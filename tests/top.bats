@@ -368,6 +368,8 @@ ring()
 	refused "'nonsense' is no column" -b --sort nonsense
 	refused "no column is left" -b -o "-$(threadtop --list-columns | awk '{ print $1 }' | paste -sd,)"
 	refused "is no regular expression" -b --name '('
+	refused "its repetitions come to more than 10000 characters" -b --name 'a++++++++++++++++++++++++++++++'
+	refused "its repetitions come to more than 10000 characters" -b --where 'name ~ (a{200}){200}'
 	refused "'cp' is no column" -b --until "cp > 5"
 	refused "a value is missing" -b --where 'cpu_pct >'
 	refused "is text: use =" -b --where 'name > 5'

@@ -7,6 +7,7 @@
 
 #include "lib/core/attrs.h"
 #include "lib/util/parse.h"
+#include "lib/util/regex.h"
 #include "tools/threadtop/top.h"
 
 static const struct {
@@ -75,13 +76,10 @@ static int parse_value(struct top_term *t, const char **p, struct tt_err *err)
 	if (!matches)
 		return t->op == TOP_EQ || t->op == TOP_NE ? 0
 		                                          : tt_err_set(err, EINVAL, "'%s' is text: use =, !=, ~ or !~", c->id);
-	char words[128];
-	int rc = regcomp(&t->regex, t->text, REG_EXTENDED | REG_NOSUB);
-	if (rc == 0)
-		return 0;
-	regerror(rc, &t->regex, words, sizeof(words));
-	t->op = TOP_EQ; /* nothing to free */
-	return tt_err_set(err, EINVAL, "'%s' is no regular expression: %s", t->text, words);
+	int rc = tt_regex_compile(&t->regex, t->text, err);
+	if (rc < 0)
+		t->op = TOP_EQ; /* nothing to free */
+	return rc;
 }
 
 static int parse_term(const char **p, struct top_expr *e, struct tt_err *err)

@@ -13,6 +13,7 @@
 
 #include "lib/util/cli.h"
 #include "lib/util/parse.h"
+#include "lib/util/regex.h"
 #include "lib/util/text.h"
 #include "tools/threadtop/ui.h"
 
@@ -97,16 +98,13 @@ static const struct tt_cli cli = {
 
 static int take_regex(const char *text, regex_t *regex, bool *has, const char *option)
 {
-	char words[128];
+	struct tt_err err;
 	if (!text)
 		return 0;
-	int rc = regcomp(regex, text, REG_EXTENDED | REG_NOSUB);
-	if (rc == 0) {
-		*has = true;
-		return 0;
-	}
-	regerror(rc, regex, words, sizeof(words));
-	return tt_cli_misuse(&cli, "--%s: '%s' is no regular expression: %s", option, text, words);
+	if (tt_regex_compile(regex, text, &err) < 0)
+		return tt_cli_misuse(&cli, "--%s: %s", option, err.msg);
+	*has = true;
+	return 0;
 }
 
 static int take_pids(void)
