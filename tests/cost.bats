@@ -131,3 +131,13 @@ from programs import known
 print(known(range(1, 12)), known(range(25, 0, -1)), known([1] * 5))' "$TOP/tests/bench"
 	assert_equal "$output" "(2, 10) (8, 18) (-inf, inf)"
 }
+
+@test "the benchmark of stacks builds, and its walks find as many frames as they are to" {
+	local sources
+	# As its own words say what it needs.
+	read -ra sources <<<"$(sed -n 's,^/\* LINK: \(.*\) \*/$,\1,p' "$TOP/tests/bench/bench_stack.c" | tr '\n' ' ')"
+	(cd "$TOP" && "${CC:-gcc}" -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -I. -fasynchronous-unwind-tables -pthread \
+		-o "$BATS_TEST_TMPDIR/bench_stack" tests/bench/bench_stack.c "${sources[@]}")
+	run -0 "$BATS_TEST_TMPDIR/bench_stack"
+	assert_equal "$(awk '$2 == "threadtools," && $3 == "warm" { print $1 ":" $4 }' <<<"$output" | paste -sd' ')" "8:8 20:20 64:64"
+}

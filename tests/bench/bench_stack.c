@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* LINK: preload/stack.c preload/stack_rule.c preload/stack_find.c preload/stack_cfi.c preload/stack_expr.c */
+/* LINK: preload/stack_last.c */
 /*
  * bench_stack - what capturing a stack costs, beside libgcc's _Unwind_Backtrace and glibc's backtrace().
  *
@@ -44,7 +45,7 @@ static _Unwind_Reason_Code one_frame(struct _Unwind_Context *c, void *unused)
 static __attribute__((noinline)) void by_walker(void)
 {
 	uint16_t flags;
-	walked = tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), bounds, pcs, DEPTH_MAX, &flags);
+	walked = tt_stack_walk_caller(TT_STACK_PC(), TT_STACK_CFA(), bounds, pcs, DEPTH_MAX, &flags, NULL);
 }
 static __attribute__((noinline)) void by_walker_cold(void)
 {
