@@ -81,6 +81,7 @@ void tt_block_free(struct ttrec_chunk *c);
 
 /* ------------------------------------------------------------------ locks.c: identity */
 
+/* Of an address: where what is kept by locks lies. */
 TT_INLINE uint32_t tt_lock_hash(uint64_t lock)
 {
 	/* The multiplier as an instruction can hold it: 32 bits with a sign. */
@@ -390,14 +391,14 @@ TT_INLINE void tt_busy_end(struct tt_self *s)
 #define TT_PROMOTE   16u        /* operations after which an entry may deserve a better place */
 #define TT_COUNT_MAX (1u << 31) /* where an entry is asked whether it has room for another operation */
 
-/*
- * The window of a lock; in it the line where its first three sites go: a thread that takes one of thousands of locks has to
- * wait for one line of the table, not for one a site. Further sites go to other lines of the window.
- */
 TT_INLINE uint32_t tt_table_size(const struct tt_self *s)
 {
 	return s->table_lines / (uint32_t)sizeof(struct ttrec_line) + 1;
 }
+/*
+ * The window of a lock; in it the line where its first three sites go: a thread that takes one of thousands of locks has to
+ * wait for one line of the table, not for one a site. Further sites go to other lines of the window.
+ */
 TT_INLINE struct ttrec_line *tt_home(const struct tt_self *s, uint32_t hash)
 {
 	return (struct ttrec_line *)(void *)((uint8_t *)s->table + (hash & s->table_lines));

@@ -115,9 +115,7 @@ static int check(const char *text, struct tt_err *err)
 			piece(g, 1);
 		}
 		if (g->before + g->last > TT_REGEX_MAX)
-			return tt_err_set(err, EINVAL,
-				"'%.80s' is no regular expression to be used here: written out, its repetitions come to more "
-				"than %u characters",
+			return tt_err_set(err, EINVAL, UNFIT ": written out, its repetitions come to more than %u characters",
 				text, TT_REGEX_MAX);
 	}
 	return 0;
